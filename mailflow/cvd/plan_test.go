@@ -1,0 +1,115 @@
+package cvd
+
+import (
+	"testing"
+	"time"
+)
+
+var day0 = time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
+
+func startedCase(p Policy) Case {
+	return Case{ID: "PAR-2026-0007", Policy: p, Start: day0,
+		Embargoes: []Embargo{{Version: 1, End: day0.Add(p.Embargo)}}}
+}
+
+func vendor(name PartyID) Participant {
+	return Participant{Case: "PAR-2026-0007", Party: name, Roles: []Role{RoleVendor}, Wave: 1}
+}
+
+func find(t *testing.T, plan []Due, p PartyID, s Stage) time.Time {
+	t.Helper()
+	for _, d := range plan {
+		if d.Party == p && d.Stage == s {
+			return d.At
+		}
+	}
+	t.Fatalf("no %s for %s in %v", s, p, plan)
+	return time.Time{}
+}
+
+func TestPlanDates(t *testing.T) {
+	t.Parallel()
+	c := startedCase(Shipped()["default"])
+	end := c.Embargo().End
+	second := vendor("globex")
+	second.Wave = 2
+	late := vendor("initech")
+	late.Joined = day0.Add(40 * Day)
+	moved := vendor("umbrella")
+	moved.Delays = map[Stage]time.Time{Details: day0.Add(9 * Day)}
+	plan := Plan(c, []Participant{vendor("acme"), second, late, moved})
+	for _, row := range []struct {
+		party PartyID
+		stage Stage
+		at    time.Time
+	}{
+		{"acme", HeadsUp, day0},
+		{"acme", Details, day0.Add(3 * Day)},
+		{"acme", Advisory, end.Add(-14 * Day)},
+		{"acme", Public, end},
+		{"globex", HeadsUp, day0.Add(2 * Day)},
+		{"globex", Advisory, end.Add(-14 * Day)},
+		{"initech", HeadsUp, day0.Add(40 * Day)},
+		{"initech", Proof, day0.Add(40 * Day)},
+		{"initech", Public, end},
+		{"umbrella", Details, day0.Add(9 * Day)},
+		{"umbrella", Proof, day0.Add(14 * Day)},
+	} {
+		if at := find(t, plan, row.party, row.stage); !at.Equal(row.at) {
+			t.Errorf("%s %s at %s, want %s", row.party, row.stage, at, row.at)
+		}
+	}
+	for i := 1; i < len(plan); i++ {
+		if plan[i].At.Before(plan[i-1].At) {
+			t.Fatalf("row %d is out of order: %v", i, plan)
+		}
+	}
+}
+
+func TestPlanLeadIsNeverExceeded(t *testing.T) {
+	t.Parallel()
+	p := Shipped()["distros"] // 21 days, of which vendors may know 14
+	c := startedCase(p)
+	first := find(t, Plan(c, []Participant{vendor("acme")}), "acme", HeadsUp)
+	if want := c.Embargo().End.Add(-14 * Day); !first.Equal(want) {
+		t.Errorf("heads-up at %s, want %s", first, want)
+	}
+}
+
+func TestPlanOnlyForVendorsThatTakePart(t *testing.T) {
+	t.Parallel()
+	c := startedCase(Shipped()["default"])
+	gone := vendor("gone")
+	gone.Withdrawn = &Hold{Because: "wrong party"}
+	finder := Participant{Case: c.ID, Party: Finder, Roles: []Role{RoleFinder}}
+	both := Participant{Case: c.ID, Party: "both", Roles: []Role{RoleFinder, RoleVendor}, Wave: 1}
+	for _, d := range Plan(c, []Participant{gone, finder, both}) {
+		if d.Party != "both" {
+			t.Errorf("%s is told %s", d.Party, d.Stage)
+		}
+	}
+	c.Start = time.Time{}
+	if plan := Plan(c, []Participant{vendor("acme")}); plan != nil {
+		t.Errorf("a case that has not started has a plan: %v", plan)
+	}
+}
+
+func TestEmbargoVersionsBind(t *testing.T) {
+	t.Parallel()
+	c := startedCase(Shipped()["default"])
+	old := c.Embargo().End
+	p := vendor("acme")
+	p.Acceptances = []Acceptance{{Version: 1}}
+	c.Embargoes = append(c.Embargoes, Embargo{Version: 2, End: old.Add(30 * Day)})
+	if end := c.End(p); !end.Equal(old) {
+		t.Errorf("a longer embargo binds without consent: %s", end)
+	}
+	p.Acceptances = append(p.Acceptances, Acceptance{Version: 2})
+	if end := c.End(p); !end.Equal(old.Add(30 * Day)) {
+		t.Errorf("the accepted longer embargo does not bind: %s", end)
+	}
+	c.Embargoes = append(c.Embargoes, Embargo{Version: 3, End: old.Add(-10 * Day)})
+	if end := c.End(p); !end.Equal(old.Add(-10 * Day)) {
+		t.Errorf("a shorter embargo does not bind who was told: %s", end)
+	}
+}

@@ -1,0 +1,337 @@
+package cvd
+
+import (
+	"slices"
+	"time"
+)
+
+// Hold stops something, with the reason that is shown.
+type Hold struct {
+	Because string
+	By      string
+	At      time.Time
+}
+
+// Embargo is one version of the agreement not to publish before End.
+type Embargo struct {
+	Version int // from 1
+	End     time.Time
+	Zone    string // the zone in which End was entered, empty for UTC
+	Because string
+	By      string
+	At      time.Time
+}
+
+// Case is the file of one flaw.
+type Case struct {
+	ID          CaseID
+	Number      uint64 // orders the cases of a gateway
+	Title       string
+	Opened      time.Time
+	Responsible string // the coordinator who answers for it
+	Restricted  []string
+	Severity    string
+	Reports     []uint64
+	Policy      Policy
+	Start       time.Time // zero before `start`
+	Embargoes   []Embargo // oldest first; before `start` empty, or the one that the case will start with
+	Hold        *Hold
+	Closed      time.Time
+}
+
+// Lead is the longest before the end that a participant may know of the case;
+// 0 where nothing limits it.
+func (c Case) Lead(p Participant) time.Duration {
+	if p.Lead > 0 && (c.Policy.Lead == 0 || p.Lead < c.Policy.Lead) {
+		return p.Lead
+	}
+	return c.Policy.Lead
+}
+
+// Started says whether the plan of the case runs.
+func (c Case) Started() bool { return !c.Start.IsZero() && len(c.Embargoes) > 0 }
+
+// Embargo is the version in force, or that the case will start with; the zero
+// Embargo where there is none.
+func (c Case) Embargo() Embargo {
+	if len(c.Embargoes) == 0 {
+		return Embargo{}
+	}
+	return c.Embargoes[len(c.Embargoes)-1]
+}
+
+// Tag is the case tag as it stands in an inner Subject.
+func (c Case) Tag() string { return "[" + string(c.ID) + "]" }
+
+// Party is a person or organisation in the directory.
+type Party struct {
+	ID      PartyID
+	Address string // where its notices go
+	Second  string // a second contact, or empty
+	Zone    string // IANA time zone, or empty
+	Lead    time.Duration
+	Channel Channel
+	Members []Member
+	Added   time.Time
+	AddedBy string
+}
+
+// Member is a further address of a party.
+type Member struct {
+	Address string
+	Added   time.Time
+	By      string
+}
+
+// Addresses are all addresses from which the party may write.
+func (p Party) Addresses() []string {
+	a := []string{p.Address}
+	if p.Second != "" {
+		a = append(a, p.Second)
+	}
+	for _, m := range p.Members {
+		a = append(a, m.Address)
+	}
+	return a
+}
+
+// Acceptance is a participant's word on one version of the embargo.
+type Acceptance struct {
+	Version int
+	At      time.Time
+	Via     string // "mail, signed", "mail, code", or what a coordinator filed
+	By      string // the coordinator who filed it; empty where the participant wrote itself
+}
+
+// Status is what a vendor says of its product.
+type Status struct {
+	Word string // affected, not-affected, fixed, investigating
+	Text string // versions, reason or date, as the vendor wrote it
+	At   time.Time
+	Via  string
+}
+
+// Proposal is another date that a participant asks for.
+type Proposal struct {
+	Date   time.Time
+	Reason string
+	At     time.Time
+}
+
+// Code is a one-time code of a notice, kept as a digest only.
+type Code struct {
+	Digest []byte // SHA-256 of the normalised code, keyed by participant
+	Notice uint64
+	Tries  int
+	Used   time.Time
+}
+
+// Participant is a party in a case.
+type Participant struct {
+	Case      CaseID
+	Party     PartyID
+	Roles     []Role
+	Address   string        // where this participant's mail goes; its party's unless it is the finder
+	Name      string        // of a finder
+	Token     string        // of case+TOKEN@
+	Wave      int           // from 1
+	Affects   string        // its product line
+	Footprint string        // as entered, "40M"
+	Lead      time.Duration // the longest before the end that it may know, where the party asks for less than the policy; 0 for the policy's
+	Joined    time.Time
+	By        string
+
+	Hold         *Hold
+	Withdrawn    *Hold // invited by mistake or no longer; nothing further goes to it
+	Acknowledged *Acceptance
+	Acceptances  []Acceptance
+	Declined     *Hold
+	Requested    []Stage
+	Statuses     []Status
+	Proposals    []Proposal
+	Codes        []Code
+	Reached      Stage // the highest stage that was queued to it
+	Delays       map[Stage]time.Time
+	LastHeard    time.Time
+}
+
+// Has says whether the participant plays a role.
+func (p Participant) Has(r Role) bool { return slices.Contains(p.Roles, r) }
+
+// Accepted gives the highest version of the embargo that the participant
+// accepted, 0 for none.
+func (p Participant) Accepted() int {
+	v := 0
+	for _, a := range p.Acceptances {
+		v = max(v, a.Version)
+	}
+	return v
+}
+
+// Meets says whether the participant has done what a stage needs. An
+// acceptance of any version is an acceptance (a longer embargo asks again,
+// which End answers), and whoever accepts has acknowledged.
+func (p Participant) Meets(n Need, s Stage) bool {
+	switch n {
+	case Acknowledged:
+		return p.Acknowledged != nil || p.Accepted() > 0
+	case Accepted:
+		return p.Accepted() > 0 && p.Declined == nil
+	case Requested:
+		return slices.Contains(p.Requested, s)
+	}
+	return false
+}
+
+// End is the end of the embargo for this participant. A shorter version binds
+// everybody told; a longer one binds only who accepted it, the others keep
+// the date that they agreed to (product.md section 6).
+func (c Case) End(p Participant) time.Time {
+	now := c.Embargo()
+	end := now.End
+	for _, e := range c.Embargoes {
+		if e.Version == p.Accepted() && e.End.Before(end) {
+			end = e.End
+		}
+	}
+	return end
+}
+
+// Status is the last word of a vendor on its product, or the zero Status.
+func (p Participant) Status() Status {
+	if len(p.Statuses) == 0 {
+		return Status{}
+	}
+	return p.Statuses[len(p.Statuses)-1]
+}
+
+// NoticeKind tells the mails that the gateway sends to participants apart.
+type NoticeKind string
+
+// Kinds of notices.
+const (
+	KindStage    NoticeKind = "stage"    // a disclosure, planned
+	KindContact  NoticeKind = "contact"  // before the first stage: which key should we use?
+	KindReminder NoticeKind = "reminder" // a stage that got no answer
+	KindAnswer   NoticeKind = "answer"   // what was understood of a command
+	KindReceipt  NoticeKind = "receipt"  // to a finder
+	KindEmbargo  NoticeKind = "embargo"  // a new version of the date
+	KindLetter   NoticeKind = "letter"   // a coordinator's own words
+	KindNote     NoticeKind = "note"     // content-free: we hold something for you
+)
+
+// NoticeState is where a notice stands.
+type NoticeState string
+
+// States of a notice, in the words that `plan` prints.
+const (
+	Planned   NoticeState = "planned"
+	Waiting   NoticeState = "waiting" // for an answer of the participant; not due
+	Approval  NoticeState = "approval"
+	Held      NoticeState = "held"
+	Queued    NoticeState = "queued"
+	Sent      NoticeState = "sent"
+	Unknown   NoticeState = "unknown" // delivery: accepted or not, nobody knows
+	Failed    NoticeState = "failed"  // refused by their server
+	Cancelled NoticeState = "cancelled"
+)
+
+// Over says that the notice will not change its state by time alone any more
+// and has left, or will never leave.
+func (s NoticeState) Over() bool {
+	return s == Queued || s == Sent || s == Unknown || s == Failed || s == Cancelled
+}
+
+// Notice is a mail that the gateway sends, or is to send, to a participant.
+type Notice struct {
+	ID    uint64
+	Case  CaseID
+	Party PartyID
+	Kind  NoticeKind
+	Stage Stage // of KindStage and KindReminder
+
+	Due     time.Time
+	Row     time.Time // the instant of its row among the due ones; zero while it has none
+	LastAct time.Time // of a person, on what this notice depends on; the undo window starts here
+	ByNeed  bool      // it became ready because a need was met, and waits for no undo
+	State   NoticeState
+	Why     string // why it is held, or what it waits for
+
+	Code       string // the one-time code that it prints; sealed like everything else
+	MessageID  string
+	Hash       string // of the rendering that left
+	ApprovalID string
+	Delivery   uint64 // queue item
+	SentAt     time.Time
+	Version    int // of the embargo it speaks of
+}
+
+// Material is what belongs to a stage: text and files. A newer version
+// replaces the older, which is kept.
+type Material struct {
+	Case    CaseID
+	Stage   Stage
+	Party   PartyID // an annex for one participant, or empty
+	Version int
+	Author  string
+	At      time.Time
+	Text    string
+	Files   []File
+	Message uint64 // the mail it came in
+}
+
+// File is an attachment of material.
+type File struct {
+	Name      string
+	MediaType string
+	Data      []byte
+}
+
+// Approved is one coordinator's yes.
+type Approved struct {
+	By     string
+	At     time.Time
+	Signed bool
+}
+
+// ApprovalRequest asks other coordinators for a yes to exact renderings.
+type ApprovalRequest struct {
+	ID      string // "9f3a-27c1", never reused
+	Case    CaseID
+	Stage   Stage
+	Author  string // who last touched what is in it
+	Authors []string
+	Notices []uint64
+	Parties []PartyID
+	Hashes  map[uint64]string // per notice: SHA-256 over rendering, recipient, keys and time
+	Need    int
+	Signed  bool
+	Yes     []Approved
+	Created time.Time
+	Due     time.Time
+	Ended   time.Time
+	How     string    // approved, rejected: why, void: why
+	Cool    time.Time // of a desk of one: nothing leaves before
+	Message uint64    // the mail in Approvals
+}
+
+// Open says whether the request still waits for a person.
+func (a ApprovalRequest) Open() bool { return a.Ended.IsZero() }
+
+// Granted says whether enough coordinators said yes.
+func (a ApprovalRequest) Granted() bool { return a.How == "approved" }
+
+// Report is what a finder sent and what became of it.
+type Report struct {
+	Number   uint64 // the #17 of Intake
+	At       time.Time
+	Case     CaseID // once it belongs to one
+	Clear    bool   // it came in clear
+	Subject  string // inner where there is one
+	From     string
+	Name     string
+	Token    string
+	Messages []uint64
+	SHA256   string
+	Ended    string // declined: why, duplicate of …
+}

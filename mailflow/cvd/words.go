@@ -1,0 +1,191 @@
+// Package cvd holds the words of coordinated vulnerability disclosure that
+// the rest of Parley speaks in: cases, parties, participants, stages,
+// policies, embargoes, and the pure function that turns a case and its
+// policy into a plan.
+//
+// It knows neither mail nor storage; every function here is a function of
+// its arguments.
+package cvd
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// CaseID is the tag of a case as people write it, "PAR-2026-0007".
+type CaseID string
+
+// PartyID is the name of a party in the directory, "acme".
+type PartyID string
+
+// Finder is the PartyID under which the finder of a case takes part in it,
+// whoever that is.
+const Finder PartyID = "finder"
+
+var (
+	casePattern  = regexp.MustCompile(`^[A-Z][A-Z0-9]{0,9}-[0-9]{4}-[0-9]{4,}$`)
+	partyPattern = regexp.MustCompile(`^[a-z0-9-]+$`)
+	// tagPattern finds a tag in running text, brackets or not.
+	tagPattern = regexp.MustCompile(`(?i)\b[A-Z][A-Z0-9]{0,9}-[0-9]{4}-[0-9]{4,}\b`)
+)
+
+// ParseCaseID reads a tag in any case, with or without brackets.
+func ParseCaseID(s string) (CaseID, error) {
+	t := strings.ToUpper(strings.Trim(strings.TrimSpace(s), "[]"))
+	if !casePattern.MatchString(t) {
+		return "", fmt.Errorf("%q is not a case tag such as PAR-2026-0007", s)
+	}
+	return CaseID(t), nil
+}
+
+// NewCaseID makes the tag of the nth case of a year.
+func NewCaseID(prefix string, year int, n uint64) CaseID {
+	return CaseID(fmt.Sprintf("%s-%04d-%04d", prefix, year, n))
+}
+
+// FindCaseIDs lists the tags that stand in a text, each once, in order.
+func FindCaseIDs(text string) []CaseID {
+	var ids []CaseID
+	for _, t := range tagPattern.FindAllString(text, -1) {
+		id := CaseID(strings.ToUpper(t))
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// Lower is the tag as it stands in an address.
+func (c CaseID) Lower() string { return strings.ToLower(string(c)) }
+
+// reserved are the local parts and words that no party may be named.
+var reserved = []string{
+	"finder", "notes", "vendors", "vendor", "coordinator", "observer", "reporter",
+	"mitigation", "contact", "control", "new", "report", "report-key", "case",
+	"bounce", "postmaster", "abuse", "desk", "operator", "all", "everybody",
+}
+
+// ParsePartyID checks a name for the directory: [a-z0-9-]+, at most 40
+// characters, and never a stage, a role or a fixed address.
+func ParsePartyID(s string) (PartyID, error) {
+	name := strings.ToLower(strings.TrimSpace(s))
+	if !partyPattern.MatchString(name) || len(name) > 40 {
+		return "", fmt.Errorf("%q is not a party name: use a-z, 0-9 and -, at most 40", s)
+	}
+	if _, err := ParseStage(name); err == nil || slices.Contains(reserved, name) {
+		return "", fmt.Errorf("%q cannot name a party: the word has a meaning of its own", s)
+	}
+	return PartyID(name), nil
+}
+
+// Stage says how much of a case a participant may know. The stages are
+// ordered; Mitigation is extra material that may go with any of them.
+type Stage string
+
+// The stages in their order (product: heads-up, scope, details, proof,
+// advisory, public).
+const (
+	HeadsUp  Stage = "heads-up"
+	Scope    Stage = "scope"
+	Details  Stage = "details"
+	Proof    Stage = "proof"
+	Advisory Stage = "advisory"
+	Public   Stage = "public"
+
+	// Mitigation is material, not a stage that a participant reaches.
+	Mitigation Stage = "mitigation"
+)
+
+// Stages lists the stages in order, without Mitigation.
+func Stages() []Stage { return []Stage{HeadsUp, Scope, Details, Proof, Advisory, Public} }
+
+// Rank is the place of the stage in the order, from 1; 0 for no stage (and
+// for Mitigation, which has no place).
+func (s Stage) Rank() int { return slices.Index(Stages(), s) + 1 }
+
+// Title is the stage as a heading, "Heads-up".
+func (s Stage) Title() string {
+	if s == "" {
+		return ""
+	}
+	return strings.ToUpper(string(s[:1])) + string(s[1:])
+}
+
+// ErrUnknownStage is returned by ParseStage.
+var ErrUnknownStage = errors.New("not a stage")
+
+// ParseStage reads one of the stages, or mitigation.
+func ParseStage(s string) (Stage, error) {
+	st := Stage(strings.ToLower(strings.TrimSpace(s)))
+	if st.Rank() == 0 && st != Mitigation {
+		return "", fmt.Errorf("%q: %w (heads-up, scope, details, proof, advisory, public)", s, ErrUnknownStage)
+	}
+	return st, nil
+}
+
+// Role is what a participant is in a case; it may have several.
+type Role string
+
+// The roles of product.md section 1.
+const (
+	RoleFinder      Role = "finder"
+	RoleVendor      Role = "vendor"
+	RoleCoordinator Role = "coordinator"
+	RoleObserver    Role = "observer"
+)
+
+// Channel is how notices reach a participant.
+type Channel string
+
+// Channels. On Hand a coordinator delivers what Parley renders.
+const (
+	ChannelPGP  Channel = "pgp"
+	ChannelHand Channel = "hand"
+)
+
+// TLP is a Traffic Light Protocol 2.0 label (FIRST), without the "TLP:".
+type TLP string
+
+// ParseTLP reads a label of TLP 2.0.
+func ParseTLP(s string) (TLP, error) {
+	t := TLP(strings.ToUpper(strings.TrimPrefix(strings.ToUpper(strings.TrimSpace(s)), "TLP:")))
+	if !slices.Contains([]TLP{"RED", "AMBER+STRICT", "AMBER", "GREEN", "CLEAR"}, t) {
+		return "", fmt.Errorf("%q is not a TLP 2.0 label (RED, AMBER+STRICT, AMBER, GREEN, CLEAR)", s)
+	}
+	return t, nil
+}
+
+// Trust is how far a key is vouched for. The words are those of the keyring;
+// the order is Claimed < Found < Confirmed.
+type Trust string
+
+// Trust that a stage may ask for.
+const (
+	Claimed   Trust = "claimed"
+	Found     Trust = "found"
+	Confirmed Trust = "confirmed"
+)
+
+// ParseTrust reads a trust that a policy may ask for.
+func ParseTrust(s string) (Trust, error) {
+	t := Trust(strings.ToLower(strings.TrimSpace(s)))
+	if t != Claimed && t != Found && t != Confirmed {
+		return "", fmt.Errorf("%q is not a trust (claimed, found, confirmed)", s)
+	}
+	return t, nil
+}
+
+// Severity bands that a heads-up may name.
+var severities = []string{"low", "medium", "high", "critical"}
+
+// ParseSeverity reads a severity band.
+func ParseSeverity(s string) (string, error) {
+	v := strings.ToLower(strings.TrimSpace(s))
+	if !slices.Contains(severities, v) {
+		return "", fmt.Errorf("%q is not a severity (low, medium, high, critical)", s)
+	}
+	return v, nil
+}
