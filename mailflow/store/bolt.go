@@ -1,0 +1,195 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+)
+
+const (
+	// lockWait is how long Open waits for another process to let go of the file; without a limit bbolt waits for ever.
+	lockWait = time.Second
+	// mapBytes is how much address space is mapped at once: 16 GiB where an int has 64 bits, else 256 MiB. Only addresses are
+	// used, not memory. bbolt remaps when a file outgrows its map, and then stops every new reader until the last old one has
+	// ended, which a reader that opens a second one would wait for in vain.
+	mapBytes = 1 << (28 + 6*(^uint(0)>>63))
+	// fullPages is how far a page is filled before it is split, where keys ascend. bbolt's own half is for keys that do not.
+	fullPages = 0.95
+)
+
+// boltEngine is the embedded engine.
+type boltEngine struct{ db *bbolt.DB }
+
+// openBolt opens the file, which must exist unless create is set, for this process alone, and gives back most of its space if
+// most of it is free.
+func openBolt(path string, create, noSync bool) (engine, error) {
+	db, err := lockBolt(path, create, noSync)
+	if err != nil {
+		return nil, err
+	}
+	if !mostlyFree(db) {
+		return boltEngine{db}, nil
+	}
+	err = compactBolt(db, path)
+	if errors.Is(err, ErrFull) {
+		return boltEngine{db}, nil // as it was
+	}
+	if err = errors.Join(err, db.Close()); err != nil {
+		return nil, err
+	}
+	if db, err = lockBolt(path, false, noSync); err != nil {
+		return nil, err
+	}
+	return boltEngine{db}, nil
+}
+
+func lockBolt(path string, create, noSync bool) (*bbolt.DB, error) {
+	var file *os.File
+	db, err := bbolt.Open(path, fileMode, &bbolt.Options{
+		Timeout:         lockWait,
+		FreelistType:    bbolt.FreelistMapType,
+		InitialMmapSize: mapBytes,
+		NoSync:          noSync,
+		NoGrowSync:      noSync,
+		OpenFile: func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
+			if !create {
+				flag &^= os.O_CREATE
+			}
+			file, err = os.OpenFile(name, flag, mode)
+			return file, err
+		},
+	})
+	if errors.Is(err, berrors.ErrTimeout) {
+		return nil, errors.New("in use by another process")
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := stillThere(file, path); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// stillThere makes sure that the file whose lock was waited for is the one that has the name now: the process that held it may
+// have put a compacted one in its place.
+func stillThere(file *os.File, path string) error {
+	locked, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	named, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if !os.SameFile(locked, named) {
+		return errors.New("in use by another process, which replaced its file")
+	}
+	return nil
+}
+
+func (e boltEngine) begin(write bool) (engineTx, error) {
+	tx, err := e.db.Begin(write)
+	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
+		return nil, ErrClosed
+	}
+	if err != nil {
+		return nil, err
+	}
+	return boltTx{tx}, nil
+}
+
+func (e boltEngine) check(problem func(string)) error {
+	return e.db.View(func(tx *bbolt.Tx) error {
+		for err := range tx.Check() {
+			problem(err.Error())
+		}
+		return nil
+	})
+}
+
+func (e boltEngine) close() error { return e.db.Close() }
+
+type boltTx struct{ tx *bbolt.Tx }
+
+func (t boltTx) get(bucket string, key []byte) []byte {
+	b := t.tx.Bucket([]byte(bucket))
+	if b == nil {
+		return nil
+	}
+	return b.Get(key)
+}
+
+func (t boltTx) put(bucket string, key, value []byte) error {
+	b := t.tx.Bucket([]byte(bucket))
+	if b == nil {
+		var err error
+		if b, err = t.tx.CreateBucket([]byte(bucket)); err != nil {
+			return err
+		}
+	}
+	if ascends(bucket) {
+		b.FillPercent = fullPages
+	}
+	return b.Put(key, value)
+}
+
+func (t boltTx) delete(bucket string, key []byte) error {
+	b := t.tx.Bucket([]byte(bucket))
+	if b == nil {
+		return nil
+	}
+	return b.Delete(key)
+}
+
+func (t boltTx) cursor(bucket string) cursor {
+	b := t.tx.Bucket([]byte(bucket))
+	if b == nil {
+		return nil
+	}
+	return boltCursor{b.Cursor()}
+}
+
+func (t boltTx) buckets() []string {
+	var names []string
+	c := t.tx.Cursor()
+	for name, _ := c.First(); name != nil; name, _ = c.Next() {
+		names = append(names, string(name))
+	}
+	return names
+}
+
+// commit tells a full disk from a failed one. A page write that finds no space happens before the meta page names the new
+// pages, so the file still says what it said before. A failed fsync may have dropped pages that later look written, and a
+// retry would succeed without them: there is no going on from that.
+func (t boltTx) commit() error {
+	err := t.tx.Commit()
+	var wrote *fs.PathError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &wrote) && wrote.Op == "write" && noSpace(wrote.Err),
+		// bbolt keeps only the text of a failed ftruncate.
+		strings.HasPrefix(err.Error(), "file resize error") && strings.Contains(err.Error(), syscall.ENOSPC.Error()):
+		return fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	return err
+}
+
+func noSpace(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
+func (t boltTx) rollback() { _ = t.tx.Rollback() } // the only error is that it ended already
+
+type boltCursor struct{ c *bbolt.Cursor }
+
+func (c boltCursor) seek(key []byte) (k, v []byte) { return c.c.Seek(key) }
+func (c boltCursor) next() (k, v []byte)           { return c.c.Next() }

@@ -1,0 +1,265 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"sync"
+)
+
+// A request is one Update that waits for its commit.
+type request struct {
+	fn   func(*Tx) error
+	done chan error // capacity 1
+}
+
+// A queue holds the requests nobody has taken yet. At any time at most one goroutine leads: it takes all and commits them. An
+// Update that finds no leader leads itself, for one turn, because to be handed to another goroutine and back can cost it a
+// tenth of its time; when more have come meanwhile, a goroutine of the store leads until none is left.
+type queue struct {
+	mu      sync.Mutex
+	waiting []*request
+	leading bool
+	refuse  error         // why no more are taken
+	empty   chan struct{} // closed when no more are taken and none is left
+	once    sync.Once
+}
+
+// add says whether the caller is to lead.
+func (q *queue) add(r *request) (lead bool, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.refuse != nil {
+		return false, q.refuse
+	}
+	q.waiting = append(q.waiting, r)
+	lead = !q.leading
+	q.leading = true
+	return lead, nil
+}
+
+// take is for the leader. When it gets none, it does not lead any more.
+func (q *queue) take() []*request {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	group := q.waiting
+	q.waiting = nil
+	if len(group) == 0 {
+		q.leading = false
+		q.finish()
+	}
+	return group
+}
+
+// stop takes no more requests; those that wait are still served.
+func (q *queue) stop(why error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.refuse == nil {
+		q.refuse = why
+	}
+	q.finish()
+}
+
+func (q *queue) finish() {
+	if q.refuse != nil && !q.leading {
+		q.once.Do(func() { close(q.empty) })
+	}
+}
+
+// Update runs fn in a transaction that may write, and returns nil only when what it wrote is on the disk (T1). Updates that wait
+// at the same time are committed together, without any delay to collect them; each sees what those before it wrote. An fn that
+// fails or panics (PanicError) leaves nothing behind and disturbs no other: its error is always judged alone, on committed
+// state.
+//
+// fn may run more than once and must have no effect besides tx. It must not call View, Update, Seal, Bytes or Body of the store
+// (tx has what it needs of them), and should hold no cryptography or network: all other writers wait for it.
+func (s *Store) Update(fn func(*Tx) error) error {
+	r := &request{fn, make(chan error, 1)}
+	lead, err := s.queue.add(r)
+	if err != nil {
+		return err
+	}
+	if lead {
+		s.commitAll(s.queue.take()) // r among them
+		if more := s.queue.take(); len(more) > 0 {
+			go s.lead(more)
+		}
+	}
+	return <-r.done
+}
+
+func (s *Store) lead(group []*request) {
+	for len(group) > 0 {
+		s.commitAll(group)
+		group = s.queue.take()
+	}
+}
+
+// commitAll answers every request of the group. Should the engine panic outside of a commit, all that still wait hear of it, and
+// the store is broken: others must not wait for a leader that is gone.
+func (s *Store) commitAll(group []*request) {
+	defer func() {
+		if v := recover(); v != nil {
+			s.breakDown()
+			answer(group, fmt.Errorf("%w: %w", ErrBroken, &PanicError{v, debug.Stack()}))
+		}
+	}()
+	for len(group) > 0 {
+		group = s.commitSome(group)
+	}
+}
+
+// commitSome runs the group in one transaction, answers what has an answer and returns the rest to be run again.
+//
+// The error of an fn is final only when nothing ran before it that is still to be committed: what it saw of its neighbours was
+// not durable yet, and may never be. One that fails in company therefore runs again, first in the next transaction. If it
+// wrote nothing, the others need not.
+func (s *Store) commitSome(group []*request) (again []*request) {
+	tx, err := s.beginUpdate()
+	if err != nil {
+		answer(group, err)
+		return nil
+	}
+	var ran []*request
+	for i, r := range group {
+		m := tx.mark()
+		err := tx.run(r.fn)
+		if err == nil {
+			ran = append(ran, r)
+			continue
+		}
+		if m.changed {
+			again = append(again, r)
+		} else {
+			answer(group[i:i+1], err)
+		}
+		if !tx.goBack(m) {
+			tx.ended = true
+			tx.rows.rollback()
+			return slices.Concat(again, ran, group[i+1:])
+		}
+	}
+	tx.ended = true
+	answer(ran, s.finish(tx))
+	return again
+}
+
+// answer gives each its error; who has one keeps that.
+func answer(group []*request, err error) {
+	for _, r := range group {
+		select {
+		case r.done <- err:
+		default:
+		}
+	}
+}
+
+func (s *Store) beginUpdate() (*Tx, error) {
+	if s.isBroken() {
+		return nil, ErrBroken
+	}
+	rows, err := s.engine.begin(true)
+	if err != nil {
+		return nil, err
+	}
+	tx := s.newTx(rows, s.now(), true)
+	if _, err := tx.load(); err != nil {
+		rows.rollback()
+		return nil, err
+	}
+	tx.state.serial++
+	return tx, nil
+}
+
+// run calls fn on a goroutine of its own: one that ends its goroutine (as a failed test does) must not end the leader.
+func (tx *Tx) run(fn func(*Tx) error) (err error) {
+	done := make(chan struct{})
+	err = errExited
+	go func() {
+		defer close(done)
+		defer func() {
+			if v := recover(); v != nil {
+				err = &PanicError{v, debug.Stack()}
+			}
+		}()
+		err = fn(tx)
+	}()
+	<-done
+	return err
+}
+
+// finish commits, then tells everybody.
+func (s *Store) finish(tx *Tx) error {
+	if !tx.changed {
+		tx.rows.rollback() // nothing to write: what it read is durable already
+		return nil
+	}
+	if err := s.write(tx); err != nil {
+		return s.failed(err)
+	}
+	s.serial.Store(tx.state.serial)
+	for _, d := range tx.kept {
+		d.settle()
+	}
+	s.subscribers.publish(tx.state.serial, tx.changes)
+	s.removeForgotten(tx.forgotten)
+	return nil
+}
+
+// write makes the transaction durable: first the keys it needs, then its rows.
+func (s *Store) write(tx *Tx) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &PanicError{v, debug.Stack()}
+		}
+		if err != nil {
+			tx.giveUp()
+		}
+	}()
+	before := s.keys.Load()
+	if tx.newKeys {
+		if err := s.saveKeys(tx); err != nil {
+			return fmt.Errorf("write key file: %w", err)
+		}
+	}
+	// Whoever sees the new rows must have the keys, so these come first.
+	s.keys.Store(tx.keys)
+	root, p := tx.keys.root(), place{metaBucket, stateKey, 0}
+	err = tx.rows.put(p.bucket, p.key, root.seal(p.bind(nil, root.number), tx.state.marshal()))
+	if err == nil {
+		err = tx.rows.commit()
+	}
+	if err != nil && tx.newVault == nil { // a destroyed key does not come back
+		s.keys.Store(before.alone())
+	}
+	return err
+}
+
+func (s *Store) saveKeys(tx *Tx) error {
+	vault := s.vault
+	if tx.newVault != nil {
+		vault = tx.newVault
+	}
+	if err := vault.save(tx.keys); err != nil {
+		return err
+	}
+	s.vault = vault
+	return nil
+}
+
+// giveUp ends a transaction whose commit failed. An engine that panicked may do so again.
+func (tx *Tx) giveUp() {
+	defer func() { _ = recover() }()
+	tx.rows.rollback()
+}
+
+// failed turns the error of a write into what all later callers get.
+func (s *Store) failed(err error) error {
+	if errors.Is(err, ErrFull) {
+		return err
+	}
+	s.breakDown()
+	return fmt.Errorf("%w: %w", ErrBroken, err)
+}

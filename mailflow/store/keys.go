@@ -1,0 +1,156 @@
+package store
+
+import (
+	"crypto/rand"
+	"errors"
+	"slices"
+)
+
+// A keySet is every key of a store at one instant, and who has it. It is never changed: a new scope makes a new set, which
+// shares what is the same.
+type keySet struct {
+	names    []byte      // keys the HMAC of Tx.Name
+	tally    []byte      // keys the tally
+	byNumber []*scopeKey // nil where the key was destroyed; number 0 seals what belongs to no scope
+	spare    [][]byte    // durable keys for the numbers that come next
+	index    *scopeIndex
+}
+
+// spareKeys is how many keys are made at once. To write the key file costs several fsyncs, which most new scopes are so spared.
+const spareKeys = 256
+
+// newKeySet has keys of the store's own and none for scopes.
+func newKeySet(root, names, tally []byte) (*keySet, error) {
+	k, err := newScopeKey(0, "", root)
+	if err != nil {
+		return nil, err
+	}
+	return &keySet{
+		names: names, tally: tally, byNumber: []*scopeKey{k},
+		index: &scopeIndex{numbers: map[Scope]uint32{}},
+	}, nil
+}
+
+func newKey() []byte {
+	k := make([]byte, keyBytes)
+	_, _ = rand.Read(k) // never fails: it ends the program instead
+	return k
+}
+
+func (ks *keySet) root() *scopeKey { return ks.byNumber[0] }
+
+// numbered returns nil for a scope the set does not have.
+func (ks *keySet) numbered(n uint32) *scopeKey {
+	if int64(n) >= int64(len(ks.byNumber)) {
+		return nil
+	}
+	return ks.byNumber[n]
+}
+
+// byName returns nil for a scope the set does not have.
+func (ks *keySet) byName(name Scope) *scopeKey {
+	n, ok := ks.index.find(name)
+	if k := ks.numbered(n); ok && k != nil && k.name == name {
+		return k
+	}
+	return nil
+}
+
+// stocked returns a set with spare keys. They must reach the key file before one is used.
+func (ks *keySet) stocked() *keySet {
+	more := *ks
+	more.spare = make([][]byte, spareKeys)
+	for i := range more.spare {
+		more.spare[i] = newKey()
+	}
+	return &more
+}
+
+// with returns a set in which the scope has the next spare key. Only one goroutine at a time makes sets, each from the newest
+// that was published, so that the place after its last key is free in memory that sets share.
+func (ks *keySet) with(name Scope) (*keySet, error) {
+	k, err := newScopeKey(uint32(len(ks.byNumber)), name, ks.spare[0])
+	if err != nil {
+		return nil, err
+	}
+	ks.index.set(name, k.number)
+	more := *ks
+	more.byNumber, more.spare = append(ks.byNumber, k), ks.spare[1:]
+	return &more, nil
+}
+
+// without returns a set that has lost a scope's key.
+func (ks *keySet) without(k *scopeKey) *keySet {
+	less := *ks
+	less.byNumber = slices.Clone(ks.byNumber)
+	less.byNumber[k.number] = nil
+	return &less
+}
+
+// alone returns the set with memory of its own for what comes next.
+func (ks *keySet) alone() *keySet {
+	same := *ks
+	same.byNumber = slices.Clip(ks.byNumber)
+	return &same
+}
+
+// Before each key in the key file stands whether it is there.
+const (
+	keyDestroyed = 0
+	keyThere     = 1
+)
+
+// marshal writes all keys: three of the store, then those of scopes and the spare ones by number.
+func (ks *keySet) marshal() []byte {
+	b := slices.Concat(ks.root().key, ks.names, ks.tally)
+	for _, k := range ks.byNumber[1:] {
+		if k == nil {
+			b = append(b, keyDestroyed)
+			continue
+		}
+		b = append(append(b, keyThere), k.key...)
+	}
+	for _, key := range ks.spare {
+		b = append(append(b, keyThere), key...)
+	}
+	return b
+}
+
+// parseKeys returns a set without scopes, and the key of every number above 0, nil where it was destroyed.
+func parseKeys(b []byte) (ks *keySet, keys [][]byte, err error) {
+	damaged := errors.New("the list of keys is damaged")
+	if len(b) < 3*keyBytes {
+		return nil, nil, damaged
+	}
+	if ks, err = newKeySet(b[:keyBytes], b[keyBytes:2*keyBytes], b[2*keyBytes:3*keyBytes]); err != nil {
+		return nil, nil, err
+	}
+	for b = b[3*keyBytes:]; len(b) > 0; {
+		switch {
+		case b[0] == keyDestroyed:
+			keys, b = append(keys, nil), b[1:]
+		case b[0] == keyThere && len(b) > keyBytes:
+			keys, b = append(keys, b[1:1+keyBytes]), b[1+keyBytes:]
+		default:
+			return nil, nil, damaged
+		}
+	}
+	return ks, keys, nil
+}
+
+// open appends the plaintext of what stands at p to dst. bound is scratch space for the associated data.
+func (ks *keySet) open(dst []byte, bound *[]byte, p place, sealed []byte) ([]byte, error) {
+	number, ok := scopeOf(sealed)
+	if !ok {
+		return nil, ErrTampered
+	}
+	k := ks.numbered(number)
+	switch {
+	case int64(number) >= int64(len(ks.byNumber)):
+		return nil, ErrTampered
+	case k == nil:
+		return nil, ErrShredded
+	}
+	*bound = p.bind((*bound)[:0], number)
+	return k.open(dst, *bound, sealed)
+}

@@ -1,0 +1,68 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// A migration brings a store from one schema to the next, within one transaction.
+type migration func(*Tx) error
+
+// migrations[i] leads from schema i+1 to i+2. The first schema is 1. None is ever changed or taken away.
+var migrations []migration
+
+// found writes the first rows of an empty store.
+func (s *Store) found() error {
+	rows, err := s.engine.begin(true)
+	if err != nil {
+		return err
+	}
+	tx := &Tx{store: s, rows: rows, keys: s.keys.Load(), state: &state{}, writable: true}
+	if err := tx.setSchema(1 + uint64(len(migrations))); err != nil {
+		rows.rollback()
+		return err
+	}
+	return s.write(tx)
+}
+
+func (tx *Tx) setSchema(n uint64) error {
+	return tx.seal(tx.keys.root(), place{metaBucket, schemaKey, 0}, Seq(n))
+}
+
+func (tx *Tx) schema() (uint64, error) {
+	plain, err := tx.open(place{metaBucket, schemaKey, 0})
+	if err != nil {
+		return 0, fmt.Errorf("read the schema: %w", err)
+	}
+	if len(plain) != 8 {
+		return 0, errors.New("read the schema: not a number")
+	}
+	return binary.BigEndian.Uint64(plain), nil
+}
+
+// migrate applies what is missing, all in one transaction.
+func (s *Store) migrate(m []migration) error {
+	newest := 1 + uint64(len(m))
+	var have uint64
+	err := s.View(func(tx *Tx) (err error) {
+		have, err = tx.schema()
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case have < 1 || have > newest:
+		return fmt.Errorf("schema %d is not known to this program, which knows up to %d", have, newest)
+	case have == newest:
+		return nil
+	}
+	return s.Update(func(tx *Tx) error {
+		for i, step := range m[have-1:] {
+			if err := step(tx); err != nil {
+				return fmt.Errorf("migrate to schema %d: %w", have+1+uint64(i), err)
+			}
+		}
+		return tx.setSchema(newest)
+	})
+}

@@ -1,0 +1,196 @@
+// Package store keeps what Parley must not lose and must not show: ordered, sealed records over an embedded engine, bodies
+// beside them, and a chained journal.
+//
+// Every value is sealed under the key of a Scope; the keys stand in one small file under a master key that a credential
+// unwraps. An Update is durable when it returns. A View sees one snapshot. A Change tells subscribers, after the commit, what
+// to look at again.
+//
+// Somebody who holds the disk without the credential sees how many rows of which kind there are, their sizes, which of them
+// share a scope, and the plain numbers and instants used as keys.
+package store
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Options say which store to open, and how.
+type Options struct {
+	Dir    string
+	Unlock Unlock
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// NoSync leaves out every fsync of the engine. It exists so that the tests of durability have a control that fails; a store
+	// opened so loses acknowledged updates when the machine stops.
+	NoSync bool
+}
+
+// A Store is safe for concurrent use.
+type Store struct {
+	dir    string
+	now    func() time.Time
+	engine engine
+	vault  *keyVault // the leader's
+	keys   atomic.Pointer[keySet]
+	serial atomic.Uint64
+	bodies atomic.Uint64 // the last body number given out
+
+	queue       queue
+	subscribers subscribers
+	held        held
+	broken      chan struct{}
+	breakOnce   sync.Once
+	closed      atomic.Bool
+}
+
+// Create makes a new, empty store in a directory that does not exist or is empty of one. It returns when all of it is durable.
+func Create(dir string, u Unlock) error {
+	if err := create(dir, u, scryptCost); err != nil {
+		return fmt.Errorf("create store %q: %w", dir, err)
+	}
+	return nil
+}
+
+func create(dir string, u Unlock, cost int) error {
+	vault, err := newVault(filepath.Join(dir, keysName), u, cost)
+	if err != nil {
+		return err
+	}
+	keys, err := newKeySet(newKey(), newKey(), newKey())
+	if err != nil {
+		return err
+	}
+	if err := makeDir(dir); err != nil {
+		return err
+	}
+	e, err := openBolt(filepath.Join(dir, dbName), true, false)
+	if err != nil {
+		return err
+	}
+	s := &Store{dir: dir, engine: e, vault: vault}
+	s.keys.Store(keys)
+	if err := s.found(); err != nil {
+		return errors.Join(err, e.close())
+	}
+	if err := e.close(); err != nil {
+		return err
+	}
+	// The key file comes last: a store without it is refused, and nothing was ever in it.
+	return vault.save(keys)
+}
+
+// Open opens a store for this process alone. It refuses a directory or file that others may read, a wrong credential
+// (ErrUnlock) and a schema it does not know, brings an older schema up to date, and removes blob files nothing names.
+func Open(o Options) (*Store, error) {
+	s, err := open(o, migrations)
+	if err != nil {
+		return nil, fmt.Errorf("open store %q: %w", o.Dir, err)
+	}
+	return s, nil
+}
+
+func open(o Options, m []migration) (*Store, error) {
+	if err := checkDir(o.Dir); err != nil {
+		return nil, err
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	// The engine's lock comes before the keys: nobody else rewrites them then.
+	e, err := openBolt(filepath.Join(o.Dir, dbName), false, o.NoSync)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{dir: o.Dir, now: o.Now, engine: e, broken: make(chan struct{})}
+	s.queue.empty = make(chan struct{})
+	if err := s.start(o.Unlock, m); err != nil {
+		return nil, errors.Join(err, e.close())
+	}
+	return s, nil
+}
+
+func (s *Store) start(u Unlock, m []migration) error {
+	if err := s.loadKeys(u); err != nil {
+		return err
+	}
+	if err := s.migrate(m); err != nil {
+		return err
+	}
+	return s.View(func(tx *Tx) error {
+		st, err := tx.load()
+		if err != nil {
+			return err
+		}
+		s.serial.Store(st.serial)
+		s.bodies.Store(st.body)
+		if err := tx.checkChainEnd(); err != nil {
+			return err
+		}
+		return s.dropOrphans(tx)
+	})
+}
+
+func (s *Store) loadKeys(u Unlock) error {
+	vault, plain, err := openVault(filepath.Join(s.dir, keysName), u)
+	if err != nil {
+		return err
+	}
+	set, keys, err := parseKeys(plain)
+	if err != nil {
+		return fmt.Errorf("read key file: %w", err)
+	}
+	s.vault = vault
+	s.keys.Store(set)
+	return s.View(func(tx *Tx) error { return tx.nameKeys(keys) })
+}
+
+// Close waits for the updates that were taken and closes the files. Readers should have ended.
+func (s *Store) Close() error {
+	if s.closed.Swap(true) {
+		return nil
+	}
+	s.queue.stop(ErrClosed)
+	<-s.queue.empty
+	return s.engine.close()
+}
+
+// View runs fn on a snapshot. Nothing it reads is locked, but pages freed meanwhile stay in the file: it should neither take long
+// nor write to a client. Inside, use the transaction's Bytes and not the store's, and do not call Update.
+func (s *Store) View(fn func(*Tx) error) error {
+	if s.isBroken() {
+		// A snapshot taken now could show what never became durable.
+		return ErrBroken
+	}
+	rows, err := s.engine.begin(false)
+	if err != nil {
+		return err
+	}
+	defer rows.rollback()
+	tx := s.newTx(rows, s.now(), false)
+	defer func() { tx.ended = true }()
+	return fn(tx)
+}
+
+// Serial is the number of the last commit.
+func (s *Store) Serial() uint64 { return s.serial.Load() }
+
+// Broken is closed when a write or fsync failed. The process should end then.
+func (s *Store) Broken() <-chan struct{} { return s.broken }
+
+func (s *Store) isBroken() bool {
+	select {
+	case <-s.broken:
+		return true
+	default:
+		return false
+	}
+}
+
+func (s *Store) breakDown() {
+	s.breakOnce.Do(func() { close(s.broken) })
+	s.queue.stop(ErrBroken)
+}
