@@ -1,0 +1,40 @@
+package keyring
+
+import (
+	"time"
+
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+)
+
+// CertifiedBy reports whether o's primary key vouches at that instant, with a
+// signature that counts and is not taken back, for a user ID of c that c itself
+// has signed. RFC 9580, section 5.2.1.4.
+func (c *Certificate) CertifiedBy(o *Certificate, at time.Time) bool {
+	if o.fingerprint == c.fingerprint || o.usable(at) != nil || c.usable(at) != nil {
+		return false
+	}
+	for _, u := range c.users {
+		if newest(u.self, at) != nil && !u.revoked(at) && u.certifiedBy(c, o, at) {
+			return true
+		}
+	}
+	return false
+}
+
+// certifiedBy looks for the newest statement of o about the user ID.
+func (u *userID) certifiedBy(c, o *Certificate, at time.Time) bool {
+	var last *packet.Signature
+	for _, b := range u.others {
+		s := b.sig
+		if !s.CheckKeyIdOrFingerprint(o.primary) || s.CreationTime.After(at.Add(clockSkew)) || criticalNotation(s) {
+			continue
+		}
+		if last != nil && last.CreationTime.After(s.CreationTime) {
+			continue
+		}
+		if o.primary.VerifyUserIdSignature(u.id, c.primary, s) == nil {
+			last = s
+		}
+	}
+	return last != nil && isCertification(last.SigType) && !signatureEnded(last, at)
+}

@@ -1,0 +1,200 @@
+package pgpmime
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"parley/keyring"
+)
+
+// Open takes the protection off a message as it looks at that instant. If
+// nothing that was encrypted could be opened, the error is an ErrUndecryptable.
+// A message without any protection is opened to itself.
+func (o *Opener) Open(ctx context.Context, root *Part, at time.Time) (*Opened, error) {
+	j := &job{Opener: o, ctx: ctx, at: at, limits: o.Limits.OrDefaults(), out: &Opened{Encryption: NotEncrypted, Root: root}}
+	for _, s := range o.Secrets {
+		j.us = append(j.us, s.Certificate().KeyFingerprints()...)
+	}
+	j.out.Outside = outside(root)
+	if l := findLayer(root); l != nil {
+		if err := j.openLayer(l); err != nil {
+			return nil, err
+		}
+	} else {
+		j.signedRoot(root)
+	}
+	j.openDocuments(j.out.Root)
+	if len(j.failed) > 0 && j.opened == 0 {
+		return nil, j.failed[0]
+	}
+	for _, err := range j.failed {
+		j.out.Unopened = append(j.out.Unopened, keyring.Reason(err))
+	}
+	return j.out, nil
+}
+
+// job is the opening of one message.
+type job struct {
+	*Opener
+	ctx    context.Context
+	at     time.Time
+	us     []keyring.Fingerprint // all our keys
+	limits Limits
+	out    *Opened
+	joined []*keyring.Certificate // out.Inside, each joined with what is known of it
+	opened int                    // encrypted layers and documents
+	failed []error                // those that were not
+	spent  int64                  // plaintext produced so far
+}
+
+// layer is an encryption that the whole message stands in.
+type layer struct {
+	part *Part // holds the ciphertext
+	mime bool  // what is encrypted is a MIME entity, not text
+}
+
+// findLayer recognises a message that is encrypted as a whole.
+func findLayer(root *Part) *layer {
+	switch root.MediaType {
+	case "multipart/encrypted": // RFC 3156, section 4
+		if p := pair(root.Children); p != nil {
+			return &layer{p, true}
+		}
+	case "multipart/mixed": // what Exchange makes of it
+		if p := pair(withoutEmptyText(root.Children)); p != nil {
+			return &layer{p, true}
+		}
+	case "multipart/signed": // a signature around ciphertext says nothing about who wrote the text
+		if len(root.Children) == 2 && root.Children[0].MediaType == "multipart/encrypted" {
+			return findLayer(root.Children[0])
+		}
+	case "text/plain", "application/pgp":
+		if !root.Attachment && wholeArmor(root) {
+			return &layer{root, false}
+		}
+	}
+	return nil
+}
+
+// pair returns the ciphertext of the two parts of RFC 3156, section 4.
+func pair(children []*Part) *Part {
+	if len(children) != 2 || children[0].MediaType != "application/pgp-encrypted" {
+		return nil
+	}
+	switch children[1].MediaType {
+	case "application/octet-stream", "application/pgp-encrypted", "text/plain":
+		return children[1]
+	}
+	return nil
+}
+
+func withoutEmptyText(children []*Part) []*Part {
+	var kept []*Part
+	for _, c := range children {
+		if c.MediaType == "text/plain" && c.Filename == "" {
+			if b, err := c.Body(); err == nil && len(bytes.TrimSpace(b)) == 0 {
+				continue
+			}
+		}
+		kept = append(kept, c)
+	}
+	return kept
+}
+
+// wholeArmor reports whether the text is one encrypted block and nothing else.
+func wholeArmor(p *Part) bool {
+	body, err := p.Body()
+	if err != nil || !bytes.HasPrefix(bytes.TrimSpace(body), []byte("-----BEGIN "+keyring.ArmorMessage+"-----")) {
+		return false
+	}
+	blocks := keyring.FindArmor(body)
+	return len(blocks) == 1 && keyring.IsEncrypted(blocks[0].Data) &&
+		len(bytes.TrimSpace(body[blocks[0].End:])) == 0
+}
+
+func (j *job) openLayer(l *layer) error {
+	data, err := j.ciphertext(l.part)
+	if err != nil {
+		return err
+	}
+	m, err := keyring.Decrypt(j.ctx, data, j.Secrets, j.limits)
+	if err != nil {
+		return err
+	}
+	j.opened++
+	j.spent += int64(len(m.Data))
+	j.out.Encryption, j.out.BodyDigest = Encrypted, m.Body
+	if err := j.setPayload(m.Data, l); err != nil {
+		return err
+	}
+	j.findInside(j.out.Root)
+	j.out.Signatures = j.verify(m.Signatures, m.Data)
+	covered := len(m.Signatures) > 0
+	j.out.WholeSigned = covered
+	j.signedRoot(j.out.Root)
+	j.setSubject(j.out.Root, covered)
+	return nil
+}
+
+// ciphertext is the OpenPGP message that the part holds.
+func (j *job) ciphertext(p *Part) ([]byte, error) {
+	body, err := p.Body()
+	if err != nil {
+		return nil, keyring.Undecryptable(keyring.ReasonMalformed)
+	}
+	if len(body) > 0 && body[0]&0x80 != 0 {
+		return body, nil
+	}
+	for _, b := range keyring.FindArmor(body) {
+		if b.Kind == keyring.ArmorMessage {
+			j.out.Mismatch = j.out.Mismatch || b.Mismatch
+			return b.Data, nil
+		}
+	}
+	return nil, keyring.Undecryptable(keyring.ReasonMalformed)
+}
+
+// setPayload parses what was decrypted. If it is no MIME entity, it is put under
+// a header that makes it one, so that there is always something to show.
+func (j *job) setPayload(data []byte, l *layer) error {
+	if l.mime && hasHeader(data) {
+		if root, err := j.Parse(data); err == nil {
+			j.out.Payload, j.out.Root = data, root
+			return nil
+		}
+	}
+	kind := "application/octet-stream"
+	if utf8.Valid(data) && !bytes.ContainsRune(data, 0) {
+		kind = "text/plain; charset=utf-8"
+	} else if cs := l.part.Params["charset"]; !l.mime && plainToken(cs) {
+		kind = "text/plain; charset=" + cs
+	}
+	data = append([]byte("Content-Type: "+kind+"\r\nContent-Transfer-Encoding: binary\r\n\r\n"), data...)
+	root, err := j.Parse(data)
+	if err != nil {
+		return fmt.Errorf("parse payload: %w", err)
+	}
+	j.out.Payload, j.out.Root = data, root
+	return nil
+}
+
+// hasHeader reports whether data starts with a header field or with the blank
+// line of an empty header.
+func hasHeader(data []byte) bool {
+	line, _, _ := bytes.Cut(data, []byte("\n"))
+	name, _, ok := bytes.Cut(line, []byte(":"))
+	if !ok {
+		return len(bytes.TrimSpace(line)) == 0
+	}
+	return fieldName(string(name))
+}
+
+func plainToken(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.+", r))
+	})
+}

@@ -1,0 +1,107 @@
+package pgpmime
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"time"
+
+	"parley/keyring"
+)
+
+// Seal makes an encrypted and signed message (RFC 3156, sections 4 and 6.2) out
+// of inner, a MIME entity with the protected header fields, in CRLF lines. It is
+// encrypted to exactly the certificates in to, signed inside the same OpenPGP
+// layer, and padded to a size class. It fails without a recipient, without a
+// signer, and if one of the certificates cannot be encrypted to at that instant:
+// there is no way from here to a message in clear.
+func Seal(inner []byte, outer Outer, to []*keyring.Certificate, signer *keyring.Secret, at time.Time) ([]byte, error) {
+	if err := checkLines(inner); err != nil {
+		return nil, fmt.Errorf("seal message: %w", err)
+	}
+	padded, err := pad(inner)
+	if err != nil {
+		return nil, fmt.Errorf("seal message: %w", err)
+	}
+	message, err := keyring.Encrypt(padded, to, signer, at)
+	if err != nil {
+		return nil, fmt.Errorf("seal message: %w", err)
+	}
+	armor, err := keyring.EncodeArmor(keyring.ArmorMessage, message)
+	if err != nil {
+		return nil, fmt.Errorf("seal message: %w", err)
+	}
+	out, err := outer.append(make([]byte, 0, len(armor)*66/64+4096), at)
+	if err != nil {
+		return nil, fmt.Errorf("seal message: %w", err)
+	}
+	b := boundary()
+	out = append(out, "Content-Type: multipart/encrypted; protocol=\"application/pgp-encrypted\";\r\n boundary=\""+b+"\"\r\n\r\n"...)
+	out = append(out, "--"+b+"\r\nContent-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n\r\n--"+b+"\r\n"...)
+	out = append(out, "Content-Type: application/octet-stream; name=\"encrypted.asc\"\r\n"+
+		"Content-Disposition: inline; filename=\"encrypted.asc\"\r\n\r\n"...)
+	out = appendCRLF(out, armor)
+	return append(out, "\r\n--"+b+"--\r\n"...), nil
+}
+
+// SignClear makes a signed message that is not encrypted (RFC 3156, section 5).
+// entity must be 7-bit in CRLF lines of at most 998 octets, since any server on
+// the way that recodes it would break the signature.
+func SignClear(entity []byte, outer Outer, signer *keyring.Secret, at time.Time) ([]byte, error) {
+	if err := checkClear(entity); err != nil {
+		return nil, fmt.Errorf("sign message: %w", err)
+	}
+	if signer == nil {
+		return nil, errors.New("sign message: nobody to sign")
+	}
+	sig, err := keyring.Sign(entity, signer, at)
+	if err != nil {
+		return nil, fmt.Errorf("sign message: %w", err)
+	}
+	armor, err := keyring.EncodeArmor(keyring.ArmorSignature, sig)
+	if err != nil {
+		return nil, fmt.Errorf("sign message: %w", err)
+	}
+	out, err := outer.append(nil, at)
+	if err != nil {
+		return nil, fmt.Errorf("sign message: %w", err)
+	}
+	b := boundary()
+	out = append(out, "Content-Type: multipart/signed; micalg=pgp-sha512;\r\n protocol=\"application/pgp-signature\"; boundary=\""+b+"\"\r\n\r\n--"+b+"\r\n"...)
+	out = append(out, entity...)
+	out = append(out, "\r\n--"+b+"\r\nContent-Type: application/pgp-signature; name=\"signature.asc\"\r\n\r\n"...)
+	out = appendCRLF(out, armor)
+	return append(out, "\r\n--"+b+"--\r\n"...), nil
+}
+
+// checkLines refuses what is not in CRLF lines: signatures and size depend on it.
+func checkLines(b []byte) error {
+	n := bytes.Count(b, []byte("\r\n"))
+	if n != bytes.Count(b, []byte("\n")) || n != bytes.Count(b, []byte("\r")) {
+		return errors.New("the entity has a bare CR or LF")
+	}
+	return nil
+}
+
+func checkClear(b []byte) error {
+	if err := checkLines(b); err != nil {
+		return err
+	}
+	for len(b) > 0 {
+		line, rest, _ := bytes.Cut(b, []byte("\r\n"))
+		if len(line) > 998 || bytes.ContainsFunc(line, func(r rune) bool { return r == 0 || r >= 0x80 }) {
+			return errors.New("the entity is not 7-bit text")
+		}
+		b = rest
+	}
+	return nil
+}
+
+// appendCRLF appends text, which is in LF lines, in CRLF lines.
+func appendCRLF(dst, text []byte) []byte {
+	for line := range bytes.Lines(text) {
+		dst = append(dst, bytes.TrimSuffix(line, []byte("\n"))...)
+		dst = append(dst, '\r', '\n')
+	}
+	return dst
+}
