@@ -1,0 +1,43 @@
+# Parley. `make` builds bin/parley; `make test` runs everything.
+
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+STATICCHECK  = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME    ?= 20s
+BENCH       ?= .
+ARGS        ?=
+
+.PHONY: build test race bench fuzz demo vet clean
+
+build:
+	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/parley ./gateway
+
+test:
+	go test ./...
+
+race:
+	go test -race ./...
+
+bench:
+	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+# Every fuzz target of every package, one after the other.
+fuzz:
+	@set -e; for pkg in $$(go list ./...); do \
+	  for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "$$pkg $$target"; \
+	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
+	  done; \
+	done
+
+# On loopback, in a temporary directory; ARGS=--once ends after the story.
+demo: build
+	bin/parley demo $(ARGS)
+
+vet:
+	go vet ./...
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt these: $$unformatted"; exit 1; fi
+	go run $(STATICCHECK) ./...
+
+clean:
+	rm -rf bin
+	go clean -testcache

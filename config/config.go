@@ -1,0 +1,127 @@
+// Package config reads Parley's configuration file: TOML, strict, every key
+// with a default that config/example.toml documents.
+//
+// Values stay text here. What a duration, a size or an instant means is
+// decided where it is used; Where then names the line and column of a value
+// that turned out to be impossible.
+package config
+
+// Config is the configuration file. The toml tags are the keys.
+type Config struct {
+	Domain     string `toml:"domain"`      // public mail domain; the one key without a default
+	DeskDomain string `toml:"desk_domain"` // the coordinators' mail domain; "desk." + Domain
+	StateDir   string `toml:"state_dir"`   // the store, mode 0700
+	CasePrefix string `toml:"case_prefix"` // first part of a case tag
+	Unlock     string `toml:"unlock"`      // file:PATH, credential:NAME, env:NAME or prompt:
+
+	SMTP       SMTP              `toml:"smtp"`
+	Submission Listener          `toml:"submission"`
+	IMAP       Listener          `toml:"imap"`
+	TLS        TLS               `toml:"tls"`
+	Outbound   Outbound          `toml:"outbound"`
+	Reports    Reports           `toml:"reports"`
+	Desk       Desk              `toml:"desk"`
+	Limits     Limits            `toml:"limits"`
+	Policy     map[string]Policy `toml:"policy"` // by name; those of the same name as a shipped one replace it key by key
+
+	doc *document
+}
+
+// SMTP is the public port.
+type SMTP struct {
+	Listen string `toml:"listen"` // host:port
+	LMTP   string `toml:"lmtp"`   // host:port for LMTP behind an existing mail server
+}
+
+// Listener is a port with implicit TLS.
+type Listener struct {
+	Listen string `toml:"listen"` // host:port
+}
+
+// TLS names the certificate chain and key, PEM files.
+type TLS struct {
+	Cert string `toml:"cert"`
+	Key  string `toml:"key"`
+}
+
+// Outbound is how mail leaves.
+type Outbound struct {
+	Smarthost string   `toml:"smarthost"` // URL without a password; empty: nothing leaves
+	Password  string   `toml:"password"`  // of the smarthost's login: file:PATH, credential:NAME, env:NAME, or empty
+	Subject   string   `toml:"subject"`   // constant outer Subject
+	Retry     []string `toml:"retry"`     // durations; the last one repeats
+	GiveUp    string   `toml:"give_up"`   // duration
+}
+
+// Reports is how reports are taken.
+type Reports struct {
+	Plaintext string `toml:"plaintext"` // "accept" or "refuse"
+}
+
+// Desk is how the coordinators work.
+type Desk struct {
+	Undo    string `toml:"undo"`     // duration
+	CoolOff string `toml:"cool_off"` // duration
+}
+
+// Limits bound what peers may ask for.
+type Limits struct {
+	Message          string `toml:"message"` // size
+	Header           string `toml:"header"`  // size
+	Depth            int    `toml:"depth"`
+	Parts            int    `toml:"parts"`
+	Received         int    `toml:"received"`
+	Recipients       int    `toml:"recipients"`
+	Connections      int    `toml:"connections"`
+	ConnectionsPerIP int    `toml:"connections_per_ip"`
+	Command          string `toml:"command"` // duration
+	Data             string `toml:"data"`    // duration
+	AuthFailures     int    `toml:"auth_failures"`
+}
+
+// Policy is the timetable of a disclosure. Has tells a key that was left out
+// from one that is zero.
+type Policy struct {
+	Embargo string   `toml:"embargo"` // duration
+	Wave    string   `toml:"wave"`    // duration
+	Remind  []string `toml:"remind"`  // durations
+	Lead    string   `toml:"lead"`    // duration
+	Stage   []Stage  `toml:"stage"`
+}
+
+// Stage is one stage of a policy.
+type Stage struct {
+	Name      string   `toml:"name"`
+	At        string   `toml:"at"` // start, start+3d, end-14d, end
+	Needs     []string `toml:"needs"`
+	Trust     string   `toml:"trust"`
+	Approvals int      `toml:"approvals"`
+	Approval  string   `toml:"approval"` // "gesture" or "signed"
+	TLP       string   `toml:"tlp"`
+}
+
+// Defaults is the configuration of an empty file, except for the domain,
+// which has no default, and the policies, which are shipped elsewhere.
+func Defaults() Config {
+	return Config{
+		StateDir:   "state",
+		CasePrefix: "PAR",
+		Unlock:     "file:unlock",
+		SMTP:       SMTP{Listen: "127.0.0.1:25"},
+		Submission: Listener{Listen: "127.0.0.1:465"},
+		IMAP:       Listener{Listen: "127.0.0.1:993"},
+		TLS:        TLS{Cert: "tls.crt", Key: "tls.key"},
+		Outbound: Outbound{
+			Subject: "Confidential message (encrypted)",
+			Retry:   []string{"1m", "5m", "15m", "1h", "3h"},
+			GiveUp:  "3d",
+		},
+		Reports: Reports{Plaintext: "accept"},
+		Desk:    Desk{Undo: "2m", CoolOff: "12h"},
+		Limits: Limits{
+			Message: "50MiB", Header: "256KiB", Depth: 20, Parts: 1000, Received: 100,
+			Recipients: 100, Connections: 500, ConnectionsPerIP: 20,
+			Command: "1m", Data: "5m", AuthFailures: 10,
+		},
+	}
+}
