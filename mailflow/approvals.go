@@ -1,0 +1,156 @@
+package mailflow
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"parley/mailflow/cvd"
+	"parley/mailflow/journal"
+	"parley/mailflow/store"
+)
+
+// approvalByID reads a request; a clear error when there is none.
+func approvalByID(tx *store.Tx, id string) (cvd.ApprovalRequest, error) {
+	a, err := approvals.Get(tx, approvalKey(tx, strings.ToLower(strings.TrimSpace(id))))
+	if errors.Is(err, store.ErrNotFound) {
+		return a, fmt.Errorf("there is no approval %s", id)
+	}
+	return a, err
+}
+
+func putApproval(tx *store.Tx, a cvd.ApprovalRequest) error {
+	return approvals.Put(tx, caseScope(a.Case), approvalKey(tx, a.ID), a)
+}
+
+// approve adds one coordinator's yes to a request. The author never approves,
+// unless the desk has one coordinator only: then its own yes counts after
+// CoolOff. It answers in words what it did.
+func (b *Base) approve(tx *store.Tx, id string, by Actor) (string, error) {
+	a, err := approvalByID(tx, id)
+	if err != nil {
+		return "", err
+	}
+	alone, err := b.mayApprove(tx, a, by)
+	if err != nil {
+		return "", err
+	}
+	a.Yes = append(a.Yes, cvd.Approved{By: by.Name, At: tx.Now, Signed: by.Signed})
+	if err := record(tx, journal.Record{Case: string(a.Case), Actor: by.Name, Kind: "approval.yes", Ref: a.ID, Detail: by.Via}); err != nil {
+		return "", err
+	}
+	if alone {
+		a.Cool = tx.Now.Add(b.CoolOff)
+	} else if len(a.Yes) < a.Need {
+		return fmt.Sprintf("%s has %d of %d", a.ID, len(a.Yes), a.Need), putApproval(tx, a)
+	}
+	a.Ended, a.How = tx.Now, "approved"
+	if err := b.endApproval(tx, a); err != nil {
+		return "", err
+	}
+	said := fmt.Sprintf("%s approved: %s to %s goes at %s", a.ID, a.Stage, partyList(a.Parties), instant(laterOf(a.Due, tx.Now.Add(b.Undo))))
+	if alone {
+		said += fmt.Sprintf(", not before %s since nobody else is on the desk", instant(a.Cool))
+	}
+	return said, nil
+}
+
+// mayApprove says whether this coordinator's yes counts; alone is true where
+// the author approves because there is nobody else.
+func (b *Base) mayApprove(tx *store.Tx, a cvd.ApprovalRequest, by Actor) (alone bool, err error) {
+	desk, err := Coordinators(tx)
+	if err != nil {
+		return false, err
+	}
+	said := slices.ContainsFunc(a.Yes, func(y cvd.Approved) bool { return y.By == by.Name })
+	author := slices.Contains(a.Authors, by.Name)
+	switch {
+	case !a.Open():
+		return false, fmt.Errorf("%s is over: %s", a.ID, a.How)
+	case a.Signed && !by.Signed:
+		return false, fmt.Errorf("%s counts only in a mail signed with your own OpenPGP key: send `approve %s`, signed, to control@%s", a.ID, a.ID, b.DeskDomain)
+	case said:
+		return false, fmt.Errorf("%s has your yes already; it needs another coordinator", a.ID)
+	case author && len(desk) == 1 && desk[0].Name == by.Name:
+		return true, nil
+	case author:
+		return false, fmt.Errorf("%s is your own text; another coordinator approves it", a.ID)
+	}
+	return false, nil
+}
+
+// reject ends a request; what it held stays held until something changes.
+func (b *Base) reject(tx *store.Tx, id string, by Actor, because string) (string, error) {
+	a, err := approvalByID(tx, id)
+	if err != nil {
+		return "", err
+	}
+	if !a.Open() {
+		return "", fmt.Errorf("%s is over: %s", a.ID, a.How)
+	}
+	a.Ended, a.How = tx.Now, "rejected by "+by.Name+": "+because
+	err = record(tx, journal.Record{Case: string(a.Case), Actor: by.Name, Kind: "approval.no", Ref: a.ID, Detail: because})
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s rejected; %s to %s is held", a.ID, a.Stage, partyList(a.Parties)), b.endApproval(tx, a)
+}
+
+// endApproval writes the end of a request, takes its mail away and asks the
+// gate again.
+func (b *Base) endApproval(tx *store.Tx, a cvd.ApprovalRequest) error {
+	if err := putApproval(tx, a); err != nil {
+		return err
+	}
+	if err := b.taskDone(tx, "approval:"+a.ID); err != nil {
+		return err
+	}
+	for _, p := range a.Parties {
+		all, err := Notices(tx, a.Case, p)
+		if err != nil {
+			return err
+		}
+		for _, n := range all {
+			if n.ApprovalID != a.ID {
+				continue
+			}
+			if err := wakeOne(tx, n, false); err != nil {
+				return err
+			}
+		}
+	}
+	b.touch(tx, a.Case)
+	return nil
+}
+
+func partyList(ps []cvd.PartyID) string {
+	var out []string
+	for _, p := range ps {
+		out = append(out, string(p))
+	}
+	return strings.Join(out, ", ")
+}
+
+func laterOf(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// newApprovalID makes an ID that was never used.
+func newApprovalID(tx *store.Tx) (string, error) {
+	for {
+		h := randomHex(4)
+		id := h[:4] + "-" + h[4:]
+		_, err := approvals.Get(tx, approvalKey(tx, id))
+		if errors.Is(err, store.ErrNotFound) {
+			return id, nil
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+}

@@ -1,0 +1,223 @@
+package mailflow
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"time"
+
+	"parley/keyring"
+	"parley/keyring/pgpmime"
+	"parley/mailflow/cvd"
+	"parley/mailflow/message"
+	"parley/mailflow/store"
+)
+
+// arrival is one mail on its way from the spool to its place.
+type arrival struct {
+	row    spoolRow
+	raw    []byte
+	root   *message.Part   // nil where the bytes are no message
+	opened *pgpmime.Opened // nil where broken
+	shown  *message.Part   // the tree to display: of the payload where there is one
+	broken string          // why it is kept opaque, in words for the desk
+	parsed []*message.Part
+}
+
+func (a *arrival) sha256() string {
+	sum := sha256.Sum256(a.raw)
+	return hex.EncodeToString(sum[:])
+}
+
+// read opens a mail as far as it goes: what cannot be parsed or decrypted
+// is kept whole, with the reason (rule P10).
+func (in *Intake) read(ctx context.Context, row spoolRow) (*arrival, error) {
+	raw, err := in.Store.Bytes(row.Body)
+	if err != nil {
+		return nil, err
+	}
+	a := &arrival{row: row, raw: raw}
+	if a.root, err = message.Parse(raw, in.Limits); err != nil {
+		a.root, a.broken = nil, "it cannot be read as a message ("+err.Error()+")"
+		return a, nil
+	}
+	o := pgpmime.Opener{Secrets: in.Secrets, Limits: pgpmime.DefaultLimits(), Certificates: in.candidates,
+		Parse: func(b []byte) (*pgpmime.Part, error) {
+			p, err := message.Parse(b, in.Limits)
+			if err != nil {
+				return nil, err
+			}
+			a.parsed = append(a.parsed, p)
+			return treeOf(p), nil
+		}}
+	opened, err := o.Open(ctx, treeOf(a.root), row.At)
+	if err != nil {
+		a.broken = "it cannot be decrypted (" + pgpmime.Reason(err) + ")"
+		return a, nil
+	}
+	a.opened, a.shown = opened, a.root
+	if opened.Payload != nil {
+		a.shown = a.payloadTree()
+	}
+	return a, nil
+}
+
+// payloadTree finds the parse of the decrypted payload among those that
+// opening made, so that nothing is parsed twice in two ways (rule P6).
+func (a *arrival) payloadTree() *message.Part {
+	for _, p := range a.parsed {
+		if raw := p.Raw(); len(raw) == len(a.opened.Payload) && string(raw) == string(a.opened.Payload) {
+			return p
+		}
+	}
+	return a.root
+}
+
+// treeOf shows a parsed message to the OpenPGP layer.
+func treeOf(p *message.Part) *pgpmime.Part {
+	t := &pgpmime.Part{MediaType: p.MediaType, Params: p.Params, Filename: p.Filename, Attachment: p.IsAttachment(),
+		Raw: p.Raw(), Header: p.Header.Values, Body: p.Body, Text: p.Text}
+	for _, c := range p.Children {
+		t.Children = append(t.Children, treeOf(c))
+	}
+	return t
+}
+
+// from lists every address of every From field; a field that cannot be read
+// gives an empty one, which is nobody's.
+func (a *arrival) from() []string {
+	var out []string
+	for _, v := range a.root.Header.Values("From") {
+		list, err := message.ParseAddressList(v)
+		if err != nil || len(list) == 0 {
+			out = append(out, "")
+			continue
+		}
+		for _, x := range list {
+			out = append(out, strings.ToLower(x.Addr()))
+		}
+	}
+	return out
+}
+
+// sender is the one address that the mail says it is from, or "".
+func (a *arrival) sender() string {
+	if a.root == nil {
+		return ""
+	}
+	if f := a.from(); len(f) == 1 {
+		return f[0]
+	}
+	return ""
+}
+
+// subject is the inner Subject where there is one, else the outer.
+func (a *arrival) subject() string {
+	switch {
+	case a.opened != nil && a.opened.HasSubject:
+		return a.opened.Subject
+	case a.root != nil:
+		return a.root.Header.Text("Subject")
+	}
+	return ""
+}
+
+// text is the first text of what is displayed.
+func (a *arrival) text() string {
+	t := a.shown.FirstText()
+	if t == nil {
+		return ""
+	}
+	s, err := t.Unflowed()
+	if err != nil {
+		return ""
+	}
+	return s
+}
+
+// encrypted says whether the whole mail came encrypted.
+func (a *arrival) encrypted() bool {
+	return a.opened != nil && a.opened.Encryption == pgpmime.Encrypted
+}
+
+// automatic says why no person wrote the mail, or "".
+func (a *arrival) automatic() string {
+	if a.root == nil {
+		return "it cannot be read"
+	}
+	return a.root.Automatic(a.row.Envelope.From)
+}
+
+// mentions says whether the signed or encrypted words name the case.
+func (a *arrival) mentions(c cvd.CaseID) bool {
+	inner := a.text()
+	if a.opened.HasSubject {
+		inner += "\n" + a.opened.Subject
+	}
+	for _, id := range cvd.FindCaseIDs(inner) {
+		if id == c {
+			return true
+		}
+	}
+	return false
+}
+
+// tags are the case tags in the inner Subject; the outer one never routes.
+func (a *arrival) tags() []cvd.CaseID {
+	if a.opened == nil || !a.opened.HasSubject || !a.encrypted() {
+		return nil
+	}
+	return cvd.FindCaseIDs(a.opened.Subject)
+}
+
+// verdict judges the signatures of a mail as those of one participant.
+func (in *Intake) verdict(tx *store.Tx, a *arrival, p cvd.Participant) (pgpmime.Verdict, error) {
+	keys, err := ownerKeys(tx, OwnerOf(p))
+	if err != nil {
+		return pgpmime.Verdict{}, err
+	}
+	addresses := []string{p.Address}
+	if p.Party != cvd.Finder {
+		party, err := PartyByID(tx, p.Party)
+		if err != nil {
+			return pgpmime.Verdict{}, err
+		}
+		addresses = append(addresses, party.Addresses()...)
+	}
+	claim := pgpmime.Claim{Pinned: pinned(keys, p.Party == cvd.Finder), Addresses: addresses, From: a.from(),
+		Other: in.otherOwner(tx, OwnerOf(p))}
+	return pgpmime.Judge(a.opened, claim, a.row.At), nil
+}
+
+// pinned are the keys whose signatures count: found or confirmed ones, and of
+// a finder the key that signed the report which carried it.
+func pinned(keys []keyring.Pinned, finder bool) []keyring.Fingerprint {
+	var out []keyring.Fingerprint
+	for _, k := range keys {
+		if k.Trust == keyring.Found || k.Trust == keyring.Confirmed || (finder && k.Trust == keyring.Claimed) {
+			out = append(out, k.Fingerprint)
+		}
+	}
+	return out
+}
+
+func (in *Intake) otherOwner(tx *store.Tx, not string) func(keyring.Fingerprint) (string, bool) {
+	return func(f keyring.Fingerprint) (string, bool) {
+		all, err := collect(keyOwners.All(tx, fprPrefix(tx, f)), nil)
+		if err != nil {
+			return "", false
+		}
+		for _, o := range all {
+			if o.Owner != not {
+				return o.Owner, true
+			}
+		}
+		return "", false
+	}
+}
+
+// stale says that a signature is too old to trigger anything (rule S6).
+func stale(v pgpmime.Verdict, at time.Time) bool {
+	return v.Valid() && at.Sub(v.SignedAt()) > 14*cvd.Day
+}

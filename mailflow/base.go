@@ -1,0 +1,90 @@
+// Package mailflow holds the two flows of Parley and their clockwork: a
+// report comes in (Intake), coordinators decide (Desk), and notices go out
+// (Outbox, Scheduler) through the one gate, MayRelease.
+//
+// Every decision is taken inside a store transaction from what the store
+// holds; loops around it are thin and may die at any instant.
+package mailflow
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"parley/keyring"
+	"parley/mailflow/cvd"
+	"parley/mailflow/message"
+	"parley/mailflow/queue"
+	"parley/mailflow/store"
+	"parley/templates"
+)
+
+// Settings are the choices of the operator that the flows follow.
+type Settings struct {
+	Domain     string // public, "vdp.example.org"
+	DeskDomain string // the coordinators' own
+	CasePrefix string // "PAR"
+	Subject    string // the constant outer Subject
+	Plaintext  string // "accept" or "refuse" reports in clear
+	Undo       time.Duration
+	CoolOff    time.Duration
+	Limits     message.Limits
+	Policies   map[string]cvd.Policy
+}
+
+// Base is what the flows share. It is set up once by the caller and not
+// changed while they run.
+type Base struct {
+	Settings
+	Clock     Clock
+	Store     *store.Store
+	Secrets   []*keyring.Secret // the first signs; all of them decrypt
+	Certs     *keyring.Cache
+	Templates *templates.Set
+	Queue     *queue.Queue
+	Log       *slog.Logger
+}
+
+// signer is our signing key.
+func (b *Base) signer() *keyring.Secret { return b.Secrets[0] }
+
+// ReportAddress is where anyone sends a report.
+func (b *Base) ReportAddress() string { return "report@" + b.Domain }
+
+// ThreadAddress is the address of one participant's thread.
+func (b *Base) ThreadAddress(token string) string { return "case+" + token + "@" + b.Domain }
+
+// DeskAlias is the address under which coordinators write to a participant.
+func (b *Base) DeskAlias(p cvd.PartyID, c cvd.CaseID) string {
+	return fmt.Sprintf("%s.%s@%s", p, c.Lower(), b.DeskDomain)
+}
+
+// Envelope is what a mail server tells of a mail (RFC 5321 section 2.3.1).
+type Envelope struct {
+	From   string   // reverse-path without brackets, "" for the null one
+	To     []string // forward-paths without brackets
+	Remote string   // address of the client, host part only
+	Hello  string   // what it called itself
+	TLS    bool
+	Login  string // the coordinator who submitted it; empty on the public port
+}
+
+// Reply is an answer to an SMTP client (RFC 5321 section 4.2), and the error
+// type of what the endpoints call. On the public port its text is generic.
+type Reply struct {
+	Code     int
+	Enhanced [3]int // RFC 3463
+	Text     string
+}
+
+func (r *Reply) Error() string {
+	return fmt.Sprintf("%d %d.%d.%d %s", r.Code, r.Enhanced[0], r.Enhanced[1], r.Enhanced[2], r.Text)
+}
+
+// Replies that several places give.
+var (
+	replyNoMailbox = &Reply{550, [3]int{5, 1, 1}, "No such mailbox here"}
+	replyTooLarge  = &Reply{552, [3]int{5, 3, 4}, "Message too large"}
+	replyFull      = &Reply{452, [3]int{4, 3, 1}, "No room now, try again later"}
+	replyLater     = &Reply{451, [3]int{4, 3, 0}, "Not possible now, try again later"}
+)

@@ -1,0 +1,158 @@
+package mailflow
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"parley/mailflow/cvd"
+	"parley/mailflow/journal"
+	"parley/mailflow/store"
+)
+
+// filedOrder is an acceptance that a coordinator filed and a second person
+// has to confirm before it counts.
+type filedOrder struct {
+	Case    cvd.CaseID
+	Party   cvd.PartyID
+	Version int
+	Via     string
+	By      string
+}
+
+var filedOrders = store.WriteOnce[filedOrder]("filed") // under the ID of the request for approval
+
+// secondPerson says whether the next stage of a participant needs a second
+// person, and its rule. A desk of one has none; there CoolOff holds the stage
+// itself back.
+func (s *sitting) secondPerson(c cvd.Case, who cvd.Participant) (cvd.StageRule, bool, error) {
+	desk, err := Coordinators(s.tx)
+	if err != nil || len(desk) < 2 {
+		return cvd.StageRule{}, false, err
+	}
+	for _, r := range c.Policy.Stages {
+		if r.Stage.Rank() > who.Reached.Rank() {
+			return r, r.Approvals > 0, nil
+		}
+	}
+	return cvd.StageRule{}, false, nil
+}
+
+// fileForSecond asks another coordinator for a yes to what was filed.
+func (s *sitting) fileForSecond(c cvd.Case, rule cvd.StageRule, f filedOrder) (string, error) {
+	id, err := newApprovalID(s.tx)
+	if err != nil {
+		return "", err
+	}
+	a := cvd.ApprovalRequest{ID: id, Case: c.ID, Stage: rule.Stage, Author: f.By, Authors: []string{f.By}, Parties: []cvd.PartyID{f.Party},
+		Need: 1, Signed: rule.Signed, Created: s.tx.Now}
+	if err := putApproval(s.tx, a); err != nil {
+		return "", err
+	}
+	if err := filedOrders.Put(s.tx, caseScope(c.ID), approvalKey(s.tx, id), f); err != nil {
+		return "", err
+	}
+	err = record(s.tx, journal.Record{Case: string(c.ID), Party: string(f.Party), Actor: f.By, Kind: "approval.asked", Ref: id, Detail: "accept"})
+	if err != nil {
+		return "", err
+	}
+	what := fmt.Sprintf("%s accepted v%d of the embargo, via %s", f.Party, f.Version, f.Via)
+	text := fmt.Sprintf("%s files: %s.\n\nIt does not count yet. Once you say yes, %s may go to %s.\n\nTo approve: drop this mail into Do/Approve, or write to control@%s\n    approve %s\nTo refuse: drop it into Do/Reject, or write\n    reject %s because \"...\"\n",
+		f.By, what, rule.Stage, f.Party, s.DeskDomain, id, id)
+	if rule.Signed {
+		text += "\nIt counts only in a mail signed with your own OpenPGP key.\n"
+	}
+	s.waits = id
+	return what, s.task(s.tx, "approval:"+id, Post{Folder: "Approvals", Case: c.ID, From: f.By, Kind: "approval", Ref: id,
+		Subject: fmt.Sprintf("Approve? %s in %s: accept v%d, filed by %s", f.Party, c.ID, f.Version, f.By), Text: text})
+}
+
+// approvalSeen reads a request for approval that the actor may know of.
+func (s *sitting) approvalSeen(id string) (cvd.ApprovalRequest, error) {
+	a, err := approvalByID(s.tx, id)
+	var unknown *Refusal
+	if err != nil && !errors.As(sentence(err), &unknown) {
+		return a, err
+	}
+	if err == nil {
+		if c, bad := CaseByID(s.tx, a.Case); bad != nil || !s.by.sees(c) {
+			err = ErrNoCase
+		}
+	}
+	if err != nil {
+		return cvd.ApprovalRequest{}, notDone("there is no approval %s; any change to a text, recipient, key or date makes a new one, see Approvals", id)
+	}
+	return a, nil
+}
+
+// deskApprove is `approve ID`.
+func deskApprove(s *sitting, p *phrase) (string, error) {
+	id, err := p.next("the ID of the approval")
+	if err != nil {
+		return "", err
+	}
+	if err := p.end(); err != nil {
+		return "", err
+	}
+	return s.approveID(id)
+}
+
+func (s *sitting) approveID(id string) (string, error) {
+	a, err := s.approvalSeen(id)
+	if err != nil {
+		return "", err
+	}
+	if s.by.Via == ViaOperator && a.Signed {
+		return "", notDone("%s counts only in a mail signed by a coordinator; the operator cannot give it", a.ID)
+	}
+	said, err := s.approve(s.tx, a.ID, s.by)
+	if err != nil {
+		return "", err
+	}
+	now, err := approvalByID(s.tx, a.ID)
+	switch {
+	case err != nil:
+		return "", err
+	case now.Open():
+		s.waits = a.ID
+		return said, nil
+	case !now.Granted():
+		return said, nil
+	}
+	f, err := filedOrders.Get(s.tx, approvalKey(s.tx, a.ID))
+	if errors.Is(err, store.ErrNotFound) {
+		return said, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return s.fileAccept(f)
+}
+
+// deskReject is `reject ID because "…"`.
+func deskReject(s *sitting, p *phrase) (string, error) {
+	id, err := p.next("the ID of the approval")
+	if err != nil {
+		return "", err
+	}
+	why, err := p.reason(true)
+	if err != nil {
+		return "", err
+	}
+	return s.rejectID(id, why)
+}
+
+func (s *sitting) rejectID(id, why string) (string, error) {
+	a, err := s.approvalSeen(id)
+	if err != nil {
+		return "", err
+	}
+	said, err := s.reject(s.tx, a.ID, s.by, why)
+	if err != nil {
+		return "", err
+	}
+	if _, err := filedOrders.Get(s.tx, approvalKey(s.tx, a.ID)); err == nil {
+		return fmt.Sprintf("%s rejected; what %s filed does not count", a.ID, strings.Join(a.Authors, ", ")), nil
+	}
+	return said, nil
+}

@@ -1,0 +1,303 @@
+package mailflow
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"parley/keyring"
+	"parley/mailflow/cvd"
+	"parley/mailflow/journal"
+	"parley/mailflow/message"
+)
+
+// partyOptions are what a party in the directory may be given.
+var partyOptions = []string{"address", "second", "zone", "channel", "lead"}
+
+// vendorAdd is `vendor add NAME ADDRESS [second A] [zone Z] [channel C] [lead D]`.
+func vendorAdd(s *sitting, p *phrase) (string, error) {
+	name, err := p.next("the name of the party")
+	if err != nil {
+		return "", err
+	}
+	addr, err := p.next("its address")
+	if err != nil {
+		return "", err
+	}
+	got, err := p.options(partyOptions[1:]...)
+	if err != nil {
+		return "", err
+	}
+	party, err := s.newParty(name)
+	if err != nil {
+		return "", err
+	}
+	got["address"] = addr
+	if err := s.editParty(&party, got); err != nil {
+		return "", err
+	}
+	if err := PutParty(s.tx, party); err != nil {
+		return "", err
+	}
+	if err := record(s.tx, journal.Record{Party: string(party.ID), Actor: s.by.Name, Kind: "party.added"}); err != nil {
+		return "", err
+	}
+	keys, err := ownerKeys(s.tx, string(party.ID))
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s <%s>; %s", party.ID, party.Address, keysLine(keys)), nil
+}
+
+// newParty checks a name for the directory: it must be free, and no login.
+func (s *sitting) newParty(name string) (cvd.Party, error) {
+	id, err := cvd.ParsePartyID(name)
+	if err != nil {
+		return cvd.Party{}, notDone("%v", err)
+	}
+	if _, err := PartyByID(s.tx, id); err == nil {
+		return cvd.Party{}, notDone("%s is in the directory already; `vendor edit %s ...` changes it", id, id)
+	} else if !errors.Is(err, ErrNoParty) {
+		return cvd.Party{}, err
+	}
+	if _, err := CoordinatorByName(s.tx, string(id)); err == nil {
+		return cvd.Party{}, notDone("%s is the login of a coordinator; choose another name for the party", id)
+	} else if !errors.Is(err, ErrNoCoordinator) {
+		return cvd.Party{}, err
+	}
+	return cvd.Party{ID: id, Channel: cvd.ChannelPGP, Added: s.tx.Now, AddedBy: s.by.Name}, nil
+}
+
+// editParty applies options to a party.
+func (s *sitting) editParty(p *cvd.Party, got map[string]string) (err error) {
+	for name, value := range got {
+		switch name {
+		case "address":
+			p.Address, err = s.freeAddress(value, p.ID)
+		case "second":
+			p.Second, err = s.freeAddress(value, p.ID)
+		case "zone":
+			loc, bad := cvd.ParseZone(value)
+			if bad != nil {
+				return notDone("%v", bad)
+			}
+			p.Zone = loc.String()
+		case "channel":
+			p.Channel, err = parseChannel(value)
+		case "lead":
+			if p.Lead, err = cvd.ParseDuration(value); err != nil {
+				return notDone("%v", err)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func parseChannel(s string) (cvd.Channel, error) {
+	known := []string{string(cvd.ChannelPGP), string(cvd.ChannelHand)}
+	if !slices.Contains(known, strings.ToLower(s)) {
+		return "", notDone("%q is not a channel%s; say pgp, or hand for a party that a coordinator tells by a portal, a call or a list",
+			s, nearest(s, known))
+	}
+	return cvd.Channel(strings.ToLower(s)), nil
+}
+
+// freeAddress checks an address for a party: one mailbox, not ours, and not
+// somebody else's, since From decides whose a mail is.
+func (s *sitting) freeAddress(text string, owner cvd.PartyID) (string, error) {
+	list, err := message.ParseAddressList(text)
+	if err != nil || len(list) != 1 || list[0].Domain == "" || message.CheckHeaderValue(text) != nil {
+		return "", notDone("%q is not one mail address such as psirt@vendor.example", text)
+	}
+	addr := list[0].Addr()
+	if inDomain(addr, s.Domain) || inDomain(addr, s.DeskDomain) {
+		return "", notDone("%s is an address of this gateway; a party needs one of its own", addr)
+	}
+	all, err := Parties(s.tx)
+	if err != nil {
+		return "", err
+	}
+	for _, other := range all {
+		if other.ID == owner {
+			continue
+		}
+		if slices.ContainsFunc(other.Addresses(), func(a string) bool { return strings.EqualFold(a, addr) }) {
+			return "", notDone("%s belongs to %s already; two parties cannot share an address", addr, other.ID)
+		}
+	}
+	return addr, nil
+}
+
+// vendorEdit is `vendor edit NAME OPTION VALUE …`. A new address is a new
+// recipient; it goes for every case in which the party takes part.
+func vendorEdit(s *sitting, p *phrase) (string, error) {
+	name, err := p.next("the name of the party")
+	if err != nil {
+		return "", err
+	}
+	party, err := s.partyNamed(name)
+	if err != nil {
+		return "", err
+	}
+	got, err := p.options(partyOptions...)
+	if err != nil {
+		return "", err
+	}
+	if len(got) == 0 {
+		return "", notDone("nothing is to be changed; write: %s", p.usage)
+	}
+	if err := s.mayEdit(party, got); err != nil {
+		return "", err
+	}
+	if err := s.editParty(&party, got); err != nil {
+		return "", err
+	}
+	if err := PutParty(s.tx, party); err != nil {
+		return "", err
+	}
+	what := slices.Sorted(maps.Keys(got))
+	err = record(s.tx, journal.Record{Party: string(party.ID), Actor: s.by.Name, Kind: "party.changed", Detail: strings.Join(what, " ")})
+	if err != nil {
+		return "", err
+	}
+	return partyLine(party), s.followParty(party)
+}
+
+// mayEdit refuses, from a mailbox that may be stolen, what gives a party a new
+// recipient or lets something go earlier (rule A3).
+func (s *sitting) mayEdit(p cvd.Party, got map[string]string) error {
+	switch {
+	case got["address"] != "" || got["second"] != "":
+		return s.mustBeProved("vendor edit "+string(p.ID), "adds a recipient")
+	case got["lead"] != "":
+		d, err := cvd.ParseDuration(got["lead"])
+		if err == nil && p.Lead > 0 && (d == 0 || d > p.Lead) {
+			return s.mustBeProved("vendor edit "+string(p.ID), "moves dates earlier")
+		}
+	case strings.EqualFold(got["channel"], string(cvd.ChannelPGP)) && p.Channel == cvd.ChannelHand:
+		return s.mustBeProved("vendor edit "+string(p.ID), "lets mail go to a recipient that had none")
+	}
+	return nil
+}
+
+// followParty brings what the cases copied of a party up to date, and plans
+// them anew.
+func (s *sitting) followParty(party cvd.Party) error {
+	all, err := Cases(s.tx)
+	if err != nil {
+		return err
+	}
+	for _, c := range all {
+		p, err := ParticipantByID(s.tx, c.ID, party.ID)
+		if errors.Is(err, ErrNoParticipant) || (err == nil && (p.Withdrawn != nil || !c.Closed.IsZero())) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		p.Address, p.Lead = party.Address, party.Lead
+		if err := PutParticipant(s.tx, p); err != nil {
+			return err
+		}
+		if err := s.replan(s.tx, c.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// vendorList is `vendor list`: the directory.
+func vendorList(s *sitting, p *phrase) (string, error) {
+	if err := p.end(); err != nil {
+		return "", err
+	}
+	all, err := Parties(s.tx)
+	if err != nil {
+		return "", err
+	}
+	var lines []string
+	for _, party := range all {
+		keys, err := ownerKeys(s.tx, string(party.ID))
+		if err != nil {
+			return "", err
+		}
+		lines = append(lines, partyLine(party)+"; "+keysLine(keys))
+	}
+	if len(lines) == 0 {
+		return "the directory is empty; `vendor add` adds a party", nil
+	}
+	return strings.Join(lines, "\n"), nil
+}
+
+func partyLine(p cvd.Party) string {
+	parts := []string{fmt.Sprintf("%s <%s>", p.ID, p.Address)}
+	if p.Second != "" {
+		parts = append(parts, "second <"+p.Second+">")
+	}
+	for _, m := range p.Members {
+		parts = append(parts, "member <"+m.Address+">")
+	}
+	if p.Zone != "" {
+		parts = append(parts, "zone "+p.Zone)
+	}
+	if p.Lead > 0 {
+		parts = append(parts, "lead "+cvd.FormatDuration(p.Lead))
+	}
+	return strings.Join(append(parts, "channel "+string(p.Channel)), "; ")
+}
+
+// keysLine counts what is known of somebody's keys.
+func keysLine(keys []keyring.Pinned) string {
+	n := map[keyring.Trust]int{}
+	for _, k := range keys {
+		n[k.Trust]++
+	}
+	var parts []string
+	for _, t := range []keyring.Trust{keyring.Confirmed, keyring.Found, keyring.Claimed, keyring.Rejected} {
+		if n[t] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n[t], t))
+		}
+	}
+	if len(parts) == 0 {
+		return "no key of it is known yet"
+	}
+	return "keys: " + strings.Join(parts, ", ")
+}
+
+// memberAdd is `member add PARTY ADDRESS`: another address from which the
+// party may write. Nothing is sent there before its key is confirmed.
+func memberAdd(s *sitting, p *phrase) (string, error) {
+	name, err := p.next("the name of the party")
+	if err != nil {
+		return "", err
+	}
+	text, err := p.next("the address of the member")
+	if err != nil {
+		return "", err
+	}
+	if err := p.end(); err != nil {
+		return "", err
+	}
+	party, err := s.partyNamed(name)
+	if err != nil {
+		return "", err
+	}
+	addr, err := s.freeAddress(text, party.ID)
+	if err != nil {
+		return "", err
+	}
+	if slices.ContainsFunc(party.Addresses(), func(a string) bool { return strings.EqualFold(a, addr) }) {
+		return "", notDone("%s has the address %s already", party.ID, addr)
+	}
+	party.Members = append(party.Members, cvd.Member{Address: addr, Added: s.tx.Now, By: s.by.Name})
+	if err := PutParty(s.tx, party); err != nil {
+		return "", err
+	}
+	err = record(s.tx, journal.Record{Party: string(party.ID), Actor: s.by.Name, Kind: "member.added"})
+	return fmt.Sprintf("%s may write from %s; nothing is sent there before a key of it is confirmed", party.ID, addr), err
+}

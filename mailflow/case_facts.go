@@ -1,0 +1,291 @@
+package mailflow
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"parley/mailflow/cvd"
+	"parley/mailflow/journal"
+	"parley/mailflow/store"
+)
+
+// caseNamedHere is `case TAG`: the lines that follow are about it.
+func caseNamedHere(s *sitting, p *phrase) (string, error) {
+	tag, err := p.next("the tag of a case")
+	if err != nil {
+		return "", err
+	}
+	if _, err := cvd.ParseCaseID(tag); err != nil {
+		return "", unknownSecond("case", []lexeme{{text: "case"}, {text: tag}}, secondWords("case"))
+	}
+	if err := p.end(); err != nil {
+		return "", err
+	}
+	c, err := s.caseNamed(tag)
+	if err != nil {
+		return "", err
+	}
+	s.this = c.ID
+	return caseLine(c), nil
+}
+
+// changeCase writes a case that a command changed, and journals it.
+func (s *sitting) changeCase(c cvd.Case, kind, detail string) error {
+	if err := PutCase(s.tx, c); err != nil {
+		return err
+	}
+	s.touch(s.tx, c.ID)
+	return record(s.tx, journal.Record{Case: string(c.ID), Actor: s.by.Name, Kind: kind, Detail: detail})
+}
+
+// caseSeverity is `case severity BAND`.
+func caseSeverity(s *sitting, p *phrase) (string, error) {
+	band, err := p.next("the severity")
+	if err != nil {
+		return "", err
+	}
+	if err := p.end(); err != nil {
+		return "", err
+	}
+	return s.setSeverity(band)
+}
+
+func (s *sitting) setSeverity(band string) (string, error) {
+	c, err := s.openCaseHere()
+	if err != nil {
+		return "", err
+	}
+	if c.Severity, err = cvd.ParseSeverity(band); err != nil {
+		return "", notDone("%v", err)
+	}
+	if err := s.changeCase(c, "case.severity", c.Severity); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s is of severity %s", c.ID, c.Severity), s.replan(s.tx, c.ID)
+}
+
+// coordinatorNamed reads a coordinator by name as typed.
+func (s *sitting) coordinatorNamed(name string) (Coordinator, error) {
+	c, err := CoordinatorByName(s.tx, strings.ToLower(name))
+	if !errors.Is(err, ErrNoCoordinator) {
+		return c, err
+	}
+	all, err := Coordinators(s.tx)
+	if err != nil {
+		return c, err
+	}
+	var known []string
+	for _, k := range all {
+		known = append(known, k.Name)
+	}
+	return c, notDone("no coordinator is named %q%s", name, nearest(name, known))
+}
+
+// caseAssign is `case assign NAME`: who answers for the case.
+func caseAssign(s *sitting, p *phrase) (string, error) {
+	c, err := s.openCaseHere()
+	if err != nil {
+		return "", err
+	}
+	name, err := p.next("the name of a coordinator")
+	if err != nil {
+		return "", err
+	}
+	if err := p.end(); err != nil {
+		return "", err
+	}
+	who, err := s.coordinatorNamed(name)
+	if err != nil {
+		return "", err
+	}
+	if !(Actor{Name: who.Name, Via: ViaMail}).sees(c) {
+		return "", notDone("%s may not see %s, which is restricted to %s; `case restrict` with %s too, then assign", who.Name, c.ID,
+			strings.Join(c.Restricted, ", "), who.Name)
+	}
+	c.Responsible = who.Name
+	return fmt.Sprintf("%s answers for %s", who.Name, c.ID), s.changeCase(c, "case.assigned", who.Name)
+}
+
+// caseRestrict is `case restrict NAME …`: for everybody else the case does
+// not exist from now on. `case restrict everybody` opens it to the desk again.
+func caseRestrict(s *sitting, p *phrase) (string, error) {
+	c, err := s.openCaseHere()
+	if err != nil {
+		return "", err
+	}
+	names, err := s.restrictedTo(p)
+	if err != nil {
+		return "", err
+	}
+	switch {
+	case len(names) > 0 && s.by.Via != ViaOperator && !slices.Contains(names, s.by.Name):
+		return "", notDone("you would not see %s yourself any more, and could not undo it; name yourself too", c.ID)
+	case len(names) > 0 && c.Responsible != "" && !slices.Contains(names, c.Responsible):
+		return "", notDone("%s answers for %s; name %s too, or `case assign` somebody else first", c.Responsible, c.ID, c.Responsible)
+	}
+	c.Restricted = names
+	who := strings.Join(names, " ")
+	if who == "" {
+		who = "everybody"
+	}
+	s.tx.Changed(store.Change{Topic: store.TopicMailbox, Kind: store.ChangeFolders}) // what others may list has changed
+	return fmt.Sprintf("%s is seen by %s", c.ID, who), s.changeCase(c, "case.restricted", who)
+}
+
+func (s *sitting) restrictedTo(p *phrase) ([]string, error) {
+	if p.word("everybody") {
+		return nil, p.end()
+	}
+	var names []string
+	for ok := true; ok; ok = p.more() {
+		name, err := p.next("the name of a coordinator, or everybody")
+		if err != nil {
+			return nil, err
+		}
+		who, err := s.coordinatorNamed(strings.TrimSuffix(name, ","))
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(names, who.Name) {
+			names = append(names, who.Name)
+		}
+	}
+	return names, nil
+}
+
+// caseClose is `case close [because "…"]`: nothing further goes out.
+func caseClose(s *sitting, p *phrase) (string, error) {
+	c, err := s.openCaseHere()
+	if err != nil {
+		return "", err
+	}
+	why, err := p.reason(false)
+	if err != nil {
+		return "", err
+	}
+	c.Closed = s.tx.Now
+	if err := s.changeCase(c, "case.closed", why); err != nil {
+		return "", err
+	}
+	n, err := s.cancelPlanned(c, "", "the case is closed")
+	if err != nil {
+		return "", err
+	}
+	if err := s.moveFolders(c, casesFolder+delimiter, closedFolder(c.Closed)); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s is closed; %s will not go", c.ID, count(n, "planned notice")), nil
+}
+
+// caseReopen is `case reopen`. A plan that ran runs again, so that it counts
+// as a start.
+func caseReopen(s *sitting, p *phrase) (string, error) {
+	c, err := s.theCase()
+	if err != nil {
+		return "", err
+	}
+	if err := p.end(); err != nil {
+		return "", err
+	}
+	if c.Closed.IsZero() {
+		return "", notDone("%s is not closed", c.ID)
+	}
+	if c.Started() {
+		if err := s.mustBeProved("case reopen", "lets a plan run again"); err != nil {
+			return "", err
+		}
+	}
+	was := closedFolder(c.Closed)
+	c.Closed = time.Time{}
+	if err := s.changeCase(c, "case.reopened", ""); err != nil {
+		return "", err
+	}
+	if err := s.moveFolders(c, was, casesFolder+delimiter); err != nil {
+		return "", err
+	}
+	return caseLine(c), s.replan(s.tx, c.ID)
+}
+
+func closedFolder(at time.Time) string {
+	return closedFolders + delimiter + strconv.Itoa(at.Year()) + delimiter
+}
+
+// moveFolders renames the folders of a case from under one folder to under
+// another.
+func (s *sitting) moveFolders(c cvd.Case, from, to string) error {
+	all, err := s.tx.Mailboxes()
+	if err != nil {
+		return err
+	}
+	for _, m := range all {
+		rest, ok := strings.CutPrefix(m.Name, from)
+		if m.Case != string(c.ID) || m.Owner != "" || !ok {
+			continue
+		}
+		if _, err := s.tx.RenameMailbox(m.Number, to+rest); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cancelPlanned ends the stage notices of a case that have not left, for one
+// participant or all, and counts them.
+func (s *sitting) cancelPlanned(c cvd.Case, party cvd.PartyID, why string) (int, error) {
+	ps, err := Participants(s.tx, c.ID)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, p := range ps {
+		if party != "" && p.Party != party {
+			continue
+		}
+		all, err := Notices(s.tx, c.ID, p.Party)
+		if err != nil {
+			return n, err
+		}
+		for _, notice := range all {
+			if notice.State.Over() || notice.Kind == cvd.KindAnswer || notice.Kind == cvd.KindReceipt {
+				continue
+			}
+			notice.State, notice.Why = cvd.Cancelled, why
+			if err := putNotice(s.tx, notice, time.Time{}); err != nil {
+				return n, err
+			}
+			if err := s.heldDone(s.tx, notice); err != nil {
+				return n, err
+			}
+			if err := s.voidRequest(notice, why); err != nil {
+				return n, err
+			}
+			n++
+		}
+	}
+	return n, nil
+}
+
+// voidRequest ends the request for approval that a notice waited for. What
+// else was in it is asked for anew.
+func (s *sitting) voidRequest(n cvd.Notice, why string) error {
+	if n.ApprovalID == "" {
+		return nil
+	}
+	a, err := approvalByID(s.tx, n.ApprovalID)
+	if err != nil || !a.Open() {
+		return err
+	}
+	return s.void(s.tx, a, why)
+}
+
+// count writes a number with its noun, "1 notice", "2 notices".
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

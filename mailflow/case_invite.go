@@ -1,0 +1,224 @@
+package mailflow
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"parley/keyring"
+	"parley/mailflow/cvd"
+	"parley/mailflow/journal"
+	"parley/mailflow/message"
+	"parley/mailflow/store"
+)
+
+// maxWave is the highest number of a wave.
+const maxWave = 99
+
+// caseInvite is `invite PARTY [wave N] [affects "…"] [footprint N]`: a vendor
+// of the case. For one that takes part already it changes these.
+func caseInvite(s *sitting, p *phrase) (string, error) {
+	c, err := s.openCaseHere()
+	if err != nil {
+		return "", err
+	}
+	name, err := p.next("the name of the party")
+	if err != nil {
+		return "", err
+	}
+	got, err := p.options("wave", "affects", "footprint")
+	if err != nil {
+		return "", err
+	}
+	party, err := s.partyNamed(name)
+	if err != nil {
+		return "", err
+	}
+	who, fresh, err := s.invitee(c, party, len(got) > 0)
+	if err != nil {
+		return "", err
+	}
+	if err := describe(&who, got); err != nil {
+		return "", err
+	}
+	if err := s.join(c, who, fresh); err != nil {
+		return "", err
+	}
+	return s.inviteLine(c, party, who)
+}
+
+// invitee is the participant to be: a new one, one that was withdrawn and
+// comes back under a new address, or one that is changed.
+func (s *sitting) invitee(c cvd.Case, party cvd.Party, changes bool) (cvd.Participant, bool, error) {
+	who, err := ParticipantByID(s.tx, c.ID, party.ID)
+	switch {
+	case errors.Is(err, ErrNoParticipant):
+		who = cvd.Participant{Case: c.ID, Party: party.ID, Wave: 1, Token: cvd.NewToken()}
+	case err != nil:
+		return who, false, err
+	case who.Withdrawn != nil:
+		if err := s.revoke(who.Token); err != nil {
+			return who, false, err
+		}
+		who.Withdrawn, who.Token = nil, cvd.NewToken()
+	case !changes:
+		return who, false, notDone("%s takes part in %s already; give what is to be changed: wave, affects or footprint", who.Party, c.ID)
+	default:
+		return who, false, nil
+	}
+	if !who.Has(cvd.RoleVendor) {
+		who.Roles = append(who.Roles, cvd.RoleVendor)
+	}
+	who.Address, who.Lead, who.Joined, who.By = party.Address, party.Lead, s.tx.Now, s.by.Name
+	return who, true, nil
+}
+
+var footprintPattern = regexp.MustCompile(`^[0-9]+([.,][0-9]+)?[kKMGB]?%?$`)
+
+// describe applies the options of an invitation.
+func describe(who *cvd.Participant, got map[string]string) error {
+	if w := got["wave"]; w != "" {
+		n, err := strconv.Atoi(w)
+		if err != nil || n < 1 || n > maxWave {
+			return notDone("%q is not the number of a wave; say 1 for those told first, up to %d", w, maxWave)
+		}
+		who.Wave = n
+	}
+	if f := got["footprint"]; f != "" {
+		if !footprintPattern.MatchString(f) {
+			return notDone("%q is not a footprint such as 40M, 250k or 12%%", f)
+		}
+		who.Footprint = f
+	}
+	if a := got["affects"]; a != "" {
+		if err := message.CheckHeaderValue(a); err != nil {
+			return notDone("affects: %v", err)
+		}
+		who.Affects = a
+	}
+	return nil
+}
+
+// join writes a participant, with its address, thread folder and plan where
+// it is new.
+func (s *sitting) join(c cvd.Case, who cvd.Participant, fresh bool) error {
+	if err := PutParticipant(s.tx, who); err != nil {
+		return err
+	}
+	kind := "party.changed"
+	if fresh {
+		kind = "party.invited"
+		row := tokenRow{Case: c.ID, Party: who.Party}
+		if err := tokens.Put(s.tx, caseScope(c.ID), tokenKey(s.tx, who.Token), row); err != nil {
+			return err
+		}
+		if _, err := s.caseFolder(s.tx, c, threadFolder(who.Party)); err != nil {
+			return err
+		}
+	}
+	err := record(s.tx, journal.Record{Case: string(c.ID), Party: string(who.Party), Actor: s.by.Name, Kind: kind,
+		Detail: fmt.Sprintf("wave %d", who.Wave)})
+	if err != nil {
+		return err
+	}
+	return s.replan(s.tx, c.ID)
+}
+
+// revoke ends an address of a thread: it answers like an unknown one.
+func (s *sitting) revoke(token string) error {
+	row, err := tokens.Get(s.tx, tokenKey(s.tx, token))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	row.Revoked = true
+	return tokens.Put(s.tx, caseScope(row.Case), tokenKey(s.tx, token), row)
+}
+
+// inviteLine says how an invitation stands, and what its first stage lacks.
+func (s *sitting) inviteLine(c cvd.Case, party cvd.Party, who cvd.Participant) (string, error) {
+	said := fmt.Sprintf("%s <%s> takes part in %s, wave %d", who.Party, who.Address, c.ID, who.Wave)
+	if party.Channel == cvd.ChannelHand {
+		return said + "; told by hand", nil
+	}
+	if len(c.Policy.Stages) == 0 {
+		return said, nil
+	}
+	first := c.Policy.Stages[0]
+	keys, err := ownerKeys(s.tx, OwnerOf(who))
+	if err != nil {
+		return "", err
+	}
+	need, err := keyring.ParseTrust(string(first.Trust))
+	if err != nil {
+		return "", err
+	}
+	if choice := keyring.Select(s.Certs, keys, need, s.tx.Now); len(choice.Certificates) == 0 {
+		why := "none is known"
+		if len(choice.Why) > 0 {
+			why = strings.Join(choice.Why, "; ")
+		}
+		said += fmt.Sprintf("; %s will be held: it needs a %s key, and %s", first.Stage, first.Trust, why)
+	}
+	return said, nil
+}
+
+// caseWithdraw is `withdraw PARTY because "…"`: nothing further goes to it,
+// and none of its codes counts any more. Its address stays open, so that what
+// it still writes is read.
+func caseWithdraw(s *sitting, p *phrase) (string, error) {
+	c, err := s.theCase()
+	if err != nil {
+		return "", err
+	}
+	name, err := p.next("the name of the party")
+	if err != nil {
+		return "", err
+	}
+	why, err := p.reason(true)
+	if err != nil {
+		return "", err
+	}
+	who, err := s.takesPart(c, name)
+	if err != nil {
+		return "", err
+	}
+	if who.Party == cvd.Finder {
+		return "", notDone("the finder cannot be withdrawn from its own report; `hold finder` stops what goes to it")
+	}
+	recalled, gone, err := s.recall(&who)
+	if err != nil {
+		return "", err
+	}
+	who.Withdrawn = &cvd.Hold{Because: why, By: s.by.Name, At: s.tx.Now}
+	for i := range who.Codes {
+		if who.Codes[i].Used.IsZero() {
+			who.Codes[i].Used = s.tx.Now
+		}
+	}
+	if err := PutParticipant(s.tx, who); err != nil {
+		return "", err
+	}
+	n, err := s.cancelPlanned(c, who.Party, "withdrawn")
+	if err != nil {
+		return "", err
+	}
+	err = record(s.tx, journal.Record{Case: string(c.ID), Party: string(who.Party), Actor: s.by.Name, Kind: "party.withdrawn", Detail: why})
+	if err != nil {
+		return "", err
+	}
+	said := fmt.Sprintf("%s is withdrawn from %s; %s will not go", who.Party, c.ID, count(n, "notice"))
+	return said + recallLine(recalled, gone) + toldLine(who), s.replan(s.tx, c.ID)
+}
+
+// toldLine reminds of what a participant knows already.
+func toldLine(who cvd.Participant) string {
+	if who.Reached == "" {
+		return ""
+	}
+	return fmt.Sprintf("; it was already told %s", who.Reached)
+}

@@ -1,0 +1,279 @@
+package mailflow
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"parley/mailflow/cvd"
+	"parley/mailflow/journal"
+)
+
+// recordVerbs are what can be recorded of a participant.
+var recordVerbs = []string{"ack", "accept", "declined", "status", "called", "delivered"}
+
+// caseRecord is `record PARTY …`: what a participant said, or was handed, on
+// another way than by a mail that counts.
+func caseRecord(s *sitting, p *phrase) (string, error) {
+	c, err := s.theCase()
+	if err != nil {
+		return "", err
+	}
+	name, err := p.next("the name of the party")
+	if err != nil {
+		return "", err
+	}
+	who, err := s.takesPart(c, name)
+	if err != nil {
+		return "", err
+	}
+	if !who.Has(cvd.RoleVendor) {
+		return "", notDone("%s is no vendor of %s; there is nothing to record of it", who.Party, c.ID)
+	}
+	verb, err := p.next("what is to be recorded")
+	if err != nil {
+		return "", err
+	}
+	switch strings.ToLower(verb) {
+	case "ack":
+		return s.recordAck(c, who, p)
+	case "accept":
+		return s.recordAccept(c, who, p)
+	case "declined":
+		return s.recordDeclined(c, who, p)
+	case "status":
+		return s.recordStatus(c, who, p)
+	case "called":
+		return s.recordCalled(c, who, p)
+	case "delivered":
+		return s.recordDelivered(c, who, p)
+	}
+	return "", notDone("%q cannot be recorded%s; say one of: %s", verb, nearest(verb, recordVerbs), strings.Join(recordVerbs, ", "))
+}
+
+// via takes `via HOW` to the end.
+func (p *phrase) via() (string, error) {
+	how := ""
+	if p.word("via") {
+		how = p.until()
+	} else if err := p.end(); err != nil {
+		return "", err
+	}
+	if how == "" {
+		return "", notDone("how it came is missing, such as via phone \"Jo Doe, 3 Dec\"; write: %s", p.usage)
+	}
+	return how, nil
+}
+
+// recorded writes a participant that a coordinator filed something of, ends
+// the task that its letter was, and asks the gate again.
+func (s *sitting) recorded(who cvd.Participant, what, detail string) error {
+	if err := PutParticipant(s.tx, who); err != nil {
+		return err
+	}
+	err := record(s.tx, journal.Record{Case: string(who.Case), Party: string(who.Party), Actor: s.by.Name, Kind: "record." + what, Detail: detail})
+	if err != nil {
+		return err
+	}
+	if err := s.taskDone(s.tx, fmt.Sprintf("letter:%s:%s", who.Case, who.Party)); err != nil {
+		return err
+	}
+	return s.replan(s.tx, who.Case)
+}
+
+func (s *sitting) recordAck(c cvd.Case, who cvd.Participant, p *phrase) (string, error) {
+	how, err := p.via()
+	if err != nil {
+		return "", err
+	}
+	return s.fileAck(c, who, how)
+}
+
+func (s *sitting) fileAck(c cvd.Case, who cvd.Participant, how string) (string, error) {
+	if who.Acknowledged != nil {
+		return "", notDone("%s acknowledged already, %s via %s", who.Party, utc(who.Acknowledged.At), who.Acknowledged.Via)
+	}
+	if who.Reached == "" {
+		return "", notDone("%s was told nothing of %s yet, so it has nothing to acknowledge", who.Party, c.ID)
+	}
+	acknowledge(&who, cvd.Acceptance{Version: c.Embargo().Version, At: s.tx.Now, Via: how, By: s.by.Name})
+	return fmt.Sprintf("%s acknowledged, via %s", who.Party, how), s.recorded(who, "ack", how)
+}
+
+// recordAccept files an acceptance of the embargo. It lets the next stage
+// go, so that a second person says yes where that stage needs one.
+func (s *sitting) recordAccept(c cvd.Case, who cvd.Participant, p *phrase) (string, error) {
+	version, err := p.version(c)
+	if err != nil {
+		return "", err
+	}
+	how, err := p.via()
+	if err != nil {
+		return "", err
+	}
+	if who.Accepted() >= version {
+		return "", notDone("%s accepted v%d already", who.Party, who.Accepted())
+	}
+	if err := s.mustBeProved("record "+string(who.Party)+" accept", "lets the next stage go"); err != nil {
+		return "", err
+	}
+	filed := filedOrder{Case: c.ID, Party: who.Party, Version: version, Via: how, By: s.by.Name}
+	rule, second, err := s.secondPerson(c, who)
+	if err != nil {
+		return "", err
+	}
+	if second {
+		return s.fileForSecond(c, rule, filed)
+	}
+	return s.fileAccept(filed)
+}
+
+// version takes vN, one of the versions that the embargo of a case had.
+func (p *phrase) version(c cvd.Case) (int, error) {
+	word, err := p.next("the version of the embargo, such as v1,")
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.Atoi(strings.TrimPrefix(strings.ToLower(word), "v"))
+	if err != nil || !slices.ContainsFunc(c.Embargoes, func(e cvd.Embargo) bool { return e.Version == n }) {
+		return 0, notDone("%q is no version of the embargo of %s; the newest is v%d", word, c.ID, c.Embargo().Version)
+	}
+	return n, nil
+}
+
+func (s *sitting) fileAccept(f filedOrder) (string, error) {
+	c, err := CaseByID(s.tx, f.Case)
+	if err != nil {
+		return "", err
+	}
+	who, err := s.takesPart(c, string(f.Party))
+	if err != nil {
+		return "", err
+	}
+	accept(c, &who, f.Version, cvd.Acceptance{At: s.tx.Now, Via: f.Via, By: f.By})
+	said := fmt.Sprintf("%s accepted v%d of the embargo, until %s, via %s", who.Party, f.Version, utc(c.End(who)), f.Via)
+	return said, s.recorded(who, "accept", fmt.Sprintf("v%d via %s, filed by %s", f.Version, f.Via, f.By))
+}
+
+func (s *sitting) recordDeclined(c cvd.Case, who cvd.Participant, p *phrase) (string, error) {
+	p.word("because")
+	why := p.until()
+	if why == "" {
+		return "", notDone("the reason is missing; write: record %s declined because \"…\"", who.Party)
+	}
+	if who.Declined != nil {
+		return "", notDone("%s declined already, %s: %s", who.Party, utc(who.Declined.At), who.Declined.Because)
+	}
+	who.Declined = &cvd.Hold{Because: why, By: s.by.Name, At: s.tx.Now}
+	return fmt.Sprintf("%s declined; its later stages wait, and a later ACCEPT counts", who.Party), s.recorded(who, "declined", why)
+}
+
+func (s *sitting) recordStatus(_ cvd.Case, who cvd.Participant, p *phrase) (string, error) {
+	word, err := p.next("the status")
+	if err != nil {
+		return "", err
+	}
+	if word = strings.ToLower(word); !slices.Contains(statusWords, word) {
+		return "", notDone("%q is not a status%s; say one of: %s", word, nearest(word, statusWords), strings.Join(statusWords, ", "))
+	}
+	text, how := p.until("via"), "filed by "+s.by.Name
+	if p.more() {
+		if how, err = p.via(); err != nil {
+			return "", err
+		}
+	}
+	who.Statuses = append(who.Statuses, cvd.Status{Word: word, Text: text, At: s.tx.Now, Via: how})
+	return strings.TrimSpace(fmt.Sprintf("%s: %s %s", who.Party, word, text)), s.recorded(who, "status", word)
+}
+
+func (s *sitting) recordCalled(_ cvd.Case, who cvd.Participant, p *phrase) (string, error) {
+	what := p.until()
+	if what == "" {
+		return "", notDone("what was said is missing; write: record %s called \"…\"", who.Party)
+	}
+	err := record(s.tx, journal.Record{Case: string(who.Case), Party: string(who.Party), Actor: s.by.Name, Kind: "record.called", Detail: what})
+	return fmt.Sprintf("the call to %s is in its history", who.Party), err
+}
+
+// recordDelivered files that a coordinator handed a stage over. It passes the
+// same gate as a mail, but for the key.
+func (s *sitting) recordDelivered(c cvd.Case, who cvd.Participant, p *phrase) (string, error) {
+	stage, err := p.stage()
+	if err != nil {
+		return "", err
+	}
+	how, err := p.via()
+	if err != nil {
+		return "", err
+	}
+	n, q, err := s.toHandOver(c, who, stage)
+	if err != nil {
+		return "", err
+	}
+	if a := mayHandOver(q); a.Decision != Release {
+		return "", notDone("%s may not be told %s now: %s. If it was told all the same, that is a leak; `hold %s` and tell the desk",
+			who.Party, stage, handWhy(a), who.Party)
+	}
+	n.State, n.Why, n.SentAt, n.Hash = cvd.Sent, "by hand, via "+how, s.tx.Now, q.Hash
+	if err := putNotice(s.tx, n, time.Time{}); err != nil {
+		return "", err
+	}
+	if err := s.heldDone(s.tx, n); err != nil {
+		return "", err
+	}
+	who.Reached = stage
+	if n.Code != "" {
+		who.Remember(n.Code, n.ID, s.tx.Now)
+	}
+	return fmt.Sprintf("%s was told %s by hand, via %s", who.Party, stage, how), s.recorded(who, "delivered", string(stage)+" via "+how)
+}
+
+// toHandOver finds the notice that a coordinator handed over, and what the
+// gate is asked about it.
+func (s *sitting) toHandOver(c cvd.Case, who cvd.Participant, stage cvd.Stage) (cvd.Notice, Question, error) {
+	party, err := PartyByID(s.tx, who.Party)
+	if err != nil {
+		return cvd.Notice{}, Question{}, err
+	}
+	if party.Channel != cvd.ChannelHand {
+		return cvd.Notice{}, Question{}, notDone("%s gets its notices by mail; `vendor edit %s channel hand` first if it is told another way", who.Party, who.Party)
+	}
+	all, err := Notices(s.tx, c.ID, who.Party)
+	if err != nil {
+		return cvd.Notice{}, Question{}, err
+	}
+	for _, n := range all {
+		if n.Kind != cvd.KindStage || n.Stage != stage || n.State.Over() {
+			continue
+		}
+		parcel, err := s.gather(s.tx, dueRow{Case: c.ID, Party: who.Party, Notice: n.ID}, s.tx.Now)
+		if err != nil {
+			return n, Question{}, err
+		}
+		return n, parcel.Question, nil
+	}
+	return cvd.Notice{}, Question{}, notDone("%s is not planned for %s; `plan %s` shows what is", stage, who.Party, who.Party)
+}
+
+// mayHandOver is the gate for what a person delivers: all that MayRelease
+// asks, but for the key that nothing is encrypted to.
+func mayHandOver(q Question) Answer {
+	for _, check := range []func(Question) *Answer{mayLeave, mayTime, mayStage, mayNeeds, mayMaterial, mayApproval} {
+		if a := check(q); a != nil {
+			return *a
+		}
+	}
+	return Answer{Decision: Release}
+}
+
+func handWhy(a Answer) string {
+	switch a.Decision {
+	case NotYet:
+		return a.Why + " until " + utc(a.At)
+	case Ask:
+		return "it waits for approval " + a.Why
+	}
+	return a.Why
+}

@@ -1,0 +1,248 @@
+package mailflow
+
+import (
+	"fmt"
+	"strings"
+
+	"parley/mailflow/cvd"
+	"parley/mailflow/journal"
+)
+
+// deskStatus is `status`: of the case at hand, or of the desk.
+func deskStatus(s *sitting, p *phrase) (string, error) {
+	if err := p.end(); err != nil {
+		return "", err
+	}
+	sending, err := s.sendingLine()
+	if err != nil {
+		return "", err
+	}
+	lines := []string{sending}
+	if s.this != "" {
+		c, err := s.theCase()
+		if err != nil {
+			return "", err
+		}
+		more, err := s.caseStatus(c)
+		return strings.Join(append(lines, more...), "\n"), err
+	}
+	all, err := s.seenCases()
+	if err != nil {
+		return "", err
+	}
+	for _, c := range all {
+		open, err := s.openThings(c)
+		if err != nil {
+			return "", err
+		}
+		lines = append(lines, caseLine(c)+open)
+	}
+	waiting, err := s.reportsWaiting()
+	return strings.Join(append(lines, waiting), "\n"), err
+}
+
+func (s *sitting) sendingLine() (string, error) {
+	now, err := sendingNow(s.tx)
+	if err != nil {
+		return "", err
+	}
+	if now.Paused {
+		return fmt.Sprintf("sending is PAUSED since %s by %s: %s", utc(now.At), now.By, now.Because), nil
+	}
+	return "sending is on", nil
+}
+
+// reportsWaiting counts the reports that belong to no case.
+func (s *sitting) reportsWaiting() (string, error) {
+	all, err := collect(reports.All(s.tx, nil), nil)
+	if err != nil {
+		return "", err
+	}
+	n := 0
+	for _, r := range all {
+		if r.Case == "" && r.Ended == "" {
+			n++
+		}
+	}
+	return fmt.Sprintf("Intake: %s in no case yet", count(n, "report")), nil
+}
+
+// openThings counts what of a case needs a person, as the end of its line.
+func (s *sitting) openThings(c cvd.Case) (string, error) {
+	ps, err := Participants(s.tx, c.ID)
+	if err != nil {
+		return "", err
+	}
+	n := 0
+	for _, p := range ps {
+		all, err := Notices(s.tx, c.ID, p.Party)
+		if err != nil {
+			return "", err
+		}
+		n += len(needsYou(c, p, all))
+	}
+	if n == 0 {
+		return "", nil
+	}
+	return fmt.Sprintf("; %s a person", plural(n, "thing needs", "things need")), nil
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// caseStatus is a case in full: its facts, then each participant with what it
+// knows, said, and what is held.
+func (s *sitting) caseStatus(c cvd.Case) ([]string, error) {
+	lines := []string{caseLine(c), "responsible: " + orNobody(c.Responsible) + "; severity: " + orNobody(c.Severity)}
+	if len(c.Restricted) > 0 {
+		lines = append(lines, "seen only by: "+strings.Join(c.Restricted, ", "))
+	}
+	ps, err := Participants(s.tx, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range ps {
+		all, err := Notices(s.tx, c.ID, p.Party)
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, participantLine(c, p))
+		for _, n := range all {
+			if why := openNotice(n); why != "" {
+				lines = append(lines, "    "+why)
+			}
+		}
+	}
+	return lines, nil
+}
+
+func orNobody(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+func participantLine(c cvd.Case, p cvd.Participant) string {
+	var roles []string
+	for _, r := range p.Roles {
+		roles = append(roles, string(r))
+	}
+	parts := []string{string(p.Party), strings.Join(roles, "+")}
+	if p.Has(cvd.RoleVendor) {
+		parts = append(parts, fmt.Sprintf("wave %d", p.Wave), "told "+orNobody(string(p.Reached)))
+	}
+	if p.Footprint != "" {
+		parts = append(parts, "footprint "+p.Footprint)
+	}
+	if a := p.Acknowledged; a != nil {
+		parts = append(parts, "acknowledged via "+a.Via)
+	}
+	if v := p.Accepted(); v > 0 {
+		parts = append(parts, fmt.Sprintf("accepted v%d until %s", v, utc(c.End(p))))
+	}
+	if p.Declined != nil {
+		parts = append(parts, "declined: "+p.Declined.Because)
+	}
+	if st := p.Status(); st.Word != "" {
+		parts = append(parts, strings.TrimSpace(st.Word+" "+st.Text))
+	}
+	if p.Hold != nil {
+		parts = append(parts, "ON HOLD: "+p.Hold.Because)
+	}
+	if p.Withdrawn != nil {
+		parts = append(parts, "withdrawn: "+p.Withdrawn.Because)
+	}
+	return strings.Join(parts, "  ")
+}
+
+// openNotice says why a notice needs somebody, or "".
+func openNotice(n cvd.Notice) string {
+	switch n.State {
+	case cvd.Held, cvd.Approval, cvd.Waiting, cvd.Unknown, cvd.Failed:
+		return noticeName(n) + " " + planState(n)
+	}
+	return ""
+}
+
+// caseHistory is `history [PARTY]`: what happened, from the journal, oldest
+// first.
+func caseHistory(s *sitting, p *phrase) (string, error) {
+	party, id, err := s.historyOf(p)
+	if err != nil {
+		return "", err
+	}
+	visible := map[string]bool{"": id == ""}
+	cases, err := s.seenCases()
+	if err != nil {
+		return "", err
+	}
+	for _, c := range cases {
+		visible[string(c.ID)] = id == "" || c.ID == id
+	}
+	var lines []string
+	err = journal.Each(s.tx, func(_ uint64, r journal.Record) error {
+		about := visible[r.Case] || id != "" && r.Case == "" && party != ""
+		if about && (party == "" || r.Party == party) {
+			lines = append(lines, historyLine(r))
+		}
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	if len(lines) == 0 {
+		return "nothing happened yet", nil
+	}
+	return strings.Join(lines, "\n"), nil
+}
+
+// historyOf reads whose history is asked for: of a participant of the case at
+// hand, of the whole case, or of a party in all cases.
+func (s *sitting) historyOf(p *phrase) (party string, id cvd.CaseID, err error) {
+	if s.this != "" {
+		c, err := s.theCase()
+		if err != nil {
+			return "", "", err
+		}
+		id = c.ID
+	}
+	if !p.more() {
+		_, err := s.theCase()
+		return "", id, err
+	}
+	name, err := p.next("the name of a party")
+	if err != nil {
+		return "", "", err
+	}
+	if err := p.end(); err != nil {
+		return "", "", err
+	}
+	if id != "" {
+		c, err := s.theCase()
+		if err != nil {
+			return "", "", err
+		}
+		who, err := s.participantNamed(c, name)
+		return string(who.Party), id, err
+	}
+	known, err := s.partyNamed(name)
+	return string(known.ID), "", err
+}
+
+func historyLine(r journal.Record) string {
+	parts := []string{utc(r.At), r.Kind}
+	for _, f := range []string{r.Case, r.Party, r.Ref, r.Detail} {
+		if f != "" {
+			parts = append(parts, f)
+		}
+	}
+	if r.Actor != "" {
+		parts = append(parts, "by "+r.Actor)
+	}
+	return strings.Join(parts, "  ")
+}

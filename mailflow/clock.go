@@ -1,0 +1,42 @@
+package mailflow
+
+import (
+	"context"
+	"time"
+
+	"parley/mailflow/store"
+)
+
+// Clock is where instants and waiting come from. The demo runs on a fast one,
+// tests on one that stands still.
+type Clock struct {
+	Now    func() time.Time                     // the wall clock
+	Passed func() time.Duration                 // time that really passed since some fixed instant (monotonic)
+	After  func(time.Duration) <-chan time.Time // as time.After
+}
+
+// WallClock is the machine's.
+func WallClock() Clock {
+	began := time.Now()
+	return Clock{Now: time.Now, Passed: func() time.Duration { return time.Since(began) }, After: time.After}
+}
+
+// wait returns at next, at a change, or after a minute, whichever is first;
+// an error when ctx ended. A zero next is none.
+func (c Clock) wait(ctx context.Context, changes *store.Subscription, next time.Time) error {
+	d := time.Minute
+	if !next.IsZero() {
+		d = min(d, max(next.Sub(c.Now()), 0))
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-changes.C:
+		changes.Take()
+	case <-c.After(d):
+	}
+	return nil
+}
+
+// clock is the instant now.
+func (b *Base) clock() time.Time { return b.Clock.Now() }

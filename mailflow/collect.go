@@ -1,0 +1,23 @@
+package mailflow
+
+import (
+	"iter"
+	"slices"
+
+	"parley/mailflow/store"
+)
+
+// collect gathers rows of a table, sorted where an order is given.
+func collect[V any](rows iter.Seq2[store.Row[V], error], order func(a, b V) int) ([]V, error) {
+	var out []V
+	for r, err := range rows {
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, r.Value)
+	}
+	if order != nil {
+		slices.SortStableFunc(out, order)
+	}
+	return out, nil
+}

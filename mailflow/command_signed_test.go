@@ -1,0 +1,165 @@
+package mailflow
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"parley/keyring"
+	"parley/mailflow/cvd"
+	"parley/mailflow/store"
+)
+
+// A stolen mailbox password alone cannot make anything leave: a row for each
+// command that counts only signed. The same line counts signed, and from the
+// operator.
+func TestA3_CountsOnlySigned(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct{ lines, why string }{
+		{"vendor add initech psirt@initech.example", "adds a recipient"},
+		{"vendor edit globex address new@globex.example", "adds a recipient"},
+		{"vendor edit globex second new@globex.example", "adds a recipient"},
+		{"vendor edit initrode channel pgp", "lets mail go"},
+		{"vendor edit initrode lead 20d", "moves dates earlier"},
+		{"vendor edit initrode lead 0s", "moves dates earlier"},
+		{"invite initrode", "adds a recipient"},
+		{"invite globex wave 2", "adds a recipient"},
+		{"member add acme jo@acme.example", "adds a member"},
+		{"key confirm globex %s evidence phone", "adds a key"},
+		{"start now", "starts a plan"},
+		{"case policy fast", "ends the embargo earlier (10m, not 90d)"},
+		{"case policy cert-cc", "ends the embargo earlier (45d, not 90d)"},
+		{"case policy project-zero", "moves the later waves earlier"},
+		{"case open x policy fast", "ends the embargo earlier"},
+		{"embargo 2027-01-15 because x", "moves the end earlier"},
+	} {
+		t.Run(row.lines, func(t *testing.T) {
+			t.Parallel()
+			r := newDeskRig(t)
+			r.openedCase()
+			r.say(asOperator, "vendor add initrode psirt@initrode.example channel hand lead 10d", "case PAR-2026-0001", "case policy default")
+			lines := []string{"case PAR-2026-0001", row.lines}
+			if strings.Contains(row.lines, "%s") {
+				lines[1] = fmt.Sprintf(row.lines, r.giveKey("globex", "security@globex.example", keyring.Claimed))
+			}
+			r.refused(asAna, row.why, lines...)
+			r.refused(asAna, "counts only signed; nothing was changed. To go on: sign the mail to control@desk.vdp.example.org", lines...)
+			r.refused(anaMoves, "write it in a mail to control@", lines...)
+			r.say(asAnaSigns, append([]string{"dry-run"}, lines...)...)
+			r.say(asOperator, lines...)
+		})
+	}
+}
+
+// The same for a case that runs: its plans are compared, not its policies.
+func TestA3_CountsOnlySigned_OnceStarted(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct{ lines, why string }{
+		{"stage acme details at 2026-12-01T09:00:03Z", "moves a date earlier"},
+		{"embargo 2026-12-01T09:08Z because x", "moves the end earlier"},
+		{"record acme accept v1 via phone", "lets the next stage go"},
+		{"case policy lax", "moves scope to acme earlier (2026-12-01T09:00:01Z, not 2026-12-01T09:00:02Z)"},
+		{"case policy trusting", "lowers the trust that scope needs from confirmed to claimed"},
+		{"case policy needless", "lets details go without its being accepted"},
+		{"case policy default", "adds proof"},
+		{"case close; case reopen", "lets a plan run again"},
+	} {
+		t.Run(row.lines, func(t *testing.T) {
+			t.Parallel()
+			r := newStartedRig(t)
+			r.laxPolicies()
+			if strings.HasPrefix(row.lines, "stage") {
+				r.say(asOperator, "case PAR-2026-0001", "stage acme details at 2026-12-01T09:05Z")
+			}
+			lines := append([]string{"case PAR-2026-0001"}, strings.Split(row.lines, "; ")...)
+			r.refused(asAna, row.why, lines...)
+			r.say(asAnaSigns, lines...)
+		})
+	}
+}
+
+func (r *deskRig) laxPolicies() {
+	for name, change := range map[string]func(*cvd.StageRule){
+		"lax":      func(s *cvd.StageRule) { s.At = cvd.When{Offset: time.Second} },
+		"trusting": func(s *cvd.StageRule) { s.Trust = cvd.Claimed },
+	} {
+		p := fastPolicy()
+		change(&p.Stages[1])
+		r.Policies[name] = p
+	}
+	p := fastPolicy()
+	p.Stages[2].Needs = nil
+	r.Policies["needless"] = p
+}
+
+// Stopping, telling and moving things later need no signature.
+func TestA3_NeedsNoSignature(t *testing.T) {
+	t.Parallel()
+	for _, lines := range []string{
+		"case open x", "case open x policy hardware", "case policy hardware",
+		"case assign ana", "case restrict ana", "case close", "vendor edit globex zone Asia/Tokyo", "vendor edit initrode lead 5d",
+		"withdraw acme because wrong", "hold acme", "hold case", "hold all", "hold acme; release acme", "sending pause; sending resume",
+		"key reject globex %s", "embargo 2028-01-01 because x", "plan", "status", "history", "help",
+	} {
+		t.Run(lines, func(t *testing.T) {
+			t.Parallel()
+			r := newDeskRig(t)
+			r.openedCase()
+			r.say(asOperator, "vendor add initrode psirt@initrode.example channel hand lead 10d", "case PAR-2026-0001", "case policy default")
+			if strings.Contains(lines, "%s") {
+				lines = fmt.Sprintf(lines, r.giveKey("globex", "security@globex.example", keyring.Claimed))
+			}
+			r.say(asAna, append([]string{"case PAR-2026-0001"}, strings.Split(lines, "; ")...)...)
+		})
+	}
+}
+
+// A coordinator without a key on file is told whom to ask.
+func TestA3_NoKeyOnFile(t *testing.T) {
+	t.Parallel()
+	r := newDeskRig(t)
+	r.openedCase()
+	r.update(func(tx *store.Tx) error {
+		return PutCoordinator(tx, Coordinator{Name: "eve", Address: "eve@desk.vdp.example.org", Added: tx.Now})
+	})
+	eve := Actor{Name: "eve", Via: ViaMail}
+	r.refused(eve, "no key of yours is on file; ask the operator", "case PAR-2026-0001", "start now")
+	r.say(eve, "case PAR-2026-0001", "hold acme")
+}
+
+// Which policy is laxer than the default one, and why.
+func TestLaxer(t *testing.T) {
+	t.Parallel()
+	usual := cvd.Shipped()["default"]
+	for _, row := range []struct {
+		name   string
+		change func(*cvd.Policy)
+		want   string
+	}{
+		{"the same", func(*cvd.Policy) {}, ""},
+		{"longer", func(p *cvd.Policy) { p.Embargo, p.Lead = 100*cvd.Day, 90*cvd.Day }, ""},
+		{"slower waves", func(p *cvd.Policy) { p.Wave = 9 * cvd.Day }, ""},
+		{"later stage", func(p *cvd.Policy) { p.Stages[2].At.Offset = 9 * cvd.Day }, ""},
+		{"more approval", func(p *cvd.Policy) { p.Stages[1].Approvals = 2 }, ""},
+		{"shorter", func(p *cvd.Policy) { p.Embargo, p.Lead = 80*cvd.Day, 80*cvd.Day }, "ends the embargo earlier (80d, not 90d)"},
+		{"quicker waves", func(p *cvd.Policy) { p.Wave = 0 }, "later waves earlier"},
+		{"earlier stage", func(p *cvd.Policy) { p.Stages[2].At.Offset = cvd.Day }, "moves details earlier (start+1d, not start+3d)"},
+		{"less trust", func(p *cvd.Policy) { p.Stages[0].Trust = cvd.Claimed }, "lowers the trust that heads-up needs from found to claimed"},
+		{"less approval", func(p *cvd.Policy) { p.Stages[1].Approvals = 0 }, "less approval of scope"},
+		{"unsigned approval", func(p *cvd.Policy) { p.Stages[2].Signed = false }, "less approval of details"},
+		{"less needed", func(p *cvd.Policy) { p.Stages[3].Needs = p.Stages[3].Needs[:1] }, "lets proof go without its being requested"},
+	} {
+		p := usual
+		p.Stages = append([]cvd.StageRule(nil), usual.Stages...)
+		row.change(&p)
+		if got := laxer(usual, p); got != row.want && (row.want == "" || !strings.Contains(got, row.want)) {
+			t.Errorf("%s: %q, want %q", row.name, got, row.want)
+		}
+	}
+	bounded := usual
+	bounded.Lead = 30 * cvd.Day
+	if got := laxer(bounded, usual); !strings.Contains(got, "moves heads-up earlier") {
+		t.Errorf("a longer lead: %q", got)
+	}
+}

@@ -1,0 +1,234 @@
+package mailflow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"parley/mailflow/cvd"
+	"parley/mailflow/store"
+)
+
+// Ways in which a command reaches the desk.
+const (
+	ViaMail     = "mail"     // to control@, from a coordinator's login
+	ViaGesture  = "gesture"  // a message moved into a folder
+	ViaOperator = "operator" // the command line on the server
+)
+
+// Operator is the name of whoever runs the server, as an Actor.
+const Operator = "operator"
+
+// Actor is who gives a command, and how far that is proved.
+type Actor struct {
+	Name   string // a coordinator, or Operator
+	Signed bool   // in a mail with a valid signature of the coordinator's own key
+	Via    string // ViaMail, ViaGesture or ViaOperator
+}
+
+// proved says whether a stolen mailbox password would not have been enough
+// (rule A3).
+func (a Actor) proved() bool { return a.Signed || a.Via == ViaOperator }
+
+// sees says whether the actor may know of a case (rule A2).
+func (a Actor) sees(c cvd.Case) bool {
+	return a.Via == ViaOperator || maySee(c, a.Name)
+}
+
+// Desk carries out what coordinators decide: the desk language, and the
+// gestures that mean the same.
+type Desk struct{ *Base }
+
+// Outcome is what became of one command.
+type Outcome string
+
+// Outcomes.
+const (
+	DoneOK  Outcome = "OK"
+	NotDone Outcome = "NOT DONE"
+	Waits   Outcome = "WAITS"
+)
+
+// TranscriptLine is one command with what became of it.
+type TranscriptLine struct {
+	Command string
+	Outcome Outcome
+	Result  string // text of one or several lines; why, for NotDone
+	Waits   string // the approval that it waits for
+}
+
+// Transcript is the answer to a list of commands.
+type Transcript struct {
+	Dry   bool // nothing was changed: the effect was only shown
+	Lines []TranscriptLine
+}
+
+// Done says that no command was refused.
+func (t Transcript) Done() bool {
+	for _, l := range t.Lines {
+		if l.Outcome == NotDone {
+			return false
+		}
+	}
+	return true
+}
+
+// String writes each command after "> ", then OK, NOT DONE: why, or WAITS for
+// approval ID, with its answer.
+func (t Transcript) String() string {
+	var b strings.Builder
+	if t.Dry {
+		b.WriteString("DRY RUN: this is what would happen; nothing was changed.\n")
+	}
+	for i, l := range t.Lines {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		fmt.Fprintf(&b, "> %s\n%s\n", l.Command, l.answer())
+	}
+	return b.String()
+}
+
+func (l TranscriptLine) answer() string {
+	head := string(l.Outcome)
+	switch {
+	case l.Outcome == NotDone:
+		return head + ": " + l.Result
+	case l.Outcome == Waits:
+		head += " for approval " + l.Waits
+	}
+	switch {
+	case l.Result == "":
+		return head
+	case strings.Contains(l.Result, "\n"):
+		return head + "\n" + l.Result
+	}
+	return head + ": " + l.Result
+}
+
+// sitting is the run of one list of commands in its transaction.
+type sitting struct {
+	*Desk
+	tx    *store.Tx
+	by    Actor
+	this  cvd.CaseID // the case that the lines are about
+	waits string     // the approval that the command at hand waits for
+}
+
+var (
+	errRefused = errors.New("a command was refused")
+	errDryRun  = errors.New("dry run")
+)
+
+// Do carries out commands, all or none, in one transaction in which each sees
+// what those before it did. With `dry-run` before the first it only shows
+// their effect. A refusal is in the transcript; an error means that the store
+// failed, and that nothing was done.
+func (d *Desk) Do(ctx context.Context, by Actor, lines []string) (Transcript, error) {
+	orders, t := read(lines)
+	if len(orders) == 0 || !t.Done() {
+		return t, nil
+	}
+	err := d.Store.Update(func(tx *store.Tx) error {
+		for i := range t.Lines { // again where the store runs this twice
+			t.Lines[i] = TranscriptLine{Command: t.Lines[i].Command}
+		}
+		return d.doAll(ctx, &sitting{Desk: d, tx: tx, by: by}, orders, &t)
+	})
+	if err != nil && !errors.Is(err, errRefused) && !errors.Is(err, errDryRun) {
+		return Transcript{}, fmt.Errorf("do %d commands: %w", len(orders), err)
+	}
+	return t, nil
+}
+
+func (d *Desk) doAll(ctx context.Context, s *sitting, orders []order, t *Transcript) error {
+	for i, o := range orders {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err := s.carryOut(o, &t.Lines[i]); err != nil {
+			var r *Refusal
+			if !errors.As(err, &r) {
+				return err
+			}
+			t.refused(i, r.Sentence)
+			return errRefused
+		}
+	}
+	if t.Dry {
+		return errDryRun
+	}
+	return nil
+}
+
+// refused marks a transcript whose command i was refused.
+func (t *Transcript) refused(i int, why string) {
+	for j := range t.Lines {
+		l := &t.Lines[j]
+		l.Outcome, l.Waits = NotDone, ""
+		switch {
+		case j < i:
+			l.Result = fmt.Sprintf("taken back, since line %d was refused", i+1)
+		case j == i:
+			l.Result = why
+		default:
+			l.Result = fmt.Sprintf("not tried, since line %d was refused", i+1)
+		}
+	}
+}
+
+// carryOut runs one command and writes its line of the transcript.
+func (s *sitting) carryOut(o order, l *TranscriptLine) error {
+	if o.command.signed != "" {
+		if err := s.mustBeProved(o.command.name(), o.command.signed); err != nil {
+			return err
+		}
+	}
+	s.waits = ""
+	result, err := o.command.run(s, &phrase{usage: o.command.usage, rest: o.rest})
+	if err != nil {
+		return sentence(err)
+	}
+	l.Outcome, l.Result, l.Waits = DoneOK, result, s.waits
+	if s.waits != "" {
+		l.Outcome = Waits
+	}
+	return nil
+}
+
+// mustBeProved refuses what a stolen mailbox password must not be enough for
+// (rule A3).
+func (s *sitting) mustBeProved(what, why string) error {
+	if s.by.proved() {
+		return nil
+	}
+	how := "sign the mail to control@" + s.DeskDomain + " with your own OpenPGP key"
+	if s.by.Via == ViaGesture {
+		how = "write it in a mail to control@" + s.DeskDomain + ", signed with your own OpenPGP key"
+	}
+	if c, err := CoordinatorByName(s.tx, s.by.Name); err == nil && len(c.Key) == 0 {
+		how = "no key of yours is on file; ask the operator to add it (parley coordinator add " + c.Name + " --key FILE) or to give the command"
+	}
+	return notDone("%s %s and so counts only signed; nothing was changed. To go on: %s", what, why, how)
+}
+
+// sentence turns an error into a Refusal where a person can do something
+// about it, and leaves errors of the store as they are.
+func sentence(err error) error {
+	var r *Refusal
+	var broken *store.PanicError
+	if errors.As(err, &r) {
+		return r
+	}
+	for _, e := range []error{store.ErrNotFound, store.ErrExists, store.ErrTampered, store.ErrShredded, store.ErrFull,
+		store.ErrBroken, store.ErrClosed, context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, e) {
+			return err
+		}
+	}
+	if errors.As(err, &broken) {
+		return err
+	}
+	return &Refusal{Sentence: err.Error()}
+}

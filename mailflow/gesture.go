@@ -1,0 +1,219 @@
+package mailflow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"parley/mailflow/cvd"
+	"parley/mailflow/store"
+)
+
+// Gesture is a message that a coordinator put into a folder, which means a
+// command.
+type Gesture struct {
+	Button  string     // "New case", "Approve", "Reject", "Hold", "Release", "Acknowledge", "Spam", or "" for a folder of a case
+	Case    cvd.CaseID // of that folder
+	Party   cvd.PartyID
+	Message uint64 // the store's ID of the message
+}
+
+// Gesture carries out a gesture. What is refused comes back as *Refusal, with
+// one sentence; nothing was changed then.
+func (d *Desk) Gesture(ctx context.Context, by Actor, g Gesture) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	err := d.Store.Update(func(tx *store.Tx) error {
+		s := &sitting{Desk: d, tx: tx, by: by}
+		m, err := s.messageSeen(g.Message)
+		if err != nil {
+			return err
+		}
+		if m, err = s.letterOf(m); err != nil {
+			return err
+		}
+		return s.press(g, m)
+	})
+	if err == nil {
+		return nil
+	}
+	err = sentence(err)
+	var r *Refusal
+	if errors.As(err, &r) {
+		return r
+	}
+	return fmt.Errorf("gesture %q: %w", g.Button, err)
+}
+
+// messageSeen reads a message that the actor may know of, and makes its case
+// the one at hand.
+func (s *sitting) messageSeen(id uint64) (store.Message, error) {
+	gone := notDone("this message is not here any more")
+	m, err := s.tx.Message(id)
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrShredded) {
+		return m, gone
+	}
+	if err != nil || m.Case == "" {
+		return m, err
+	}
+	if _, inReport := reportNumber(cvd.CaseID(m.Case)); inReport {
+		return m, nil
+	}
+	if _, err := s.caseSeen(cvd.CaseID(m.Case)); err != nil {
+		return m, gone
+	}
+	s.this = cvd.CaseID(m.Case)
+	return m, nil
+}
+
+// letterOf gives the letter that a task in INBOX is about, and any other
+// message as it is.
+func (s *sitting) letterOf(m store.Message) (store.Message, error) {
+	if m.Kind != "letter" || m.Direction != "system" {
+		return m, nil
+	}
+	id, err := strconv.ParseUint(m.Ref, 10, 64)
+	if err != nil {
+		return m, nil // of a kind without a letter
+	}
+	return s.messageSeen(id)
+}
+
+// press does what a message in one of the folders under Do means.
+func (s *sitting) press(g Gesture, m store.Message) error {
+	var err error
+	switch g.Button {
+	case "New case":
+		err = s.newCase(m)
+	case "Approve", "Reject":
+		err = s.decide(g.Button, m)
+	case "Hold", "Release":
+		err = s.holdBy(g.Button, m)
+	case "Acknowledge":
+		err = s.acknowledgeBy(m)
+	case "":
+		err = notDone("filing a message into a case changes nothing yet; open a case from a report with Do/New case, and write to a participant at its desk address")
+	default:
+		err = notDone("Do/%s does nothing with this message; nothing was changed", g.Button)
+	}
+	return err
+}
+
+// newCase opens a case from a report, named by its inner Subject.
+func (s *sitting) newCase(m store.Message) error {
+	if m.Report == 0 {
+		return notDone("this is no report from Intake, so no case can be opened from it; write to new@%s to open one by hand", s.DeskDomain)
+	}
+	r, err := reports.Get(s.tx, store.Seq(m.Report))
+	if err != nil {
+		return err
+	}
+	if r.Case != "" {
+		if _, err := s.caseSeen(r.Case); err != nil {
+			return notDone("this message is not here any more")
+		}
+		return notDone("report #%d is case %s already; no other was opened", r.Number, r.Case)
+	}
+	_, err = openCase(s.Base, s.tx, s.by, r.Subject, defaultPolicy, r.Number)
+	return err
+}
+
+// decide says yes or no to the request for approval that a message is.
+func (s *sitting) decide(button string, m store.Message) error {
+	if m.Kind != "approval" || m.Ref == "" {
+		return notDone("this is no request for approval; those stand in Approvals")
+	}
+	var err error
+	if button == "Approve" {
+		_, err = s.approveID(m.Ref)
+	} else {
+		_, err = s.rejectID(m.Ref, "dropped into Do/Reject")
+	}
+	return err
+}
+
+// holdBy holds or releases what a message is about: the participant of its
+// thread or notice, or its case.
+func (s *sitting) holdBy(button string, m store.Message) error {
+	if s.this == "" {
+		return notDone("this message is of no case; write `%s PARTY`, `case` or `all` to control@%s", strings.ToLower(button), s.DeskDomain)
+	}
+	party, err := s.partyOf(m)
+	if err != nil {
+		return err
+	}
+	switch {
+	case button == "Hold" && party == "":
+		_, err = s.holdCase("dropped into Do/Hold by " + s.by.Name)
+	case button == "Hold":
+		_, err = s.holdParty(party, "dropped into Do/Hold by "+s.by.Name)
+	case party == "":
+		_, err = s.releaseCase()
+	default:
+		_, err = s.releaseOne(party)
+	}
+	return err
+}
+
+// releaseOne releases a participant; that its whole case is on hold is not
+// undone by that, so it is said.
+func (s *sitting) releaseOne(party string) (string, error) {
+	c, err := s.theCase()
+	if err != nil {
+		return "", err
+	}
+	if c.Hold != nil {
+		return "", notDone("the whole case %s is on hold (%s), and %s with it; drop its case file into Do/Release, or write `release case`",
+			c.ID, c.Hold.Because, party)
+	}
+	return s.releaseParty(party)
+}
+
+// partyOf is the participant that a message is about, or "" for its case.
+func (s *sitting) partyOf(m store.Message) (string, error) {
+	if m.Party != "" {
+		return m.Party, nil
+	}
+	if m.Kind != "held" && m.Kind != "bounce" {
+		return "", nil
+	}
+	ps, err := Participants(s.tx, s.this)
+	if err != nil {
+		return "", err
+	}
+	for _, p := range ps {
+		all, err := Notices(s.tx, s.this, p.Party)
+		if err != nil {
+			return "", err
+		}
+		for _, n := range all {
+			if noticeRef(n) == m.Ref {
+				return string(p.Party), nil
+			}
+		}
+	}
+	return "", notDone("the notice that this message is about is gone; nothing was changed")
+}
+
+// acknowledgeBy files a participant's letter as its acknowledgement.
+func (s *sitting) acknowledgeBy(m store.Message) error {
+	if m.Direction != "in" || m.Party == "" || s.this == "" {
+		return notDone("this is no letter of a vendor; only such a letter can be an acknowledgement")
+	}
+	c, err := s.openCaseHere()
+	if err != nil {
+		return err
+	}
+	who, err := s.takesPart(c, m.Party)
+	if err != nil {
+		return err
+	}
+	if !who.Has(cvd.RoleVendor) {
+		return notDone("%s is no vendor of %s and has nothing to acknowledge", who.Party, c.ID)
+	}
+	_, err = s.fileAck(c, who, "mail")
+	return err
+}

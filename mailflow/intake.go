@@ -1,0 +1,191 @@
+package mailflow
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"time"
+
+	"parley/mailflow/message"
+	"parley/mailflow/store"
+)
+
+// Intake takes mail from the public port, keeps it, and finds its place.
+type Intake struct {
+	*Base
+	Parallel int // messages processed at once; 1 where zero
+}
+
+// The fixed local parts of the public domain.
+const (
+	localReport    = "report"
+	localReportKey = "report-key"
+	localPost      = "postmaster"
+	localAbuse     = "abuse"
+	prefixCase     = "case+"
+	prefixBounce   = "bounce+"
+)
+
+// spoolRow is a mail that was accepted and not yet processed. It stands until
+// its processing committed (rule T2).
+type spoolRow struct {
+	ID       uint64
+	Envelope Envelope
+	At       time.Time
+	Body     store.Body
+	Tries    int
+}
+
+// CheckRcpt answers one RCPT on the public port: nil, or the reply. Words and
+// cost are the same for whatever does not exist here (rules M1, M2): one
+// look-up is made for every address.
+func (in *Intake) CheckRcpt(_ context.Context, _ Envelope, rcpt string) error {
+	known := false
+	err := in.Store.View(func(tx *store.Tx) error {
+		to, ours := in.localPart(rcpt)
+		kind, token := splitLocal(to)
+		found := in.tokenLive(tx, kind, token)
+		fixed := to == localReport || to == localReportKey || to == localPost || to == localAbuse
+		known = ours && (fixed || found)
+		return nil
+	})
+	if err != nil {
+		return replyLater
+	}
+	if !known {
+		return replyNoMailbox
+	}
+	return nil
+}
+
+// localPart gives the local part in lower case, and whether the domain is our
+// public one. A bare postmaster is ours (RFC 5321 section 4.1.1.3).
+func (in *Intake) localPart(addr string) (string, bool) {
+	i := strings.LastIndexByte(addr, '@')
+	if i < 0 {
+		return strings.ToLower(addr), strings.EqualFold(addr, localPost)
+	}
+	return strings.ToLower(addr[:i]), strings.EqualFold(addr[i+1:], in.Domain)
+}
+
+// splitLocal tells a token from the kind of address that it stands in.
+func splitLocal(local string) (kind, token string) {
+	for _, p := range []string{prefixCase, prefixBounce} {
+		if t, ok := strings.CutPrefix(local, p); ok {
+			return p, t
+		}
+	}
+	return "", local
+}
+
+// tokenLive looks a token up by its HMAC, so that the time of the look-up
+// tells nothing of near misses. Both tables are asked for every address.
+func (in *Intake) tokenLive(tx *store.Tx, kind, token string) bool {
+	thread, errThread := tokens.Get(tx, tokenKey(tx, token))
+	_, errBounce := bounces.Get(tx, tx.Name("bounce", token))
+	switch kind {
+	case prefixCase:
+		return errThread == nil && !thread.Revoked
+	case prefixBounce:
+		return errBounce == nil
+	}
+	return false
+}
+
+// Receive keeps one mail. It returns nil only after the sealed bytes and
+// their row are on disk (rule T1); any other return means that nothing was
+// accepted.
+func (in *Intake) Receive(_ context.Context, env Envelope, r io.Reader) error {
+	br := bufio.NewReaderSize(r, 64<<10)
+	if hops := countReceived(br); hops > in.Limits.Received {
+		return &Reply{554, [3]int{5, 4, 6}, "Too many hops"}
+	}
+	var mail io.Reader = io.LimitReader(br, in.Limits.Size+1)
+	if in.refusesClear(env) {
+		raw, err := io.ReadAll(mail)
+		if err != nil {
+			return storeReply(err)
+		}
+		if err := in.mustBeEncrypted(raw); err != nil {
+			return err
+		}
+		mail = bytes.NewReader(raw)
+	}
+	d, err := in.Store.Seal(mail)
+	if err != nil {
+		return storeReply(err)
+	}
+	defer d.Drop()
+	if d.Size > in.Limits.Size {
+		return replyTooLarge
+	}
+	err = in.Store.Update(func(tx *store.Tx) error {
+		if err := tx.NewScope(spoolScope); err != nil {
+			return err
+		}
+		id, err := tx.Next("spool")
+		if err != nil {
+			return err
+		}
+		body, err := tx.Keep(d)
+		if err != nil {
+			return err
+		}
+		tx.Changed(store.Change{Topic: "spool"})
+		return spool.Put(tx, spoolScope, store.Seq(id), spoolRow{ID: id, Envelope: env, At: tx.Now, Body: body})
+	})
+	return storeReply(err)
+}
+
+// refusesClear says whether a mail is a report that must come encrypted.
+func (in *Intake) refusesClear(env Envelope) bool {
+	if in.Plaintext != "refuse" || len(env.To) != 1 {
+		return false
+	}
+	local, _ := in.localPart(env.To[0])
+	return local == localReport
+}
+
+// mustBeEncrypted refuses a mail in which nothing is encrypted, while the
+// client is still there to be told (rule M3). What cannot be read is kept.
+func (in *Intake) mustBeEncrypted(raw []byte) error {
+	root, err := message.Parse(raw, in.Limits)
+	if err != nil || root.MediaType == "multipart/encrypted" || bytes.Contains(raw, []byte("-----BEGIN PGP MESSAGE-----")) {
+		return nil
+	}
+	return &Reply{550, [3]int{5, 7, 1}, "Reports are taken encrypted only; write to report-key@" + in.Domain + " for our key"}
+}
+
+// countReceived counts Received fields in what is buffered of the header; the
+// buffer bounds the work. It reads ahead and consumes nothing.
+func countReceived(br *bufio.Reader) int {
+	head, _ := br.Peek(br.Size()) // a short mail gives what there is
+	if i := bytes.Index(head, []byte("\r\n\r\n")); i >= 0 {
+		head = head[:i]
+	}
+	n := 0
+	for line := range bytes.Lines(head) {
+		if len(line) > 9 && strings.EqualFold(string(line[:9]), "received:") {
+			n++
+		}
+	}
+	return n
+}
+
+// storeReply turns an error of the store into what a mail server may hear. An
+// error of reading the mail is passed on, for the endpoint to close the line.
+func storeReply(err error) error {
+	var reply *Reply
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &reply):
+		return reply
+	case errors.Is(err, store.ErrFull):
+		return replyFull
+	}
+	return replyLater
+}

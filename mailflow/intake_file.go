@@ -1,0 +1,320 @@
+package mailflow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"parley/keyring/pgpmime"
+	"parley/mailflow/cvd"
+	"parley/mailflow/journal"
+	"parley/mailflow/message"
+	"parley/mailflow/store"
+)
+
+// process files one mail for each of its recipients. Reading and opening
+// happen outside any transaction; one transaction files it everywhere and
+// forgets its row, so that a kill at any instant leaves it either wholly in
+// the spool or wholly filed.
+func (in *Intake) process(ctx context.Context, row spoolRow) error {
+	a, err := in.read(ctx, row)
+	if err != nil {
+		return err
+	}
+	return in.commit(a, func(tx *store.Tx) error {
+		for _, rcpt := range row.Envelope.To {
+			if err := in.deliver(tx, a, rcpt); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (in *Intake) deliver(tx *store.Tx, a *arrival, rcpt string) error {
+	p, err := in.route(tx, a, rcpt)
+	if err != nil {
+		return fmt.Errorf("route: %w", err)
+	}
+	again, err := in.again(tx, a, rcpt, p)
+	if err != nil {
+		return err
+	}
+	if again.drop {
+		return record(tx, journal.Record{Case: string(p.Case), Party: string(p.Party), Kind: "mail.duplicate", Detail: "sha256 " + a.sha256()})
+	}
+	if again.why != "" {
+		p.Kind, p.Why, p.Asks = toQuarantine, again.why, false
+	}
+	switch p.Kind {
+	case toThread:
+		return in.fileThread(tx, a, p, rcpt, again.replay)
+	case toIntake:
+		return in.fileReport(tx, a)
+	case toDesk:
+		return in.fileDesk(tx, a, rcpt)
+	case toKey:
+		return in.answerKey(tx, a)
+	case toBounce:
+		return in.fileBounce(tx, a, p)
+	}
+	return in.quarantine(tx, a, p, p.Why)
+}
+
+// present makes the view of a mail that the desk reads, frozen from now on,
+// and stores it beside the bytes received.
+func (in *Intake) present(tx *store.Tx, a *arrival, p place, v view) (store.Message, error) {
+	fields := in.viewFields(a, p, v)
+	var served []byte
+	var err error
+	if a.shown == nil || a.broken != "" {
+		served, err = message.PresentOpaque(a.raw, fields, v.note)
+	} else {
+		served, err = message.Present(a.shown, fields, v.note, documents(a.opened))
+	}
+	if err != nil {
+		return store.Message{}, fmt.Errorf("present mail: %w", err)
+	}
+	tree, err := message.Parse(served, ownLimits(in.Limits))
+	if err != nil {
+		return store.Message{}, fmt.Errorf("read our own view: %w", err)
+	}
+	d, err := in.Store.SealBytes(served)
+	if err != nil {
+		return store.Message{}, err
+	}
+	body, err := tx.Keep(d)
+	if err != nil {
+		return store.Message{}, err
+	}
+	raw := a.row.Body
+	return tx.PutMessage(store.Message{Scope: v.scope, At: a.row.At, Raw: &raw, Served: body, Size: int64(len(served)),
+		Envelope: tree.Envelope(), Structure: tree.Structure(), MessageID: tree.Header.MessageID(), Case: string(v.caseID),
+		Party: string(p.Party), Direction: "in", Report: v.report, Sender: a.sender(), Kind: v.kind, Ref: v.ref})
+}
+
+// ownLimits lets a view be a little larger than what it shows.
+func ownLimits(l message.Limits) message.Limits {
+	return message.Limits{Size: 2*l.Size + 1<<20, Depth: l.Depth + 2, Parts: l.Parts + 100, HeaderBytes: 2 * l.HeaderBytes, Received: l.Received}
+}
+
+// view is how one mail is shown.
+type view struct {
+	scope     store.Scope
+	caseID    cvd.CaseID
+	report    uint64
+	name      string // display name of From
+	alias     string // local part of the desk address that a Reply goes to
+	subject   string
+	note      string
+	kind, ref string
+}
+
+// viewFields are the header fields that the gateway writes; Present drops
+// whatever came in under these names (rule S8).
+func (in *Intake) viewFields(a *arrival, p place, v view) []message.Field {
+	fields := []message.Field{
+		{Name: "From", Value: mailbox(v.name, v.alias+"@"+in.DeskDomain)},
+		{Name: "To", Value: mailbox("Coordinators", "control@"+in.DeskDomain)},
+		{Name: "Subject", Value: headerText(v.subject)},
+	}
+	if v.caseID != "" {
+		fields = append(fields, message.Field{Name: "Parley-Case", Value: string(v.caseID)})
+	}
+	enc := "no"
+	if a.opened != nil {
+		enc = string(a.opened.Encryption)
+	}
+	fields = append(fields,
+		message.Field{Name: "Parley-Signature", Value: headerText(signatureWords(a, p))},
+		message.Field{Name: "Parley-Encryption", Value: enc},
+		message.Field{Name: "Parley-From", Value: headerText(orNone(a.sender()))})
+	if len(a.row.Envelope.To) > 0 {
+		fields = append(fields, message.Field{Name: "Parley-Via", Value: headerText(a.row.Envelope.To[0])})
+	}
+	return fields
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "unknown"
+	}
+	return s
+}
+
+// signatureWords is the value of Parley-Signature.
+func signatureWords(a *arrival, p place) string {
+	v := p.Verdict
+	switch v.State() {
+	case pgpmime.Good:
+		return fmt.Sprintf("good; party=%s; key=%s", p.Party, v.Key())
+	case pgpmime.OtherParty:
+		return fmt.Sprintf("other-party; key=%s", v.Key())
+	case pgpmime.UnknownKey:
+		return fmt.Sprintf("unknown-key; key=%s", v.Key())
+	case pgpmime.Bad:
+		return "bad; reason=" + v.Reason()
+	}
+	if a.opened != nil && a.opened.WholeSigned && len(a.opened.Signatures) > 0 && a.opened.Signatures[0].Err == nil {
+		return "unknown-key; key=" + string(a.opened.Signatures[0].Signer)
+	}
+	return "none"
+}
+
+// words says the same as the header fields, for readers whose client hides
+// them.
+func words(a *arrival, p place) string {
+	var b strings.Builder
+	switch {
+	case a.opened == nil:
+		b.WriteString("Not opened: " + a.broken + ".")
+	case a.opened.Encryption == pgpmime.Encrypted:
+		b.WriteString("It came encrypted.")
+	case a.opened.Encryption == pgpmime.Partly:
+		b.WriteString("Only parts of it came encrypted; each is shown on its own.")
+	default:
+		b.WriteString("It came in CLEAR.")
+	}
+	sig := signatureWords(a, p)
+	fmt.Fprintf(&b, " Signature: %s.\nReally from %s", sig, orNone(a.sender()))
+	if a.opened == nil || !strings.HasPrefix(sig, "good") {
+		b.WriteString(", which nothing proves")
+	}
+	b.WriteString(".")
+	if a.root != nil {
+		if why := a.automatic(); why != "" {
+			b.WriteString("\nNo person wrote it: " + why + ".")
+		}
+	}
+	return b.String()
+}
+
+// documents are parts that were opened on their own, each an attachment of
+// its own (rule P1).
+func documents(o *pgpmime.Opened) []message.Attachment {
+	if o == nil {
+		return nil
+	}
+	var out []message.Attachment
+	for i, d := range o.Documents {
+		name := d.Name
+		if name == "" {
+			name = fmt.Sprintf("opened-%d.txt", i+1)
+		}
+		out = append(out, message.Attachment{Filename: name, MediaType: "application/octet-stream", Data: d.Data})
+	}
+	return out
+}
+
+// quarantine shows a mail to the desk with the reason why it counts for
+// nothing. Who wrote in clear to a thread is told how to write, once a day,
+// at the address that we know, without a quote.
+func (in *Intake) quarantine(tx *store.Tx, a *arrival, p place, why string) error {
+	v := view{scope: DeskScope, name: orNone(a.sender()), alias: "control", kind: "quarantine",
+		subject: "[QUARANTINE] " + orNone(a.subject()), note: "Quarantine: " + why + ".\n" + words(a, p)}
+	if p.thread() && tx.HasScope(caseScope(p.Case)) {
+		v.scope, v.caseID = caseScope(p.Case), p.Case
+		v.subject = fmt.Sprintf("[QUARANTINE] %s in %s: %s", p.Party, p.Case, orNone(a.subject()))
+	}
+	m, err := in.present(tx, a, p, v)
+	if err != nil {
+		return err
+	}
+	box, err := in.folder(tx, "Quarantine")
+	if err != nil {
+		return err
+	}
+	if _, err := tx.File(box.Number, m.ID); err != nil {
+		return err
+	}
+	if err := received(tx, a, p, "mail.quarantined", m); err != nil {
+		return err
+	}
+	if !p.Asks {
+		return nil
+	}
+	return in.askToEncrypt(tx, a, p)
+}
+
+// askToEncrypt answers mail in clear to a thread and asks the desk whether it
+// was a leak.
+func (in *Intake) askToEncrypt(tx *store.Tx, a *arrival, p place) error {
+	r, err := in.Templates.Refusal(refusal(
+		fmt.Sprintf("mail in clear from %s in %s", p.Party, p.Case),
+		"It is in Quarantine, sealed, and counts for nothing. The sender was told how to encrypt, without a quote.",
+		"it crossed the network in clear",
+		"read it and decide whether something leaked"))
+	if err != nil {
+		return err
+	}
+	err = in.task(tx, fmt.Sprintf("clear:%s:%s", p.Case, p.Party), Post{Case: p.Case, Kind: "clear",
+		Subject: fmt.Sprintf("Was it a leak? %s wrote in clear in %s", p.Party, p.Case), Text: r.Text})
+	if err != nil {
+		return err
+	}
+	who, err := ParticipantByID(tx, p.Case, p.Party)
+	if err != nil {
+		return err
+	}
+	return in.howTo(tx, a, who, "", 1)
+}
+
+// fileDesk shows mail to postmaster@ and abuse@ in INBOX.
+func (in *Intake) fileDesk(tx *store.Tx, a *arrival, rcpt string) error {
+	local, _ := in.localPart(rcpt)
+	v := view{scope: DeskScope, name: orNone(a.sender()), alias: "control", kind: "desk",
+		subject: fmt.Sprintf("[%s] %s", local, orNone(a.subject())), note: words(a, place{})}
+	m, err := in.present(tx, a, place{}, v)
+	if err != nil {
+		return err
+	}
+	box, err := in.folder(tx, "INBOX")
+	if err != nil {
+		return err
+	}
+	if _, err := tx.File(box.Number, m.ID); err != nil {
+		return err
+	}
+	return received(tx, a, place{}, "mail.desk", m)
+}
+
+// fileBounce records that a mail server gave a delivery back. It changes the
+// state of that delivery and nothing else (rule M7).
+func (in *Intake) fileBounce(tx *store.Tx, a *arrival, p place) error {
+	n, err := notices.Get(tx, noticeKey(tx, p.Case, p.Party, p.Notice))
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	v := view{scope: caseScope(p.Case), caseID: p.Case, name: "Mail server", alias: "control", kind: "bounce",
+		subject: fmt.Sprintf("Bounced: %s to %s in %s", n.Stage, p.Party, p.Case), note: words(a, p)}
+	m, err := in.present(tx, a, p, v)
+	if err != nil {
+		return err
+	}
+	box, err := in.folder(tx, "Status")
+	if err != nil {
+		return err
+	}
+	if _, err := tx.File(box.Number, m.ID); err != nil {
+		return err
+	}
+	if n.State == cvd.Sent {
+		if err := in.bounced(tx, n); err != nil {
+			return err
+		}
+	}
+	return received(tx, a, p, "delivery.bounced", m)
+}
+
+func (in *Intake) bounced(tx *store.Tx, n cvd.Notice) error {
+	r, err := in.Templates.Refusal(refusal(
+		fmt.Sprintf("%s to %s in %s", n.Stage, n.Party, n.Case),
+		"Their mail server took the notice and gave it back later. No date and no stage changed.",
+		"the delivery bounced", fmt.Sprintf("find another contact, then vendor edit %s address ...", n.Party)))
+	if err != nil {
+		return err
+	}
+	return in.task(tx, "bounce:"+noticeRef(n), Post{Case: n.Case, Kind: "bounce", Ref: noticeRef(n),
+		Subject: fmt.Sprintf("Bounced: %s to %s in %s", n.Stage, n.Party, n.Case), Text: r.Text})
+}

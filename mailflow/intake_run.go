@@ -1,0 +1,149 @@
+package mailflow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"parley/mailflow/journal"
+	"parley/mailflow/store"
+)
+
+// spoolTries is how often processing a mail may fail before the mail is kept
+// as it is, for a person.
+const spoolTries = 3
+
+// Run processes what was accepted, oldest first, until ctx ends.
+func (in *Intake) Run(ctx context.Context) error {
+	changes := in.Store.Subscribe("spool")
+	defer changes.Close()
+	for {
+		next := time.Time{}
+		if err := in.RunSpool(ctx); err != nil {
+			in.Log.Error("process spool", "err", err)
+			next = in.Clock.Now().Add(time.Second)
+		}
+		if in.Clock.wait(ctx, changes, next) != nil {
+			return nil
+		}
+	}
+}
+
+// RunSpool processes every accepted mail once. Mails to the same address are
+// processed in the order in which they came; others side by side.
+func (in *Intake) RunSpool(ctx context.Context) error {
+	for ctx.Err() == nil {
+		var rows []spoolRow
+		err := in.Store.View(func(tx *store.Tx) error {
+			rows = rows[:0]
+			for r, err := range spool.All(tx, nil) {
+				if err != nil {
+					return err
+				}
+				if rows = append(rows, r.Value); len(rows) == dueBatch {
+					break
+				}
+			}
+			return nil
+		})
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		if err := in.processAll(ctx, rows); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+func (in *Intake) processAll(ctx context.Context, rows []spoolRow) error {
+	lanes := make([][]spoolRow, max(in.Parallel, 1))
+	for _, r := range rows {
+		h := fnv.New32a()
+		if len(r.Envelope.To) > 0 {
+			_, _ = h.Write([]byte(r.Envelope.To[0])) // never fails (hash.Hash)
+		}
+		i := int(h.Sum32() % uint32(len(lanes)))
+		lanes[i] = append(lanes[i], r)
+	}
+	errs := make([]error, len(lanes))
+	var wg sync.WaitGroup
+	for i, lane := range lanes {
+		wg.Go(func() {
+			for _, r := range lane {
+				if err := in.processRow(ctx, r); err != nil {
+					errs[i] = err
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// processRow processes one mail. A panic or repeated failure in it keeps that
+// mail opaque in Quarantine, and the rest goes on (rule P7).
+func (in *Intake) processRow(ctx context.Context, row spoolRow) error {
+	err := in.try(ctx, row)
+	if err == nil || ctx.Err() != nil {
+		return nil
+	}
+	if errors.Is(err, store.ErrBroken) || errors.Is(err, store.ErrFull) {
+		return err
+	}
+	in.Log.Error("process mail", "spool", row.ID, "try", row.Tries+1, "err", err)
+	if row.Tries++; row.Tries < spoolTries {
+		if err := in.Store.Update(func(tx *store.Tx) error {
+			return spool.Put(tx, spoolScope, store.Seq(row.ID), row)
+		}); err != nil {
+			return err
+		}
+		return in.processRow(ctx, row)
+	}
+	return in.giveUp(row)
+}
+
+func (in *Intake) try(ctx context.Context, row spoolRow) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+		}
+	}()
+	return in.process(ctx, row)
+}
+
+// giveUp keeps a mail that could not be processed as it came.
+func (in *Intake) giveUp(row spoolRow) error {
+	raw, err := in.Store.Bytes(row.Body)
+	if err != nil {
+		return err
+	}
+	a := &arrival{row: row, raw: raw, broken: "it could not be processed"}
+	return in.commit(a, func(tx *store.Tx) error {
+		return in.quarantine(tx, a, place{}, a.broken)
+	})
+}
+
+// commit runs the one transaction that files a mail and forgets its row.
+func (in *Intake) commit(a *arrival, file func(*store.Tx) error) error {
+	return in.Store.Update(func(tx *store.Tx) error {
+		if _, err := spool.Get(tx, store.Seq(a.row.ID)); errors.Is(err, store.ErrNotFound) {
+			return nil // already filed: a kill came between commit and answer
+		}
+		if err := file(tx); err != nil {
+			return err
+		}
+		return spool.Delete(tx, store.Seq(a.row.ID))
+	})
+}
+
+// received journals a mail's arrival.
+func received(tx *store.Tx, a *arrival, p place, kind string, m store.Message) error {
+	return record(tx, journal.Record{Case: string(p.Case), Party: string(p.Party), Kind: kind,
+		Ref: fmt.Sprintf("M%d", m.ID), Detail: "sha256 " + a.sha256()})
+}

@@ -1,0 +1,195 @@
+package mailflow
+
+import (
+	"fmt"
+	"time"
+
+	"parley/mailflow/cvd"
+	"parley/mailflow/journal"
+	"parley/mailflow/store"
+	"parley/templates"
+)
+
+// reportCase is the CaseID under which the finder of a report takes part
+// until the report belongs to a case. It is a scope of its own, so that the
+// report can move into a case's.
+func reportCase(n uint64) cvd.CaseID { return cvd.CaseID(fmt.Sprintf("report-%d", n)) }
+
+// putNotice writes a notice and keeps its row among the due ones in step: a
+// notice that time alone can move has one, at n.Row; others have none.
+func putNotice(tx *store.Tx, n cvd.Notice, row time.Time) error {
+	if !n.Row.IsZero() && !n.Row.Equal(row) {
+		if err := dueRows.Delete(tx, dueKey(n.Row, n.ID)); err != nil {
+			return err
+		}
+	}
+	if !row.IsZero() && !row.Equal(n.Row) {
+		r := dueRow{Case: n.Case, Party: n.Party, Notice: n.ID}
+		if err := dueRows.Put(tx, caseScope(n.Case), dueKey(row, n.ID), r); err != nil {
+			return err
+		}
+		tx.Changed(store.Change{Topic: "due"})
+	}
+	n.Row = row
+	return notices.Put(tx, caseScope(n.Case), noticeKey(tx, n.Case, n.Party, n.ID), n)
+}
+
+// newNotice plans a notice: it gets its ID, its row and, where a person or
+// template already wrote its words, its letter. A zero Due means now.
+func (b *Base) newNotice(tx *store.Tx, n cvd.Notice, l *Letter) (cvd.Notice, error) {
+	id, err := tx.Next("notice")
+	if err != nil {
+		return n, err
+	}
+	n.ID, n.State = id, cvd.Planned
+	if n.Due.IsZero() {
+		n.Due = tx.Now
+	}
+	if l != nil {
+		if err := letters.Put(tx, caseScope(n.Case), letterKey(id), *l); err != nil {
+			return n, err
+		}
+	}
+	row := n.Due
+	n.Row = time.Time{}
+	if err := putNotice(tx, n, row); err != nil {
+		return n, err
+	}
+	n.Row = row
+	return n, nil
+}
+
+// settle writes what the gate said of a notice that does not leave now. A
+// notice that is held or asks for a person is told to the desk once.
+func (b *Base) settle(tx *store.Tx, n cvd.Notice, a Answer) error {
+	var row time.Time
+	was, why := n.State, n.Why
+	n.Why = a.Why
+	switch a.Decision {
+	case NotYet:
+		n.State, row = cvd.Planned, a.At
+	case Wait:
+		n.State = cvd.Waiting
+	case Ask:
+		n.State = cvd.Approval
+	case HoldIt:
+		n.State = cvd.Held
+	default:
+		n.State = cvd.Cancelled
+	}
+	if err := putNotice(tx, n, row); err != nil {
+		return err
+	}
+	b.touch(tx, n.Case)
+	if n.State != cvd.Held || (was == cvd.Held && why == n.Why) {
+		return nil
+	}
+	err := record(tx, journal.Record{Case: string(n.Case), Party: string(n.Party), Kind: "notice.held", Ref: noticeRef(n), Detail: a.Why})
+	if err != nil {
+		return err
+	}
+	if err := b.tellHeld(tx, n); err != nil || !a.NoKey || n.Kind != cvd.KindStage {
+		return err
+	}
+	return b.askForKey(tx, n)
+}
+
+// askForKey asks a vendor's contact, once, for a key that can be used: in
+// clear, signed, and with nothing of the case in it.
+func (b *Base) askForKey(tx *store.Tx, held cvd.Notice) error {
+	who, err := ParticipantByID(tx, held.Case, held.Party)
+	if err != nil {
+		return err
+	}
+	kind := cvd.KindContact
+	text, err := b.Templates.Contact(templates.Contact{Us: b.us(), ReplyTo: b.ReportAddress()})
+	if who.Reached != "" {
+		kind = cvd.KindNote
+		text, err = b.Templates.Note(templates.Note{Us: b.us()})
+	}
+	if err != nil {
+		return err
+	}
+	ok, err := mayAnswer(tx, string(kind), who.Address, 1)
+	if err != nil || !ok {
+		return err
+	}
+	_, err = b.newNotice(tx, cvd.Notice{Case: held.Case, Party: held.Party, Kind: kind}, &Letter{Subject: text.Subject, Text: text.Text})
+	return err
+}
+
+// noticeRef names a notice in the journal and in mails, "N12".
+func noticeRef(n cvd.Notice) string { return fmt.Sprintf("N%d", n.ID) }
+
+// wakeNotices asks the gate again for every notice of a participant (of all,
+// where party is empty) that is not over: after an answer, a release, a key,
+// an approval. byNeed says that a participant's answer did it, so that
+// no undo window applies.
+func (b *Base) wakeNotices(tx *store.Tx, c cvd.CaseID, party cvd.PartyID) error {
+	return b.wake(tx, c, party, false)
+}
+
+func (b *Base) wake(tx *store.Tx, c cvd.CaseID, party cvd.PartyID, byNeed bool) error {
+	ps := []cvd.PartyID{party}
+	if party == "" {
+		all, err := Participants(tx, c)
+		if err != nil {
+			return err
+		}
+		ps = ps[:0]
+		for _, p := range all {
+			ps = append(ps, p.Party)
+		}
+	}
+	for _, p := range ps {
+		all, err := Notices(tx, c, p)
+		if err != nil {
+			return err
+		}
+		for _, n := range all {
+			if err := wakeOne(tx, n, byNeed); err != nil {
+				return err
+			}
+		}
+	}
+	b.touch(tx, c)
+	return nil
+}
+
+func wakeOne(tx *store.Tx, n cvd.Notice, byNeed bool) error {
+	if n.State.Over() {
+		return nil
+	}
+	row := n.Due
+	if row.Before(tx.Now) {
+		row = tx.Now
+	}
+	switch {
+	case byNeed && n.State == cvd.Waiting:
+		n.ByNeed = true
+	case !byNeed:
+		n.LastAct, n.ByNeed = tx.Now, false
+	}
+	if n.State == cvd.Waiting {
+		n.State, n.Why = cvd.Planned, ""
+	}
+	return putNotice(tx, n, row)
+}
+
+// touch says that something of a case changed that its case file, approvals
+// or folders show; the scheduler looks at it after the commit.
+func (b *Base) touch(tx *store.Tx, c cvd.CaseID) {
+	_ = dirtyCases.Put(tx, caseScope(c), tx.Name("dirty", string(c)), c)
+	tx.Changed(store.Change{Topic: "prepare"})
+}
+
+// record appends to the journal in the scope of the record's case, or the
+// desk's.
+func record(tx *store.Tx, r journal.Record) error {
+	r.At = tx.Now
+	scope := DeskScope
+	if r.Case != "" && tx.HasScope(store.Scope(r.Case)) {
+		scope = store.Scope(r.Case)
+	}
+	return journal.Append(tx, string(scope), r)
+}

@@ -1,0 +1,206 @@
+package mailflow
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"parley/mailflow/cvd"
+	"parley/mailflow/message"
+	"parley/mailflow/store"
+)
+
+// Post is a mail that the gateway itself puts before the desk.
+type Post struct {
+	Folder      string     // the fixed folder, "Status"; or, with Case, a sub-folder of the case's
+	Case        cvd.CaseID // whose scope seals it, and who may see it
+	From        string     // display name of who it is about; the gateway where empty
+	Alias       string     // local part of the desk address that a Reply goes to; control where empty
+	Subject     string
+	Text        string
+	Attachments []message.Attachment
+	Kind, Ref   string // what a gesture on it means
+}
+
+// post files a mail of the gateway's own. Its bytes never leave the desk.
+func (b *Base) post(tx *store.Tx, p Post) (store.Message, uint32, uint32, error) {
+	box, scope, err := b.postBox(tx, p)
+	if err != nil {
+		return store.Message{}, 0, 0, err
+	}
+	m, err := b.ownMessage(tx, p, scope)
+	if err != nil {
+		return m, 0, 0, err
+	}
+	uid, err := tx.File(box.Number, m.ID)
+	return m, box.Number, uid, err
+}
+
+func (b *Base) postBox(tx *store.Tx, p Post) (store.Mailbox, store.Scope, error) {
+	inCase := p.Case != "" && tx.HasScope(caseScope(p.Case))
+	scope := DeskScope
+	if inCase {
+		scope = caseScope(p.Case)
+	}
+	if inCase && (p.Folder == "Case file" || p.Folder == "Finder" || p.Folder == "Notes" || strings.HasPrefix(p.Folder, "Vendor ")) {
+		c, err := CaseByID(tx, p.Case)
+		if err != nil {
+			return store.Mailbox{}, scope, err
+		}
+		box, err := b.caseFolder(tx, c, p.Folder)
+		return box, scope, err
+	}
+	box, err := b.folder(tx, p.Folder)
+	return box, scope, err
+}
+
+func (b *Base) ownMessage(tx *store.Tx, p Post, scope store.Scope) (store.Message, error) {
+	id := newMessageID(b.DeskDomain)
+	alias, name := p.Alias, p.From
+	if alias == "" {
+		alias = "control"
+	}
+	if name == "" {
+		name = "Parley"
+	}
+	fields := []message.Field{
+		{Name: "From", Value: mailbox(name, alias+"@"+b.DeskDomain)},
+		{Name: "To", Value: mailbox("Coordinators", "control@"+b.DeskDomain)},
+		{Name: "Subject", Value: headerText(p.Subject)},
+		{Name: "Date", Value: tx.Now.Format(time.RFC1123Z)},
+		{Name: "Message-ID", Value: "<" + id + ">"},
+		{Name: "Auto-Submitted", Value: "auto-generated"},
+	}
+	if p.Case != "" {
+		fields = append(fields, message.Field{Name: "Parley-Case", Value: string(p.Case)})
+	}
+	raw, err := message.Entity{Fields: fields, Text: p.Text, Attachments: p.Attachments}.Bytes(randomHex(16))
+	if err != nil {
+		return store.Message{}, fmt.Errorf("compose %s mail: %w", p.Folder, err)
+	}
+	return b.keepOwn(tx, raw, store.Message{Scope: scope, Case: string(p.Case), Direction: "system", Kind: p.Kind, Ref: p.Ref, MessageID: id})
+}
+
+// keepOwn stores bytes that we composed, to be served as they are.
+func (b *Base) keepOwn(tx *store.Tx, raw []byte, m store.Message) (store.Message, error) {
+	tree, err := message.Parse(raw, b.Limits)
+	if err != nil {
+		return m, fmt.Errorf("read our own mail: %w", err)
+	}
+	d, err := b.Store.SealBytes(raw)
+	if err != nil {
+		return m, err
+	}
+	if m.Served, err = tx.Keep(d); err != nil {
+		return m, err
+	}
+	m.At, m.Size = tx.Now, int64(len(raw))
+	m.Envelope, m.Structure = tree.Envelope(), tree.Structure()
+	return tx.PutMessage(m)
+}
+
+// mailbox writes a display name and address (RFC 5322 section 3.4); what a
+// header may not hold is replaced.
+func mailbox(name, addr string) string {
+	clean := strings.NewReplacer(`"`, "'", `\`, "/").Replace(headerText(name))
+	return fmt.Sprintf("%q <%s>", clean, addr)
+}
+
+// headerText makes a text fit for a header field of a view of ours: what came
+// from outside may hold anything, and a view must not fail over it.
+func headerText(s string) string {
+	return strings.Map(func(r rune) rune {
+		if message.CheckHeaderValue(string(r)) != nil {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, "?"))
+}
+
+// taskRow points at the mail in INBOX that stands for an open task.
+type taskRow struct {
+	Case         cvd.CaseID
+	Mailbox, UID uint32
+	Hash         string // of what it says, where it replaces itself
+}
+
+// task puts one mail into a folder (INBOX where none is named) for something
+// that needs a person. A task with the same key is replaced.
+func (b *Base) task(tx *store.Tx, key string, p Post) error {
+	if err := b.taskDone(tx, key); err != nil {
+		return err
+	}
+	if p.Folder == "" {
+		p.Folder = "INBOX"
+	}
+	_, box, uid, err := b.post(tx, p)
+	if err != nil {
+		return err
+	}
+	scope := DeskScope
+	if p.Case != "" && tx.HasScope(caseScope(p.Case)) {
+		scope = caseScope(p.Case)
+	}
+	return tasks.Put(tx, scope, tx.Name("task", key), taskRow{Case: p.Case, Mailbox: box, UID: uid})
+}
+
+// taskDone takes the mail of a task away, for everyone.
+func (b *Base) taskDone(tx *store.Tx, key string) error {
+	row, err := tasks.Get(tx, tx.Name("task", key))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := tx.Unfile(row.Mailbox, row.UID); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	return tasks.Delete(tx, tx.Name("task", key))
+}
+
+// heldKey names the task of a held notice.
+func heldKey(n cvd.Notice) string { return "held:" + noticeRef(n) }
+
+// tellHeld puts a held notice before the desk: in Held, and in INBOX since
+// somebody must act.
+func (b *Base) tellHeld(tx *store.Tx, n cvd.Notice) error {
+	where := fmt.Sprintf("%s, case %s", n.Party, n.Case)
+	what := string(n.Kind)
+	if n.Stage != "" {
+		what = string(n.Stage)
+	}
+	r, err := b.Templates.Refusal(refusal(
+		fmt.Sprintf("%s to %s", what, where),
+		"Nothing left this server; the notice is held, sealed, and goes by itself once the reason is gone. Other vendors go on.",
+		n.Why, nextFor(n)))
+	if err != nil {
+		return err
+	}
+	p := Post{Case: n.Case, Subject: fmt.Sprintf("Held: %s to %s: %s", what, where, n.Why), Text: r.Text, Kind: "held", Ref: noticeRef(n)}
+	if err := b.task(tx, heldKey(n), p); err != nil {
+		return err
+	}
+	p.Folder = "Held"
+	return b.task(tx, heldKey(n)+":folder", p)
+}
+
+func nextFor(n cvd.Notice) string {
+	c, p := n.Case, n.Party
+	switch {
+	case strings.Contains(n.Why, "key"):
+		return fmt.Sprintf("import a good key (parley key import FILE --party %s) and confirm it:\n    case %s\n    key confirm %s FINGERPRINT evidence \"...\"", p, c, p)
+	case strings.Contains(n.Why, "material"):
+		return fmt.Sprintf("write it in a mail to %s.%s@...", n.Stage, c.Lower())
+	}
+	return fmt.Sprintf("case %s, then release %s, when the reason is gone", c, p)
+}
+
+// heldDone takes the mails about a held notice away once it left or ended.
+func (b *Base) heldDone(tx *store.Tx, n cvd.Notice) error {
+	if err := b.taskDone(tx, heldKey(n)); err != nil {
+		return err
+	}
+	return b.taskDone(tx, heldKey(n)+":folder")
+}

@@ -1,0 +1,113 @@
+package mailflow
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"parley/keyring"
+	"parley/mailflow/cvd"
+)
+
+var start = time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
+
+// free is a question to which the gate answers Release; every row of the
+// table takes one thing away.
+func free(t *testing.T) Question {
+	t.Helper()
+	policy := cvd.Shipped()["default"]
+	end := start.Add(policy.Embargo)
+	c := cvd.Case{ID: "PAR-2026-0007", Policy: policy, Start: start, Embargoes: []cvd.Embargo{{Version: 1, End: end}}}
+	p := cvd.Participant{Case: c.ID, Party: "acme", Roles: []cvd.Role{cvd.RoleVendor}, Address: "psirt@acme.example", Wave: 1,
+		Acceptances: []cvd.Acceptance{{Version: 1, At: start}}, Reached: cvd.Scope}
+	n := cvd.Notice{ID: 3, Case: c.ID, Party: "acme", Kind: cvd.KindStage, Stage: cvd.Details, State: cvd.Planned,
+		Due: start.Add(3 * cvd.Day), LastAct: start}
+	return Question{
+		Now: start.Add(3*cvd.Day + time.Hour), Undo: 2 * time.Minute, Case: c, Participant: p, Party: cvd.Party{ID: "acme"}, Notice: n,
+		Prior: []cvd.Notice{
+			{ID: 1, Kind: cvd.KindStage, Stage: cvd.HeadsUp, State: cvd.Sent},
+			{ID: 2, Kind: cvd.KindStage, Stage: cvd.Scope, State: cvd.Sent},
+		},
+		Keys: keyring.Choice{Certificates: []*keyring.Certificate{{}}}, HasMaterial: true, Hash: "h",
+		Approval: &cvd.ApprovalRequest{ID: "9f3a-27c1", How: "approved", Ended: start, Hashes: map[uint64]string{3: "h"}},
+	}
+}
+
+func TestMayRelease(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name   string
+		change func(q *Question)
+		want   Decision
+		why    string
+	}{
+		{"everything stands", func(*Question) {}, Release, ""},
+		{"no such notice", func(q *Question) { q.Notice.ID = 0 }, Never, "no such notice"},
+		{"nobody to send to", func(q *Question) { q.Participant.Address = "" }, Never, "no such notice"},
+		{"already queued", func(q *Question) { q.Notice.State = cvd.Queued }, Never, "already queued"},
+		{"delivery unknown", func(q *Question) { q.Notice.State = cvd.Unknown }, Never, "already unknown"},
+		{"another participant", func(q *Question) { q.Participant.Party = "globex" }, Never, "somebody else"},
+		{"another case", func(q *Question) { q.Case.ID = "PAR-2026-0008" }, Never, "somebody else"},
+		{"withdrawn", func(q *Question) { q.Participant.Withdrawn = &cvd.Hold{Because: "wrong"} }, Never, "withdrawn"},
+		{"sending paused", func(q *Question) { q.Sending.Paused = true }, HoldIt, "paused"},
+		{"case on hold", func(q *Question) { q.Case.Hold = &cvd.Hold{Because: "court"} }, HoldIt, "court"},
+		{"vendor on hold", func(q *Question) { q.Participant.Hold = &cvd.Hold{Because: "new contact"} }, HoldIt, "new contact"},
+		{"not due", func(q *Question) { q.Now = q.Notice.Due.Add(-time.Second) }, NotYet, "not due"},
+		{"exactly due", func(q *Question) { q.Now = q.Notice.Due }, Release, ""},
+		{"undo window", func(q *Question) { q.Notice.LastAct = q.Now.Add(-time.Minute) }, NotYet, "undone"},
+		{"undo window over", func(q *Question) { q.Notice.LastAct = q.Now.Add(-2 * time.Minute) }, Release, ""},
+		{"a met need waits for no undo", func(q *Question) { q.Notice.LastAct, q.Notice.ByNeed = q.Now, true }, Release, ""},
+		{"not started", func(q *Question) { q.Case.Start = time.Time{} }, Wait, "not started"},
+		{"closed", func(q *Question) { q.Case.Closed = start }, Never, "closed"},
+		{"no such stage", func(q *Question) { q.Case.Policy.Stages = q.Case.Policy.Stages[:1] }, Never, "no stage"},
+		{"not a vendor", func(q *Question) { q.Participant.Roles = []cvd.Role{cvd.RoleObserver} }, Never, "not a vendor"},
+		{"told already", func(q *Question) { q.Participant.Reached = cvd.Details }, Never, "already told"},
+		{"told more already", func(q *Question) { q.Participant.Reached = cvd.Proof }, Never, "already told"},
+		{"stage before waits", func(q *Question) { q.Prior[1].State = cvd.Waiting }, Wait, "scope has not gone"},
+		{"stage before cancelled", func(q *Question) { q.Prior[1].State = cvd.Cancelled }, Wait, "scope has not gone"},
+		{"stage before refused", func(q *Question) { q.Prior[1].State = cvd.Failed }, HoldIt, "refused scope"},
+		{"stage before unknown", func(q *Question) { q.Prior[1].State = cvd.Unknown }, Release, ""},
+		{"not accepted", func(q *Question) { q.Participant.Acceptances = nil }, Wait, "needs accepted"},
+		{"declined", func(q *Question) { q.Participant.Declined = &cvd.Hold{} }, Wait, "declined"},
+		{"lead", func(q *Question) { q.Case.Policy.Lead = 20 * cvd.Day }, NotYet, "lead"},
+		{"after the end", func(q *Question) { q.Now = q.Case.Embargo().End }, Never, "ended"},
+		{"no material", func(q *Question) { q.HasMaterial = false }, HoldIt, "no material"},
+		{"no key", func(q *Question) { q.Keys = keyring.Choice{} }, HoldIt, "no key"},
+		{"bad key", func(q *Question) { q.Keys = keyring.Choice{Why: []string{"expired"}} }, HoldIt, "expired"},
+		{"by hand", func(q *Question) { q.Party.Channel = cvd.ChannelHand }, HoldIt, "by hand"},
+		{"nobody asked", func(q *Question) { q.Approval = nil }, Ask, "nobody"},
+		{"waits for a yes", func(q *Question) { q.Approval.Ended, q.Approval.How = time.Time{}, "" }, Ask, "9f3a-27c1"},
+		{"rejected", func(q *Question) { q.Approval.How = "rejected by ben: too early" }, HoldIt, "too early"},
+		{"void", func(q *Question) { q.Approval.How = "void: changed" }, HoldIt, "void"},
+		{"changed since", func(q *Question) { q.Hash = "other" }, Ask, "changed"},
+		{"no hash", func(q *Question) { q.Hash, q.Approval.Hashes = "", nil }, Ask, "changed"},
+		{"desk of one", func(q *Question) { q.Approval.Cool = q.Now.Add(time.Hour) }, NotYet, "desk of one"},
+		{"public before the end", func(q *Question) { q.Notice.Stage = cvd.Public }, NotYet, "not ended"},
+		{"public for who declined", func(q *Question) {
+			q.Notice.Stage, q.Participant.Declined, q.Now = cvd.Public, &cvd.Hold{}, q.Case.Embargo().End
+		}, Release, ""},
+		{"reminder", func(q *Question) { q.Notice.Kind, q.Notice.Stage = cvd.KindReminder, cvd.Scope }, Release, ""},
+		{"letter", func(q *Question) { q.Notice.Kind, q.Approval = cvd.KindLetter, nil }, Release, ""},
+		{"letter without a key", func(q *Question) { q.Notice.Kind, q.Keys = cvd.KindLetter, keyring.Choice{} }, HoldIt, "no key"},
+		{"receipt without a key", func(q *Question) { q.Notice.Kind, q.Keys = cvd.KindReceipt, keyring.Choice{} }, HoldIt, "no key"},
+		{"content-free note", func(q *Question) { q.Notice.Kind, q.Keys = cvd.KindNote, keyring.Choice{} }, Release, ""},
+	} {
+		q := free(t)
+		row.change(&q)
+		a := MayRelease(q)
+		if a.Decision != row.want || !strings.Contains(a.Why, row.why) {
+			t.Errorf("%s: got %d %q, want %d with %q", row.name, a.Decision, a.Why, row.want, row.why)
+		}
+		if a.Decision == NotYet && !a.At.After(q.Now) {
+			t.Errorf("%s: asks to be asked again at %s, which is not after %s", row.name, a.At, q.Now)
+		}
+	}
+}
+
+// An answer that nobody filled in never lets anything go.
+func TestZeroAnswerIsNever(t *testing.T) {
+	t.Parallel()
+	if (Answer{}).Decision == Release || MayRelease(Question{}).Decision == Release {
+		t.Fatal("the gate fails open")
+	}
+}

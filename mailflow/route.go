@@ -1,0 +1,262 @@
+package mailflow
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"parley/keyring/pgpmime"
+	"parley/mailflow/cvd"
+	"parley/mailflow/store"
+)
+
+// placeKind is where a mail from outside belongs.
+type placeKind string
+
+const (
+	toThread     placeKind = "thread"     // of one participant
+	toIntake     placeKind = "intake"     // a new report
+	toDesk       placeKind = "desk"       // postmaster, abuse
+	toKey        placeKind = "key"        // wants our key
+	toBounce     placeKind = "bounce"     // of a delivery of ours
+	toQuarantine placeKind = "quarantine" // with the reason
+)
+
+// place is where one mail goes for one of its recipients.
+type place struct {
+	Kind    placeKind
+	Case    cvd.CaseID // of a thread; a report's pseudo case where it has none
+	Party   cvd.PartyID
+	Report  uint64
+	Why     string          // of Quarantine
+	Asks    bool            // the sender is told how to write, once a day: it came in clear
+	Verdict pgpmime.Verdict // of the participant's signature
+	Notice  uint64          // of a bounce
+}
+
+// thread says whether the place is a known participant's.
+func (p place) thread() bool { return p.Party != "" }
+
+// route finds the place of a mail: token, then In-Reply-To and References of
+// that participant, then a tag in the inner Subject that a participant of
+// that case signed, else Intake. Where these disagree it is Quarantine.
+func (in *Intake) route(tx *store.Tx, a *arrival, rcpt string) (place, error) {
+	local, _ := in.localPart(rcpt)
+	kind, token := splitLocal(local)
+	switch {
+	case kind == prefixBounce:
+		return in.routeBounce(tx, a, token)
+	case kind == prefixCase:
+		return in.routeToken(tx, a, token)
+	case local == localPost || local == localAbuse:
+		return place{Kind: toDesk}, nil
+	case a.broken != "":
+		return place{Kind: toQuarantine, Why: a.broken}, nil
+	case local == localReportKey:
+		return place{Kind: toKey}, nil
+	}
+	return in.routeReport(tx, a)
+}
+
+func (in *Intake) routeBounce(tx *store.Tx, a *arrival, token string) (place, error) {
+	row, err := bounces.Get(tx, tx.Name("bounce", token))
+	if errors.Is(err, store.ErrNotFound) {
+		return place{Kind: toQuarantine, Why: "its address is no longer valid"}, nil
+	}
+	return place{Kind: toBounce, Case: row.Case, Party: row.Party, Notice: row.Notice}, err
+}
+
+func (in *Intake) routeToken(tx *store.Tx, a *arrival, token string) (place, error) {
+	row, err := tokens.Get(tx, tokenKey(tx, token))
+	if errors.Is(err, store.ErrNotFound) || (err == nil && row.Revoked) {
+		return place{Kind: toQuarantine, Why: "its address is no longer valid"}, nil
+	}
+	if err != nil {
+		return place{}, err
+	}
+	p := place{Kind: toThread, Case: row.Case, Party: row.Party, Report: row.Report}
+	if a.broken != "" {
+		p.Kind, p.Why = toQuarantine, a.broken
+		return p, nil
+	}
+	who, err := ParticipantByID(tx, row.Case, row.Party)
+	if err != nil {
+		return place{}, err
+	}
+	return in.admit(tx, a, p, who)
+}
+
+// admit says whether a mail to a participant's own address belongs into its
+// thread, or into Quarantine and why.
+func (in *Intake) admit(tx *store.Tx, a *arrival, p place, who cvd.Participant) (place, error) {
+	v, err := in.verdict(tx, a, who)
+	if err != nil {
+		return p, err
+	}
+	p.Verdict = v
+	stop := func(why string) (place, error) {
+		p.Kind, p.Why = toQuarantine, why
+		return p, nil
+	}
+	if !a.encrypted() {
+		p.Asks = true
+		return stop("it is not encrypted; was the secret out in clear?")
+	}
+	if other, err := in.contradicts(tx, a, who); err != nil || other != "" {
+		if err != nil {
+			return p, err
+		}
+		return stop(other)
+	}
+	switch v.State() {
+	case pgpmime.OtherParty:
+		return stop("it is signed by a key of somebody else (" + v.Reason() + ")")
+	case pgpmime.Bad:
+		return stop("its signature is bad: " + v.Reason())
+	case pgpmime.UnknownKey:
+		if !in.holdsCode(a, who) {
+			return stop("it is signed by a key that is not known of " + string(who.Party) + ": " + string(v.Key()))
+		}
+	}
+	return p, nil
+}
+
+// contradicts says why a mail to one participant's address belongs to another
+// thread, or "".
+func (in *Intake) contradicts(tx *store.Tx, a *arrival, who cvd.Participant) (string, error) {
+	others, err := in.referenced(tx, a)
+	if err != nil {
+		return "", err
+	}
+	for _, o := range others {
+		if o.Case != who.Case || o.Party != who.Party {
+			return "it answers a mail of another thread", nil
+		}
+	}
+	for _, t := range a.tags() {
+		if _, inReport := reportNumber(who.Case); !inReport && t != who.Case {
+			return "its Subject names another case (" + string(t) + ")", nil
+		}
+	}
+	return "", nil
+}
+
+// referenced finds the threads whose mails this one answers. A report that
+// became part of a case counts as that case's.
+func (in *Intake) referenced(tx *store.Tx, a *arrival) ([]tokenRow, error) {
+	ids := append(a.root.Header.InReplyTo(), a.root.Header.References()...)
+	if len(ids) > 50 {
+		ids = ids[:50]
+	}
+	var out []tokenRow
+	for _, id := range ids {
+		row, err := msgIDs.Get(tx, msgIDKey(tx, id))
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if r, ok, err := reportOf(tx, row.Case); ok && r.Case != "" {
+			row.Case = r.Case
+		} else if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(out, row) {
+			out = append(out, row)
+		}
+	}
+	return out, nil
+}
+
+// routeReport places a mail to report@: an answer in a known thread, or a new
+// report.
+func (in *Intake) routeReport(tx *store.Tx, a *arrival) (place, error) {
+	rows, err := in.referenced(tx, a)
+	if err != nil {
+		return place{}, err
+	}
+	tagged, err := in.tagged(tx, a)
+	if err != nil {
+		return place{}, err
+	}
+	var found []place
+	for _, r := range rows {
+		p, ok, err := in.claims(tx, a, r)
+		if err != nil {
+			return place{}, err
+		}
+		if ok {
+			found = append(found, p)
+		}
+	}
+	all := append(found, tagged...)
+	if len(all) == 0 {
+		return place{Kind: toIntake}, nil
+	}
+	for _, p := range all[1:] {
+		if p.Case != all[0].Case || p.Party != all[0].Party {
+			return place{Kind: toQuarantine, Why: "its References and Subject name different threads"}, nil
+		}
+	}
+	who, err := ParticipantByID(tx, all[0].Case, all[0].Party)
+	if err != nil {
+		return place{}, err
+	}
+	return in.admit(tx, a, all[0], who)
+}
+
+// claims says whether a mail that answers a thread comes from its
+// participant: by its key, or at least by its address.
+func (in *Intake) claims(tx *store.Tx, a *arrival, r tokenRow) (place, bool, error) {
+	who, err := ParticipantByID(tx, r.Case, r.Party)
+	if errors.Is(err, ErrNoParticipant) {
+		return place{}, false, nil
+	}
+	if err != nil {
+		return place{}, false, err
+	}
+	v, err := in.verdict(tx, a, who)
+	if err != nil {
+		return place{}, false, err
+	}
+	if !v.Valid() && !strings.EqualFold(a.sender(), who.Address) {
+		return place{}, false, nil
+	}
+	return place{Kind: toThread, Case: who.Case, Party: who.Party, Report: r.Report}, true, nil
+}
+
+// tagged finds the participant of a case named in the inner Subject whose key
+// signed the mail.
+func (in *Intake) tagged(tx *store.Tx, a *arrival) ([]place, error) {
+	var out []place
+	for _, id := range a.tags() {
+		ps, err := Participants(tx, id)
+		if err != nil {
+			return nil, err
+		}
+		for _, who := range ps {
+			v, err := in.verdict(tx, a, who)
+			if err != nil {
+				return nil, err
+			}
+			if v.Valid() {
+				out = append(out, place{Kind: toThread, Case: who.Case, Party: who.Party})
+			}
+		}
+	}
+	return out, nil
+}
+
+// holdsCode says whether the first lines carry an unused code of the
+// participant, without using it up.
+func (in *Intake) holdsCode(a *arrival, who cvd.Participant) bool {
+	for _, l := range commandLines(a.text()) {
+		for _, w := range strings.Fields(l) {
+			if cvd.LooksLikeCode(w) && who.Knows(w) {
+				return true
+			}
+		}
+	}
+	return false
+}

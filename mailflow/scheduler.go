@@ -1,0 +1,229 @@
+package mailflow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"parley/mailflow/journal"
+	"parley/mailflow/store"
+)
+
+const (
+	// downtime is how long the gateway may be away before overdue notices
+	// wait for a person (rule T5).
+	downtime = 15 * time.Minute
+	// clockJump is how far the clock may move against time that passed.
+	clockJump = 5 * time.Minute
+	// dueBatch is how many due notices are read in one transaction.
+	dueBatch = 256
+)
+
+// Scheduler lets notices go when they fall due.
+type Scheduler struct {
+	*Base
+	Outbox *Outbox
+
+	last       time.Time
+	lastPassed time.Duration
+}
+
+// tickRow remembers when the scheduler last ran.
+type tickRow struct{ At time.Time }
+
+// RunDue asks the gate about everything that is due at now, and returns when
+// it wants to be called next (zero: when something changes). The cost grows
+// with what is due, not with what is planned.
+func (s *Scheduler) RunDue(ctx context.Context, now time.Time) (time.Time, error) {
+	if err := s.checkClock(now); err != nil {
+		return time.Time{}, err
+	}
+	for ctx.Err() == nil {
+		batch, next, paused, err := s.dueAt(now)
+		if err != nil || paused || len(batch) == 0 {
+			return next, err
+		}
+		if err := s.releaseAll(ctx, batch, now); err != nil {
+			return now.Add(time.Minute), err
+		}
+	}
+	return time.Time{}, ctx.Err()
+}
+
+// dueNotice is a due row with its key.
+type dueNotice struct {
+	dueRow
+	key []byte
+}
+
+// dueAt reads the rows that are due, and the instant of the first that is
+// not.
+func (s *Scheduler) dueAt(now time.Time) (batch []dueNotice, next time.Time, paused bool, err error) {
+	err = s.Store.View(func(tx *store.Tx) error {
+		batch, next = nil, time.Time{}
+		state, err := sendingNow(tx)
+		if err != nil || state.Paused {
+			paused = state.Paused
+			return err
+		}
+		limit := store.Instant(now)
+		for r, err := range dueRows.All(tx, nil) {
+			if err != nil {
+				return err
+			}
+			if string(r.Key[:8]) > string(limit) {
+				next = store.ParseInstant(r.Key[:8])
+				return nil
+			}
+			if batch = append(batch, dueNotice{r.Value, r.Key}); len(batch) == dueBatch {
+				return nil
+			}
+		}
+		return nil
+	})
+	return batch, next, paused, err
+}
+
+// releaseAll spreads a batch over the cores: signing is what costs.
+func (s *Scheduler) releaseAll(ctx context.Context, batch []dueNotice, now time.Time) error {
+	work := make(chan dueNotice)
+	errs := make(chan error, len(batch))
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0)*2, len(batch)) {
+		wg.Go(func() {
+			for row := range work {
+				if err := s.Outbox.Release(ctx, row, now); err != nil {
+					errs <- fmt.Errorf("release notice %d: %w", row.Notice, err)
+				}
+			}
+		})
+	}
+	for _, row := range batch {
+		work <- row
+	}
+	close(work)
+	wg.Wait()
+	close(errs)
+	var all []error
+	for err := range errs {
+		all = append(all, err)
+	}
+	return errors.Join(all...)
+}
+
+// checkClock stops sending when the clock jumped, or when the gateway was
+// away and comes back to overdue notices: a person looks first (rule T5).
+func (s *Scheduler) checkClock(now time.Time) error {
+	passed := s.Clock.Passed()
+	first := s.last.IsZero()
+	drift := now.Sub(s.last) - (passed - s.lastPassed)
+	s.last, s.lastPassed = now, passed
+	if !first && drift.Abs() > clockJump {
+		return s.pause(fmt.Sprintf("the clock jumped by %s", drift.Round(time.Second)), now)
+	}
+	return s.tick(now, first)
+}
+
+// tick remembers that the scheduler ran, once a minute, and at the first run
+// compares with what it remembers.
+func (s *Scheduler) tick(now time.Time, first bool) error {
+	var before tickRow
+	var overdue bool
+	err := s.Store.View(func(tx *store.Tx) (err error) {
+		before, err = ticks.Get(tx, tx.Name("tick", "last"))
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		overdue = anyDue(tx, now)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	away := now.Sub(before.At)
+	if first && !before.At.IsZero() && away > downtime && overdue {
+		if err := s.pause(fmt.Sprintf("the gateway was away for %s and notices are overdue", away.Round(time.Minute)), now); err != nil {
+			return err
+		}
+	}
+	if away < time.Minute && away >= 0 {
+		return nil
+	}
+	return s.Store.Update(func(tx *store.Tx) error {
+		return ticks.Put(tx, DeskScope, tx.Name("tick", "last"), tickRow{At: now})
+	})
+}
+
+func anyDue(tx *store.Tx, now time.Time) bool {
+	for r, err := range dueRows.All(tx, nil) {
+		return err == nil && string(r.Key[:8]) <= string(store.Instant(now))
+	}
+	return false
+}
+
+func (s *Scheduler) pause(why string, now time.Time) error {
+	return s.Store.Update(func(tx *store.Tx) error {
+		return s.setSending(tx, Sending{Paused: true, Because: why, By: "parley", At: now})
+	})
+}
+
+// Run lets notices go until ctx ends.
+func (s *Scheduler) Run(ctx context.Context) error {
+	changes := s.Store.Subscribe("due", "prepare")
+	defer changes.Close()
+	for {
+		if err := s.Prepare(ctx); err != nil {
+			s.Log.Error("prepare cases", "err", err)
+		}
+		next, err := s.RunDue(ctx, s.Clock.Now())
+		if err != nil {
+			s.Log.Error("run due notices", "err", err)
+		}
+		if s.Clock.wait(ctx, changes, next) != nil {
+			return nil
+		}
+	}
+}
+
+// sendingNow reads whether notices may leave.
+func sendingNow(tx *store.Tx) (Sending, error) {
+	s, err := sendingState.Get(tx, tx.Name("sending", "state"))
+	if errors.Is(err, store.ErrNotFound) {
+		return Sending{}, nil
+	}
+	return s, err
+}
+
+// setSending pauses or resumes all sending. Pausing is told to the desk.
+func (b *Base) setSending(tx *store.Tx, s Sending) error {
+	if err := sendingState.Put(tx, DeskScope, tx.Name("sending", "state"), s); err != nil {
+		return err
+	}
+	kind := "sending.resumed"
+	if s.Paused {
+		kind = "sending.paused"
+		r, err := b.Templates.Refusal(refusal("sending", "Nothing leaves this server until a person resumes it. Reports still come in.",
+			s.Because, "look at `plan` of each case, hold what must not go, then\n    sending resume"))
+		if err != nil {
+			return err
+		}
+		if err := b.task(tx, "sending", Post{Subject: "Sending is paused: " + s.Because, Text: r.Text, Kind: "sending"}); err != nil {
+			return err
+		}
+	} else if err := b.taskDone(tx, "sending"); err != nil {
+		return err
+	}
+	tx.Changed(store.Change{Topic: "due"})
+	tx.Changed(store.Change{Topic: "queue"})
+	return record(tx, journal.Record{Kind: kind, Actor: s.By, Detail: s.Because})
+}
+
+// SendingPaused says whether a person or rule T5 stopped all sending; the
+// delivery queue asks.
+func SendingPaused(tx *store.Tx) bool {
+	s, err := sendingNow(tx)
+	return err != nil || s.Paused
+}

@@ -1,0 +1,171 @@
+package mailflow
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"parley/mailflow/cvd"
+	"parley/mailflow/message"
+	"parley/mailflow/store"
+)
+
+// Append puts a message that a client wrote or kept into a folder. In a
+// private folder it is the coordinator's own, served as it came. In Do/ it
+// counts only if we served it (rule A5), and is then the command that copying
+// it there would be; so it is in folders of cases, where a new message is
+// refused too. at is its date, the zero time for now. It returns UIDVALIDITY
+// and UID of where it is; UID 0 where it did not stay.
+func (s *Seat) Append(ctx context.Context, to string, raw []byte, marks store.Marks, at time.Time) (validity, uid uint32, err error) {
+	dest, err := s.find(to)
+	if err != nil {
+		return 0, 0, err
+	}
+	if placeOf(dest) == ownPlace {
+		uid, err = s.write(dest, raw, marks, at)
+		return dest.UIDValidity, uid, err
+	}
+	id, err := s.served(raw)
+	if err != nil {
+		return 0, 0, err
+	}
+	switch {
+	case id == 0:
+		err = s.refused(dest, store.Message{}, &Refusal{fmt.Sprintf("only messages that Parley shows may be put into %s, unchanged; nothing was changed", dest.Name)})
+	case placeOf(dest) == buttonPlace:
+		uid, err = s.act(ctx, store.Mailbox{}, dest, id)
+	default:
+		uid, err = s.bringBack(ctx, store.Mailbox{Owner: s.name}, dest, sending{message: id})
+	}
+	return dest.UIDValidity, uid, err
+}
+
+// write stores a message of the coordinator's own.
+func (s *Seat) write(dest store.Mailbox, raw []byte, marks store.Marks, at time.Time) (uid uint32, err error) {
+	draft, err := s.Store.SealBytes(raw)
+	if err != nil {
+		return 0, err
+	}
+	defer draft.Drop()
+	m := s.ownMail(raw, at)
+	about := s.about(raw)
+	err = s.Store.Update(func(tx *store.Tx) error {
+		m := m
+		if m.Served, err = tx.Keep(draft); err != nil {
+			return err
+		}
+		if m.At.IsZero() {
+			m.At = tx.Now
+		}
+		m.Scope, m.Case = DeskScope, string(about)
+		if about != "" && tx.HasScope(caseScope(about)) {
+			m.Scope = caseScope(about)
+		}
+		if m, err = tx.PutMessage(m); err != nil {
+			return err
+		}
+		uid, err = s.keep(tx, dest, m.ID, marks)
+		return err
+	})
+	return uid, err
+}
+
+// ownMail describes a message that a client wrote. What cannot be parsed is
+// kept as one file, and comes back octet for octet like everything else.
+func (s *Seat) ownMail(raw []byte, at time.Time) store.Message {
+	m := store.Message{At: at.UTC(), Direction: ownMail, Sender: s.name}
+	if at.IsZero() {
+		m.At = time.Time{}
+	}
+	if tree, err := message.Parse(raw, ownLimits(s.Limits)); err == nil {
+		m.Envelope, m.Structure = tree.Envelope(), tree.Structure()
+		return m
+	}
+	m.Structure = &message.Structure{Type: "application", Subtype: "octet-stream", Encoding: "binary", Size: uint32(len(raw)), BodyEnd: int64(len(raw))}
+	return m
+}
+
+// about finds the case that a coordinator's own mail is of, so that it is
+// sealed, seen and shredded with it: by the desk addresses it goes to.
+func (s *Seat) about(raw []byte) cvd.CaseID {
+	tree, err := message.Parse(raw, ownLimits(s.Limits))
+	if err != nil {
+		return ""
+	}
+	for _, field := range []string{"To", "Cc", "Bcc"} {
+		list, err := tree.Header.Addresses(field)
+		if err != nil {
+			continue
+		}
+		for _, a := range list {
+			if d, ok := s.parseDeskAddress(a.Addr()); ok && d.Case != "" && s.seesCase(d.Case) {
+				return d.Case
+			}
+		}
+	}
+	return ""
+}
+
+func (s *Seat) seesCase(id cvd.CaseID) bool {
+	var ok bool
+	err := s.Store.View(func(tx *store.Tx) (err error) {
+		ok, err = s.sees(tx, caseScope(id))
+		return err
+	})
+	return err == nil && ok
+}
+
+// served finds the message that a client gives back: one with the same
+// Message-ID and the same body, which this seat sees. Header lines that
+// clients add, like the X-TUID of mbsync, do not matter. 0 if there is none.
+func (s *Seat) served(raw []byte) (uint64, error) {
+	tree, err := message.Parse(raw, ownLimits(s.Limits))
+	if err != nil || tree.Header.MessageID() == "" {
+		return 0, nil
+	}
+	var found []store.Message
+	err = s.Store.View(func(tx *store.Tx) error {
+		found = nil
+		ids, err := tx.MessagesWithID(tree.Header.MessageID())
+		for _, id := range ids {
+			m, err := tx.Message(id)
+			if err != nil {
+				return err
+			}
+			ok, err := s.sees(tx, m.Scope)
+			if err != nil {
+				return err
+			}
+			if ok && m.Direction != ownMail {
+				found = append(found, m)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	body := unixLines(tree.RawBody())
+	for _, m := range slices.Backward(found) {
+		ours, err := s.Store.Bytes(m.Served)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		if bytes.Equal(unixLines(ours[m.Structure.HeaderEnd:]), body) {
+			return m.ID, nil
+		}
+	}
+	return 0, nil
+}
+
+// unixLines lets bodies be compared that a client stored with line ends of
+// its own.
+func unixLines(b []byte) []byte {
+	return bytes.TrimRight(bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")), "\n")
+}

@@ -1,0 +1,256 @@
+package mailflow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"parley/mailflow/cvd"
+	"parley/mailflow/store"
+)
+
+// receiptLife is how long a receipt stays in Do/.
+const receiptLife = 24 * time.Hour
+
+// receipt is what shows in a folder Do/X that a message was put there: the
+// message itself, under a UID of its own. While it is fresh, the same message
+// put there again is the same command, and nothing further happens: mutt
+// copies at once and deletes much later, mbsync pushes twice after a crash.
+type receipt struct {
+	Message uint64
+	Mailbox uint32 // the folder Do/X
+	UID     uint32
+	From    uint32 // the mailbox that it came from, 0 for APPEND
+	By      string
+	At      time.Time
+	Spent   bool // undone, or overtaken by another button: the next is a new command
+}
+
+var receipts = store.Versioned[receipt]("receipts")
+
+func receiptKey(id uint64, box uint32) []byte { return store.Seq(id, uint64(box)) }
+
+// act does what it means to put a message into Do/, once, and gives the UID
+// of its receipt there.
+func (s *Seat) act(ctx context.Context, from, dest store.Mailbox, id uint64) (uid uint32, err error) {
+	var m store.Message
+	err = s.Store.View(func(tx *store.Tx) error {
+		uid, err = given(tx, dest.Number, id)
+		if err == nil && uid == 0 {
+			m, err = tx.Message(id)
+		}
+		return err
+	})
+	if err != nil || uid != 0 {
+		return uid, err
+	}
+	button := strings.TrimPrefix(dest.Name, buttonsFolder+delimiter)
+	if err := s.gesture(ctx, dest, button, caseOf(m.Case), cvd.PartyID(m.Party), m); err != nil {
+		return 0, err
+	}
+	err = s.Store.Update(func(tx *store.Tx) error {
+		uid, err = s.giveReceipt(tx, from, dest, id)
+		return err
+	})
+	return uid, err
+}
+
+// given finds the fresh receipt of a message in Do/X; 0 if there is none.
+func given(tx *store.Tx, box uint32, id uint64) (uint32, error) {
+	r, err := receipts.Get(tx, receiptKey(id, box))
+	if errors.Is(err, store.ErrNotFound) {
+		return 0, nil
+	}
+	if err != nil || r.Spent || !tx.Filed(box, r.UID, nil) {
+		return 0, err
+	}
+	return r.UID, nil
+}
+
+// fileInCase puts a message into a folder of a case: a command, unless it is
+// there already.
+func (s *Seat) fileInCase(ctx context.Context, dest store.Mailbox, id uint64) (uid uint32, err error) {
+	show := func(tx *store.Tx) error {
+		uid, err = s.show(tx, dest, id)
+		return err
+	}
+	if err := s.Store.Update(show); err != nil || uid != 0 {
+		return uid, err
+	}
+	m, err := s.message(id)
+	if err != nil {
+		return 0, err
+	}
+	if err := s.gesture(ctx, dest, "", caseOf(dest.Case), cvd.PartyID(dest.Party), m); err != nil {
+		return 0, err
+	}
+	return uid, s.Store.Update(show)
+}
+
+// gesture carries a command out at the desk. A refusal becomes a mail too,
+// because some clients do not show the sentence.
+func (s *Seat) gesture(ctx context.Context, dest store.Mailbox, button string, c cvd.CaseID, p cvd.PartyID, m store.Message) error {
+	by := Actor{Name: s.name, Via: ViaGesture}
+	err := s.Desk.Gesture(ctx, by, Gesture{Button: button, Case: c, Party: p, Message: m.ID})
+	var r *Refusal
+	if errors.As(err, &r) {
+		return s.refused(dest, m, r)
+	}
+	return err
+}
+
+// refused tells a refusal by mail, one for each message and folder, and
+// returns it.
+func (s *Seat) refused(dest store.Mailbox, m store.Message, r *Refusal) error {
+	what := "a message put into " + dest.Name
+	if m.Envelope.Subject != "" {
+		what = fmt.Sprintf("%q put into %s", m.Envelope.Subject, dest.Name)
+	}
+	text, err := s.Templates.Refusal(refusal(what, "Nothing was changed by it.", r.Sentence, "see above; help by mail to control@"+s.DeskDomain+": HELP"))
+	if err != nil {
+		return err
+	}
+	p := Post{Case: cvd.CaseID(m.Case), Subject: fmt.Sprintf("Not done: %s (%s)", dest.Name, s.name), Text: text.Text, Kind: "refused"}
+	if p.Case == "" {
+		p.Case = cvd.CaseID(dest.Case)
+	}
+	err = s.Store.Update(func(tx *store.Tx) error {
+		return s.task(tx, fmt.Sprintf("refused:%s:%d:%d", s.name, dest.Number, m.ID), p)
+	})
+	return errors.Join(err, r)
+}
+
+// giveReceipt files a message in Do/X and notes that it acted there. What
+// other buttons did with it is overtaken: hold, release and hold again are
+// three commands.
+func (s *Seat) giveReceipt(tx *store.Tx, from, dest store.Mailbox, id uint64) (uint32, error) {
+	for row, err := range receipts.All(tx, store.Seq(id)) {
+		if err != nil {
+			return 0, err
+		}
+		r := row.Value
+		if r.Mailbox == dest.Number {
+			if err := unfile(tx, r.Mailbox, r.UID); err != nil {
+				return 0, err
+			}
+			continue
+		}
+		r.Spent = true
+		if err := putReceipt(tx, r); err != nil {
+			return 0, err
+		}
+	}
+	uid, err := tx.File(dest.Number, id)
+	if err != nil {
+		return 0, err
+	}
+	if err := tx.Mark(dest.Number, s.name, []uint32{uid}, 0, store.MarkSeen); err != nil {
+		return 0, err
+	}
+	return uid, putReceipt(tx, receipt{Message: id, Mailbox: dest.Number, UID: uid, From: from.Number, By: s.name, At: tx.Now})
+}
+
+func putReceipt(tx *store.Tx, r receipt) error {
+	m, err := tx.Message(r.Message)
+	if err != nil {
+		return err
+	}
+	return receipts.Put(tx, m.Scope, receiptKey(r.Message, r.Mailbox), r)
+}
+
+// unfile is Unfile of what may be gone already.
+func unfile(tx *store.Tx, box, uid uint32) error {
+	if err := tx.Unfile(box, uid); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	return nil
+}
+
+// opposite is the button that takes back what another did. A case that was
+// opened, a yes and an acknowledgement stay: others may rely on them.
+var opposite = map[string]string{"Hold": "Release", "Release": "Hold"}
+
+// undo takes back what a receipt stands for, when it is moved to where the
+// message came from within the undo window. Moved there later, or by somebody
+// else, it changes nothing.
+func (s *Seat) undo(ctx context.Context, from, dest store.Mailbox, m sending) error {
+	var r receipt
+	var late bool
+	err := s.Store.View(func(tx *store.Tx) (err error) {
+		r, err = receipts.Get(tx, receiptKey(m.message, from.Number))
+		late = tx.Now.After(r.At.Add(s.Undo))
+		return err
+	})
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return &Refusal{"this receipt has expired; nothing was changed"}
+	case err != nil:
+		return err
+	case r.Spent || r.From != dest.Number:
+		return &Refusal{fmt.Sprintf("it did not come from %s; nothing was changed", dest.Name)}
+	case late:
+		return &Refusal{fmt.Sprintf("the %s in which it could be undone are over; nothing was changed", cvd.FormatDuration(s.Undo))}
+	}
+	button := strings.TrimPrefix(from.Name, buttonsFolder+delimiter)
+	back, ok := opposite[button]
+	if !ok {
+		return &Refusal{fmt.Sprintf("Do/%s cannot be undone by moving the mail back; nothing was changed", button)}
+	}
+	full, err := s.message(m.message)
+	if err != nil {
+		return err
+	}
+	if err := s.gesture(ctx, dest, back, caseOf(full.Case), cvd.PartyID(full.Party), full); err != nil {
+		return err
+	}
+	r.Spent = true
+	return s.Store.Update(func(tx *store.Tx) error {
+		if err := unfile(tx, r.Mailbox, r.UID); err != nil {
+			return err
+		}
+		return putReceipt(tx, r)
+	})
+}
+
+func (s *Seat) message(id uint64) (m store.Message, err error) {
+	err = s.Store.View(func(tx *store.Tx) error {
+		m, err = tx.Message(id)
+		return err
+	})
+	return m, err
+}
+
+// RunDue takes receipts out of Do/ that are a day old, and says when the next
+// one will be; the zero time if there is none.
+func (s *Seats) RunDue(ctx context.Context, now time.Time) (next time.Time, err error) {
+	var old []receipt
+	err = s.Store.View(func(tx *store.Tx) error {
+		all, err := collect(receipts.All(tx, nil), nil)
+		for _, r := range all {
+			end := r.At.Add(receiptLife)
+			switch {
+			case !end.After(now):
+				old = append(old, r)
+			case next.IsZero() || end.Before(next):
+				next = end
+			}
+		}
+		return err
+	})
+	if err != nil || len(old) == 0 || ctx.Err() != nil {
+		return next, err
+	}
+	return next, s.Store.Update(func(tx *store.Tx) error {
+		for _, r := range old {
+			if err := unfile(tx, r.Mailbox, r.UID); err != nil {
+				return err
+			}
+			if err := receipts.Delete(tx, receiptKey(r.Message, r.Mailbox)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

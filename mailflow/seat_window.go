@@ -1,0 +1,324 @@
+package mailflow
+
+import (
+	"errors"
+	"slices"
+
+	"parley/mailflow/store"
+)
+
+// Window is a folder that a seat has open: the messages that its client knows
+// of, by position from 0, which are the sequence numbers of IMAP less one.
+//
+// What happens in the store is taken in by Refresh, and stays back until the
+// client was told: positions change only by Gone and Grown. The store's
+// changes were subscribed to before the window was read, and those that the
+// reading saw already are left out by their serial, so nothing is missed or
+// told twice.
+type Window struct {
+	store.Mailbox // as it was when opened
+	seat          *Seat
+	serial        uint64
+	pending       []store.Change
+
+	uids  []uint32 // ascending
+	marks []store.Marks
+	told  int // how many of them the client knows; those after are new
+	gone  map[uint32]bool
+	fresh map[uint32]bool // UIDs whose marks changed since they were told
+}
+
+// Open opens a folder in place of the one that was open. ErrNoFolder if there
+// is none.
+func (s *Seat) Open(name string) (*Window, error) {
+	s.Shut()
+	box, err := s.find(name)
+	if err != nil {
+		return nil, err
+	}
+	w := &Window{seat: s, gone: map[uint32]bool{}, fresh: map[uint32]bool{}}
+	err = s.Store.View(func(tx *store.Tx) error {
+		if w.Mailbox, err = s.enter(tx, box.Number); err != nil {
+			return err
+		}
+		w.serial = tx.Serial()
+		w.uids, w.marks, err = s.uids(tx, box.Number)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	w.told = len(w.uids)
+	s.window = w
+	return w, nil
+}
+
+// Shut closes the folder that is open, if one is.
+func (s *Seat) Shut() { s.window = nil }
+
+// Len is how many messages the client knows.
+func (w *Window) Len() int { return w.told }
+
+// UID is that of the message at a position.
+func (w *Window) UID(at int) uint32 { return w.uids[at] }
+
+// Marks are those of the message at a position, as far as they are known.
+func (w *Window) Marks(at int) store.Marks { return w.marks[at] }
+
+// Find gives the position of the first message whose UID is not below uid.
+func (w *Window) Find(uid uint32) int {
+	at, _ := slices.BinarySearch(w.uids[:w.told], uid)
+	return at
+}
+
+// Refresh takes in what changed in the folder since the last time.
+func (w *Window) Refresh() error {
+	w.seat.take()
+	if len(w.pending) == 0 {
+		return nil
+	}
+	pending := w.pending
+	w.pending = nil
+	err := w.seat.Store.View(func(tx *store.Tx) error { return w.apply(tx, pending) })
+	if err != nil {
+		w.pending = append(pending, w.pending...)
+	}
+	return err
+}
+
+func (w *Window) apply(tx *store.Tx, changes []store.Change) error {
+	var failed error
+	see := w.seat.view(tx, &failed)
+	blocks := map[uint32]bool{}
+	for _, c := range changes {
+		switch {
+		case c.Mailbox == 0 || c.Kind == store.ChangeFolders:
+			if err := w.recheck(tx, see); err != nil {
+				return err
+			}
+		case c.Kind == store.ChangeFiled:
+			if err := w.add(tx, c.UID, see); err != nil {
+				return err
+			}
+		case c.Kind == store.ChangeUnfiled, c.Kind == store.ChangeScope:
+			if !tx.Filed(w.Number, c.UID, see) {
+				w.lose(c.UID)
+			}
+		case c.Kind == store.ChangeMarked && (c.Seat == "" || c.Seat == w.seat.name):
+			blocks[c.UID] = true
+		}
+	}
+	for first := range blocks {
+		if err := w.remark(tx, first); err != nil {
+			return err
+		}
+	}
+	return failed
+}
+
+// add takes in a new message. One that is hidden already never shows.
+func (w *Window) add(tx *store.Tx, uid uint32, see func(store.Scope) bool) error {
+	if n := len(w.uids); n > 0 && w.uids[n-1] >= uid || !tx.Filed(w.Number, uid, see) {
+		return nil
+	}
+	marks, err := tx.MarksOf(w.Number, w.seat.name, []uint32{uid})
+	if err != nil || marks[0]&store.MarkHidden != 0 {
+		return err
+	}
+	w.uids, w.marks = append(w.uids, uid), append(w.marks, marks[0])
+	return nil
+}
+
+// lose notes that a message is gone; the client learns it from Gone.
+func (w *Window) lose(uid uint32) {
+	if _, ok := slices.BinarySearch(w.uids, uid); ok {
+		w.gone[uid] = true
+	}
+}
+
+// remark reads the marks again of the 256 UIDs from first on.
+func (w *Window) remark(tx *store.Tx, first uint32) error {
+	from, _ := slices.BinarySearch(w.uids, first)
+	to, _ := slices.BinarySearch(w.uids, first+256)
+	return w.reread(tx, from, to)
+}
+
+func (w *Window) reread(tx *store.Tx, from, to int) error {
+	now, err := tx.MarksOf(w.Number, w.seat.name, w.uids[from:to])
+	if err != nil {
+		return err
+	}
+	for i, m := range now {
+		at := from + i
+		switch {
+		case m&store.MarkHidden != 0:
+			w.gone[w.uids[at]] = true
+		case m != w.marks[at]:
+			w.marks[at] = m
+			w.fresh[w.uids[at]] = true
+		}
+	}
+	return nil
+}
+
+// recheck drops what may not be seen any more, after the folder or who may
+// see a case changed. What may be seen only now shows when the folder is
+// opened again, since its UIDs are lower than some that the client knows.
+func (w *Window) recheck(tx *store.Tx, see func(store.Scope) bool) error {
+	var now []uint32
+	_, err := w.seat.enter(tx, w.Number)
+	if err == nil {
+		now, err = tx.UIDs(w.Number, see)
+	}
+	if err != nil && !errors.Is(err, ErrNoFolder) {
+		return err
+	}
+	for _, uid := range w.uids {
+		if _, ok := slices.BinarySearch(now, uid); !ok {
+			w.gone[uid] = true
+		}
+	}
+	return nil
+}
+
+// Gone takes the messages out that are gone, and returns the positions that
+// they had, from the last to the first: each counts as the client sees it
+// when it is told one after the other.
+func (w *Window) Gone() []int {
+	if len(w.gone) == 0 {
+		return nil
+	}
+	var at []int
+	n, told := 0, w.told
+	for i, uid := range w.uids {
+		if w.gone[uid] {
+			delete(w.fresh, uid)
+			if i < w.told {
+				at = append(at, i)
+				told--
+			}
+			continue
+		}
+		w.uids[n], w.marks[n] = uid, w.marks[i]
+		n++
+	}
+	w.uids, w.marks, w.told = w.uids[:n], w.marks[:n], told
+	clear(w.gone)
+	slices.Reverse(at)
+	return at
+}
+
+// Grown says how many messages there are, if the client does not know them
+// all yet. Messages that are gone already still count until Gone.
+func (w *Window) Grown() (int, bool) {
+	if w.told == len(w.uids) {
+		return w.told, false
+	}
+	for _, uid := range w.uids[w.told:] {
+		delete(w.fresh, uid)
+	}
+	w.told = len(w.uids)
+	return w.told, true
+}
+
+// Marked returns the positions whose marks changed since the client was told.
+func (w *Window) Marked() []int {
+	if len(w.fresh) == 0 {
+		return nil
+	}
+	var at []int
+	for uid := range w.fresh {
+		if i, ok := slices.BinarySearch(w.uids[:w.told], uid); ok && !w.gone[uid] {
+			at = append(at, i)
+			delete(w.fresh, uid)
+		}
+	}
+	slices.Sort(at)
+	return at
+}
+
+// Read calls fn for the messages at these positions, in ascending order; those
+// that are gone are left out. The entry is valid until fn returns. A
+// transaction is open meanwhile: fn must not write to a client.
+func (w *Window) Read(at []int, fn func(tx *store.Tx, at int, e *store.Entry) error) error {
+	uids := make([]uint32, 0, len(at))
+	for _, i := range at {
+		if !w.gone[w.uids[i]] {
+			uids = append(uids, w.uids[i])
+		}
+	}
+	next := 0
+	return w.seat.Store.View(func(tx *store.Tx) error {
+		return tx.Entries(w.Number, uids, func(e *store.Entry) error {
+			for w.uids[at[next]] != e.UID {
+				next++
+			}
+			return fn(tx, at[next], e)
+		})
+	})
+}
+
+// Mark changes the marks of the messages at these positions: those in clear
+// go, then those in set come. A message that is gone already takes them
+// without effect.
+func (w *Window) Mark(at []int, clear, set store.Marks) error {
+	if len(at) == 0 {
+		return nil
+	}
+	uids := make([]uint32, len(at))
+	for i, p := range at {
+		uids[i] = w.uids[p]
+	}
+	err := w.seat.Store.Update(func(tx *store.Tx) error {
+		return tx.Mark(w.Number, w.seat.name, uids, clear, set)
+	})
+	if err != nil {
+		return err
+	}
+	for _, p := range at {
+		w.marks[p] = w.marks[p]&^clear | set
+	}
+	return nil
+}
+
+// Keywords lists the coordinator's keywords; that at i has the mark
+// store.KeywordMark(i).
+func (s *Seat) Keywords() (names []string, err error) {
+	err = s.Store.View(func(tx *store.Tx) error {
+		names, err = tx.Keywords(s.name)
+		return err
+	})
+	return names, err
+}
+
+// Keyword gives the mark of a keyword; store.ErrKeywords if there are too
+// many.
+func (s *Seat) Keyword(name string) (m store.Marks, err error) {
+	err = s.Store.Update(func(tx *store.Tx) error {
+		m, err = tx.Keyword(DeskScope, s.name, name)
+		return err
+	})
+	return m, err
+}
+
+// Expunge takes messages out of the window: those in a private folder out of
+// it, those of the desk out of this coordinator's sight only. No record is
+// destroyed. Refresh and Gone tell the client.
+func (w *Window) Expunge(at []int) error {
+	if len(at) == 0 {
+		return nil
+	}
+	uids := make([]uint32, len(at))
+	for i, p := range at {
+		uids[i] = w.uids[p]
+	}
+	return w.seat.Store.Update(func(tx *store.Tx) error { return w.takeAway(tx, uids) })
+}
+
+func (w *Window) takeAway(tx *store.Tx, uids []uint32) error {
+	if w.Owner != "" {
+		return discard(tx, w.Number, uids)
+	}
+	here := slices.DeleteFunc(slices.Clone(uids), func(uid uint32) bool { return !tx.Filed(w.Number, uid, nil) })
+	return tx.Mark(w.Number, w.seat.name, here, store.MarkDeleted, store.MarkHidden)
+}

@@ -1,0 +1,214 @@
+package mailflow
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"parley/keyring/pgpmime"
+	"parley/mailflow/calendar"
+	"parley/mailflow/cvd"
+	"parley/mailflow/journal"
+	"parley/mailflow/message"
+	"parley/mailflow/queue"
+	"parley/mailflow/store"
+	"parley/templates"
+)
+
+// bounceRow says which notice a bounce+TOKEN@ address belongs to.
+type bounceRow struct {
+	tokenRow
+	Notice uint64
+}
+
+func refusal(what, state, why, next string) templates.Refusal {
+	return templates.Refusal{What: what, State: state, Why: why, Next: next}
+}
+
+// autocrypt is the field of the Autocrypt 1.1 specification; the address is
+// the thread's, so that a client encrypts its reply to us.
+func autocrypt(addr string, key []byte) string {
+	return fmt.Sprintf("addr=%s; prefer-encrypt=mutual; keydata=%s", addr, base64.StdEncoding.EncodeToString(key))
+}
+
+// embargoCalendar is embargo.ics: the end of the embargo with a summary that
+// tells nothing.
+func embargoCalendar(p *parcel) ([]byte, error) {
+	uid := p.Participant.Token + "-embargo"
+	return calendar.Calendar(uid, "Agreed date", p.View.End, p.View.Version-1, "PUBLISH", p.Now)
+}
+
+// sentView is what the desk sees of a mail that left: the inner entity under
+// header fields of ours. The one-time code is masked: who reads the desk's mail
+// must not answer for a vendor.
+func (o *Outbox) sentView(p *parcel, r templates.Rendered, outer pgpmime.Outer) ([]byte, error) {
+	if p.Notice.Code != "" {
+		r.Text = strings.ReplaceAll(r.Text, p.Notice.Code, maskedCode)
+	}
+	inner, err := o.inner(p, r, outer)
+	if err != nil {
+		return nil, err
+	}
+	root, err := message.Parse(inner, o.Limits)
+	if err != nil {
+		return nil, fmt.Errorf("read our own mail: %w", err)
+	}
+	var keys []string
+	for _, c := range p.Keys.Certificates {
+		keys = append(keys, c.Fingerprint().Spaced())
+	}
+	how := "encrypted to " + strings.Join(keys, ", ")
+	encryption := "yes"
+	if clearKind(p.Notice.Kind) {
+		how, encryption = "signed, in clear: it says nothing of a case", "no"
+	}
+	fields := []message.Field{
+		{Name: "From", Value: mailbox("Desk to "+partyTitle(p.Participant, p.Case), o.aliasOf(p))},
+		{Name: "To", Value: mailbox(partyTitle(p.Participant, p.Case), o.aliasOf(p))},
+		{Name: "Subject", Value: headerText(r.Subject)},
+		{Name: "Date", Value: p.Now.UTC().Format(time.RFC1123Z)},
+		{Name: "Message-ID", Value: "<" + outer.MessageID + ">"},
+		{Name: "Parley-Case", Value: string(p.Notice.Case)},
+		{Name: "Parley-Encryption", Value: encryption},
+		{Name: "Parley-Via", Value: o.ThreadAddress(p.Participant.Token)},
+	}
+	note := fmt.Sprintf("Sent to %s <%s>, %s.", p.Notice.Party, p.Participant.Address, how)
+	return message.Present(root, fields, note, nil)
+}
+
+func (o *Outbox) aliasOf(p *parcel) string { return o.DeskAlias(p.Notice.Party, p.Notice.Case) }
+
+// partyTitle names a participant in a view: "Acme (vendor, PAR-2026-0007)".
+func partyTitle(p cvd.Participant, c cvd.Case) string {
+	name, role := string(p.Party), "vendor"
+	if p.Party == cvd.Finder {
+		name, role = p.Name, "finder"
+		if name == "" {
+			name = "Finder"
+		}
+	}
+	if c.ID == "" {
+		return fmt.Sprintf("%s (%s)", name, role)
+	}
+	return fmt.Sprintf("%s (%s, %s)", strings.ToUpper(name[:1])+name[1:], role, c.ID)
+}
+
+// fileSent puts the view of a mail that leaves into its thread. The thread of
+// a report that belongs to no case has no folder yet; its mails move into
+// the case's when one is opened.
+func (o *Outbox) fileSent(tx *store.Tx, p *parcel, s *sealed) error {
+	served, err := tx.Keep(s.served)
+	if err != nil {
+		return err
+	}
+	home := p.Notice.Case
+	r, inReport, err := reportOf(tx, home)
+	if err != nil {
+		return err
+	}
+	if inReport && r.Case != "" {
+		home = r.Case
+	}
+	m := store.Message{Scope: caseScope(home), At: tx.Now, Served: served, Size: served.Size, Envelope: s.tree.Envelope(),
+		Structure: s.tree.Structure(), MessageID: s.messageID, Case: string(home), Party: string(p.Notice.Party),
+		Direction: "out", Kind: string(p.Notice.Kind), Ref: noticeRef(p.Notice)}
+	if m, err = tx.PutMessage(m); err != nil {
+		return err
+	}
+	if inReport && r.Case == "" {
+		r.Messages = append(r.Messages, m.ID)
+		return reports.Put(tx, caseScope(reportCase(r.Number)), store.Seq(r.Number), r)
+	}
+	c, err := CaseByID(tx, home)
+	if err != nil {
+		return err
+	}
+	box, err := o.caseFolder(tx, c, threadFolder(p.Notice.Party))
+	if err != nil {
+		return err
+	}
+	_, err = tx.File(box.Number, m.ID)
+	return err
+}
+
+// threadFolder is the sub-folder of a case that shows one participant's
+// thread.
+func threadFolder(p cvd.PartyID) string {
+	if p == cvd.Finder {
+		return "Finder"
+	}
+	return "Vendor " + string(p)
+}
+
+// reportOf reads the report that a pseudo case stands for.
+func reportOf(tx *store.Tx, c cvd.CaseID) (cvd.Report, bool, error) {
+	n, ok := reportNumber(c)
+	if !ok {
+		return cvd.Report{}, false, nil
+	}
+	r, err := reports.Get(tx, store.Seq(n))
+	return r, err == nil, err
+}
+
+// Delivered records, in the queue's own transaction, what became of a
+// delivery: accepted by their server, refused, or unknown.
+func (b *Base) Delivered(tx *store.Tx, it queue.Item) error {
+	n, err := notices.Get(tx, noticeKey(tx, cvd.CaseID(it.Case), cvd.PartyID(it.Party), it.Notice))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	switch it.State {
+	case queue.Sent:
+		n.State, n.SentAt = cvd.Sent, tx.Now
+	case queue.Unknown:
+		n.State = cvd.Unknown
+	case queue.Failed:
+		n.State = cvd.Failed
+	case queue.Dropped:
+		n.State = cvd.Cancelled
+	default: // tried again by a person's word
+		n.State = cvd.Queued
+	}
+	n.Delivery = it.ID
+	if err := putNotice(tx, n, time.Time{}); err != nil {
+		return err
+	}
+	b.touch(tx, n.Case)
+	if err := b.heldDone(tx, n); err != nil {
+		return err
+	}
+	if err := b.tellDelivery(tx, n, it); err != nil {
+		return err
+	}
+	return record(tx, journal.Record{Case: it.Case, Party: it.Party, Kind: "notice." + string(n.State), Ref: noticeRef(n),
+		Detail: fmt.Sprintf("delivery D%d, %s", it.ID, it.Reply)})
+}
+
+// tellDelivery makes a task of a delivery that needs a person.
+func (b *Base) tellDelivery(tx *store.Tx, n cvd.Notice, it queue.Item) error {
+	key := fmt.Sprintf("delivery:D%d", it.ID)
+	id := fmt.Sprintf("D%d", it.ID)
+	var subject, state, next string
+	switch n.State {
+	case cvd.Unknown:
+		subject = fmt.Sprintf("Did it arrive? %s to %s in %s (%s)", n.Stage, n.Party, n.Case, id)
+		state = "The connection broke after the whole mail was handed over and before an answer came. It may have been accepted, or not. It is not sent again by itself."
+		next = fmt.Sprintf("ask %s whether it arrived, then say one of\n    delivery %s sent\n    delivery %s again\n    delivery %s drop", n.Party, id, id, id)
+	case cvd.Failed:
+		subject = fmt.Sprintf("Refused: %s to %s in %s (%s)", n.Stage, n.Party, n.Case, id)
+		state = "Their mail server refused the mail, or did not take it in time. Further stages for this vendor wait; others go on."
+		next = fmt.Sprintf("find another contact (vendor edit %s address ...), then\n    delivery %s again", n.Party, id)
+	default:
+		return b.taskDone(tx, key)
+	}
+	r, err := b.Templates.Refusal(refusal(subject, state, it.Reply, next))
+	if err != nil {
+		return err
+	}
+	return b.task(tx, key, Post{Case: n.Case, Subject: subject, Text: r.Text, Kind: "delivery", Ref: id})
+}

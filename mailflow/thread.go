@@ -1,0 +1,93 @@
+package mailflow
+
+import (
+	"fmt"
+
+	"parley/mailflow/cvd"
+	"parley/mailflow/store"
+)
+
+// fileThread files a participant's mail into its thread and does what its
+// commands say. A letter without a command changes nothing and waits for a
+// coordinator.
+func (in *Intake) fileThread(tx *store.Tx, a *arrival, p place, rcpt string, replay bool) error {
+	who, err := ParticipantByID(tx, p.Case, p.Party)
+	if err != nil {
+		return err
+	}
+	c, folder, err := in.threadHome(tx, p)
+	if err != nil {
+		return err
+	}
+	v := view{scope: caseScope(p.Case), caseID: c.ID, report: p.Report, kind: "letter",
+		name: partyTitle(who, c), alias: string(p.Party) + "." + p.Case.Lower(), subject: orNone(a.subject()), note: words(a, p)}
+	m, err := in.present(tx, a, p, v)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.File(folder.Number, m.ID); err != nil {
+		return err
+	}
+	if err := in.keepWithReport(tx, p, m.ID); err != nil {
+		return err
+	}
+	if err := in.remindID(tx, a, p); err != nil {
+		return err
+	}
+	if err := received(tx, a, p, "mail.received", m); err != nil {
+		return err
+	}
+	who.LastHeard = tx.Now
+	if err := PutParticipant(tx, who); err != nil {
+		return err
+	}
+	in.touch(tx, p.Case)
+	done, err := in.obey(tx, a, p, rcpt, replay)
+	if err != nil || done {
+		return err
+	}
+	return in.wrote(tx, a, p, m)
+}
+
+// threadHome is the folder of a thread: of the case, or Intake for a report
+// that has none.
+func (in *Intake) threadHome(tx *store.Tx, p place) (cvd.Case, store.Mailbox, error) {
+	if _, inReport := reportNumber(p.Case); inReport {
+		box, err := in.folder(tx, "Intake")
+		return cvd.Case{}, box, err
+	}
+	c, err := CaseByID(tx, p.Case)
+	if err != nil {
+		return c, store.Mailbox{}, err
+	}
+	box, err := in.caseFolder(tx, c, threadFolder(p.Party))
+	return c, box, err
+}
+
+// keepWithReport lets later mails about a report move with it into a case.
+func (in *Intake) keepWithReport(tx *store.Tx, p place, message uint64) error {
+	r, ok, err := reportOf(tx, p.Case)
+	if err != nil || !ok {
+		return err
+	}
+	r.Messages = append(r.Messages, message)
+	return reports.Put(tx, caseScope(p.Case), store.Seq(r.Number), r)
+}
+
+// wrote puts a letter before the desk as a task, one for each thread.
+func (in *Intake) wrote(tx *store.Tx, a *arrival, p place, m store.Message) error {
+	if why := a.automatic(); why != "" {
+		return nil // in its thread for whoever looks; nothing to do
+	}
+	r, err := in.Templates.Refusal(refusal(
+		fmt.Sprintf("a letter from %s in %s", p.Party, p.Case),
+		"It is filed in its thread. It holds no command that counts, so nothing changed by it.",
+		orNone(a.subject()),
+		"read it, answer it with Reply, or file what it says: record "+string(p.Party)+" ..."))
+	if err != nil {
+		return err
+	}
+	return in.task(tx, fmt.Sprintf("letter:%s:%s", p.Case, p.Party), Post{Case: p.Case, Kind: "letter", Ref: fmt.Sprint(m.ID),
+		From: string(p.Party), Alias: string(p.Party) + "." + p.Case.Lower(),
+		Subject: fmt.Sprintf("%s wrote in %s: %s", p.Party, p.Case, orNone(a.subject())), Text: r.Text})
+}

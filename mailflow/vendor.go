@@ -1,0 +1,296 @@
+package mailflow
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"parley/mailflow/cvd"
+	"parley/mailflow/journal"
+	"parley/mailflow/store"
+	"parley/templates"
+)
+
+// firstLines is how many lines at the top of a reply may hold commands.
+const firstLines = 10
+
+// vendorVerbs are the first words of the commands that a participant may
+// send (product.md section 3).
+var vendorVerbs = []string{"ACK", "ACCEPT", "DECLINE", "STATUS", "PROPOSE", "HELP"}
+
+// vendorCommand is one line of a reply, taken apart.
+type vendorCommand struct {
+	Line    string
+	Verb    string
+	Case    cvd.CaseID // as it stands in the line, or empty
+	Version int        // of the embargo, 0 where the line has none
+	Codes   []string   // words that may be the one-time code
+	Args    []string   // all other words, and those
+}
+
+// commandLines gives the lines at the top of a reply that may be commands:
+// the first ones that are not empty, up to where a quotation begins.
+func commandLines(text string) []string {
+	var out []string
+	for line := range strings.Lines(text) {
+		l := strings.TrimSpace(line)
+		if strings.HasPrefix(l, ">") || strings.HasPrefix(l, "|") || strings.HasPrefix(l, "-----") {
+			break
+		}
+		if l == "" {
+			continue
+		}
+		if out = append(out, l); len(out) == firstLines {
+			break
+		}
+	}
+	return out
+}
+
+// vendorCommands reads the commands at the top of a reply.
+func vendorCommands(text string) []vendorCommand {
+	var out []vendorCommand
+	for _, l := range commandLines(text) {
+		if c, ok := parseVendorLine(l); ok {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func parseVendorLine(line string) (vendorCommand, bool) {
+	w := strings.Fields(line)
+	verb := strings.ToUpper(w[0])
+	if !slices.Contains(vendorVerbs, verb) {
+		return vendorCommand{}, false
+	}
+	c := vendorCommand{Line: line, Verb: verb}
+	for i, word := range w[1:] {
+		id, err := cvd.ParseCaseID(word)
+		switch {
+		case err == nil && c.Case == "" && i == 0:
+			c.Case = id
+		case c.Version == 0 && verb == "ACCEPT" && isVersion(word):
+			_, _ = fmt.Sscanf(strings.ToLower(word), "v%d", &c.Version) // isVersion has read it
+		default:
+			if cvd.LooksLikeCode(word) {
+				c.Codes = append(c.Codes, word)
+			}
+			c.Args = append(c.Args, word)
+		}
+	}
+	return c, true
+}
+
+func isVersion(s string) bool {
+	var n int
+	_, err := fmt.Sscanf(strings.ToLower(s), "v%d", &n)
+	return err == nil && n > 0
+}
+
+func isDay(s string) bool {
+	_, err := time.Parse(time.DateOnly, s)
+	return err == nil
+}
+
+// obey does what the commands at the top of a reply say, if they count: in an
+// encrypted mail to the participant's own address, signed by its pinned key
+// with the case inside the signed part, or with an unused one-time code (rule
+// S5). It reports whether something was understood, so that the mail is not a
+// mere letter.
+func (in *Intake) obey(tx *store.Tx, a *arrival, p place, rcpt string, replay bool) (bool, error) {
+	commands := vendorCommands(a.text())
+	_, inReport := reportNumber(p.Case)
+	if len(commands) == 0 || replay || inReport || !in.atOwnAddress(tx, p, rcpt) || a.automatic() != "" {
+		return false, nil
+	}
+	c, err := CaseByID(tx, p.Case)
+	if err != nil {
+		return false, err
+	}
+	who, err := ParticipantByID(tx, p.Case, p.Party)
+	if err != nil {
+		return false, err
+	}
+	signed := p.Verdict.Valid() && !stale(p.Verdict, a.row.At) && a.mentions(p.Case)
+	var lines []templates.Understood
+	changed := false
+	for _, cmd := range commands {
+		via, ok := counts(&who, &cmd, p.Case, signed, tx.Now)
+		if !ok {
+			continue
+		}
+		result, err := in.apply(tx, c, &who, cmd, via)
+		if err != nil {
+			return false, err
+		}
+		changed = true
+		lines = append(lines, templates.Understood{Line: cmd.Line, Result: result})
+		err = record(tx, journal.Record{Case: string(c.ID), Party: string(who.Party), Kind: "command." + strings.ToLower(cmd.Verb), Ref: via, Detail: cmd.Line})
+		if err != nil {
+			return false, err
+		}
+	}
+	if err := PutParticipant(tx, who); err != nil {
+		return false, err
+	}
+	if !changed {
+		return false, nil
+	}
+	if err := in.answer(tx, c, who, lines, commands); err != nil {
+		return false, err
+	}
+	return true, in.wake(tx, c.ID, who.Party, true)
+}
+
+// atOwnAddress says whether the mail came to the participant's own address.
+func (in *Intake) atOwnAddress(tx *store.Tx, p place, rcpt string) bool {
+	local, _ := in.localPart(rcpt)
+	kind, token := splitLocal(local)
+	row, err := tokens.Get(tx, tokenKey(tx, token))
+	return kind == prefixCase && err == nil && row.Case == p.Case && row.Party == p.Party
+}
+
+// counts says whether a command line is vouched for, and by what. A code is
+// used up even where the signature would do, and is no argument; one wrong
+// line costs one try, however many of its words look like codes.
+func counts(who *cvd.Participant, cmd *vendorCommand, id cvd.CaseID, signed bool, now time.Time) (string, bool) {
+	code := ""
+	for _, w := range cmd.Codes {
+		if who.Knows(w) {
+			code = w
+		}
+	}
+	if code == "" && len(cmd.Codes) > 0 {
+		code = cmd.Codes[len(cmd.Codes)-1]
+	}
+	coded := code != "" && !(signed && !who.Knows(code)) && who.Redeem(code, now)
+	if coded || cvd.LooksLikeCode(last(cmd.Args)) {
+		cmd.Args = slices.DeleteFunc(cmd.Args, func(w string) bool { return w == code })
+	}
+	if cmd.Case != "" && cmd.Case != id {
+		return "", false
+	}
+	switch {
+	case signed:
+		return "mail, signed", true
+	case coded:
+		return "mail, code", true
+	}
+	return "", false
+}
+
+func last(words []string) string {
+	if len(words) == 0 {
+		return ""
+	}
+	return words[len(words)-1]
+}
+
+// apply does one command and says in words what was understood. A command
+// that cannot be done is answered, and changes nothing.
+func (in *Intake) apply(tx *store.Tx, c cvd.Case, who *cvd.Participant, cmd vendorCommand, via string) (string, error) {
+	now := cvd.Acceptance{At: tx.Now, Via: via, Version: c.Embargo().Version}
+	rest := strings.Join(cmd.Args, " ")
+	switch cmd.Verb {
+	case "ACK":
+		return acknowledge(who, now), nil
+	case "ACCEPT":
+		return accept(c, who, cmd.Version, now), nil
+	case "DECLINE":
+		return in.decline(tx, c, who, rest, via)
+	case "STATUS":
+		return status(who, cmd.Args, now), nil
+	case "PROPOSE":
+		return in.propose(tx, c, who, cmd.Args, now)
+	}
+	return "these are the lines that you can answer with", nil
+}
+
+func acknowledge(who *cvd.Participant, a cvd.Acceptance) string {
+	if who.Acknowledged == nil {
+		who.Acknowledged = &a
+	}
+	return "you got it; thank you"
+}
+
+// accept binds a participant to the version that it names, and to no other
+// (product.md section 6). It always counts, even after a refusal.
+func accept(c cvd.Case, who *cvd.Participant, version int, a cvd.Acceptance) string {
+	i := slices.IndexFunc(c.Embargoes, func(e cvd.Embargo) bool { return e.Version == version })
+	if i < 0 {
+		return fmt.Sprintf("not done: name the version that you accept, ACCEPT %s v%d", c.ID, a.Version)
+	}
+	a.Version = version
+	who.Acceptances = append(who.Acceptances, a)
+	who.Declined = nil
+	return fmt.Sprintf("you keep it secret until %s (version %d)", instant(c.Embargoes[i].End), version)
+}
+
+func (in *Intake) decline(tx *store.Tx, c cvd.Case, who *cvd.Participant, reason, via string) (string, error) {
+	who.Declined = &cvd.Hold{Because: reason, By: via, At: tx.Now}
+	err := in.decisionFor(tx, c, who.Party, "declined", fmt.Sprintf("%s declined in %s", who.Party, c.ID), reason,
+		"nothing further goes to it; a later ACCEPT counts, and you can call them")
+	return "you decline; a person here reads why", err
+}
+
+var statusWords = []string{"affected", "not-affected", "fixed", "investigating"}
+
+func status(who *cvd.Participant, args []string, a cvd.Acceptance) string {
+	if len(args) == 0 || !slices.Contains(statusWords, strings.ToLower(args[0])) {
+		return "not done: say affected VERSIONS, not-affected WHY, fixed VERSION on DATE, or investigating"
+	}
+	s := cvd.Status{Word: strings.ToLower(args[0]), Text: strings.Join(args[1:], " "), At: a.At, Via: a.Via}
+	who.Statuses = append(who.Statuses, s)
+	return strings.TrimSpace("your status is now: " + s.Word + " " + s.Text)
+}
+
+func (in *Intake) propose(tx *store.Tx, c cvd.Case, who *cvd.Participant, args []string, a cvd.Acceptance) (string, error) {
+	if len(args) == 0 || !isDay(args[0]) {
+		return "not done: say PROPOSE YYYY-MM-DD and why", nil
+	}
+	day, err := time.Parse(time.DateOnly, args[0])
+	if err != nil {
+		return "", err
+	}
+	reason := strings.Join(args[1:], " ")
+	who.Proposals = append(who.Proposals, cvd.Proposal{Date: day, Reason: reason, At: a.At})
+	err = in.decisionFor(tx, c, who.Party, "proposes", fmt.Sprintf("%s proposes %s in %s (now %s)", who.Party, args[0], c.ID,
+		c.Embargo().End.Format(time.DateOnly)), reason, "decide, and say embargo DATE because ..., or answer the vendor")
+	return "you propose " + args[0] + "; the date stays as it is until the coordinators decide", err
+}
+
+// decisionFor puts an answer that needs a decision before the desk.
+func (in *Intake) decisionFor(tx *store.Tx, c cvd.Case, p cvd.PartyID, what, subject, why, next string) error {
+	r, err := in.Templates.Refusal(refusal(subject, "It is filed in its thread and counts.", orNone(why), next))
+	if err != nil {
+		return err
+	}
+	return in.task(tx, fmt.Sprintf("%s:%s:%s", what, c.ID, p), Post{Case: c.ID, Subject: subject, Text: r.Text, Kind: what,
+		From: string(p), Alias: string(p) + "." + c.ID.Lower()})
+}
+
+// answer echoes what was understood, with a fresh code.
+func (in *Intake) answer(tx *store.Tx, c cvd.Case, who cvd.Participant, lines []templates.Understood, all []vendorCommand) error {
+	code := cvd.NewCode()
+	v := templates.Answer{Us: in.us(), Case: c.ID, Lines: lines, Code: code, Version: c.Embargo().Version,
+		End: c.End(who), Finder: who.Party == cvd.Finder,
+		Help: slices.ContainsFunc(all, func(c vendorCommand) bool { return c.Verb == "HELP" })}
+	if rule, ok := c.Policy.Rule(who.Reached); ok {
+		v.TLP = rule.TLP
+	}
+	if party, err := PartyByID(tx, who.Party); err == nil {
+		v.Zone = party.Zone
+	}
+	text, err := in.Templates.Answer(v)
+	if err != nil {
+		return err
+	}
+	_, err = in.newNotice(tx, cvd.Notice{Case: c.ID, Party: who.Party, Kind: cvd.KindAnswer, Code: code},
+		&Letter{Subject: text.Subject, Text: text.Text})
+	return err
+}
+
+// instant writes an instant with its weekday, in UTC.
+func instant(t time.Time) string { return t.UTC().Format("Mon 2 Jan 2006, 15:04 UTC") }

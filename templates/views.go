@@ -1,0 +1,195 @@
+// Package templates renders every mail that Parley writes: plain text, 72
+// columns, no HTML.
+//
+// A template sees one view, a plain struct that its caller filled with what
+// the recipient may know; there is no way from a view to a case. A field that
+// a template names and the view lacks is an error, and so is a value that a
+// header may not hold (rule V4).
+package templates
+
+import (
+	"time"
+
+	"parley/mailflow/cvd"
+)
+
+// Rendered is a mail before it is composed: its inner Subject and its text
+// (UTF-8, LF line ends, at most 72 columns where words allow).
+type Rendered struct {
+	Subject string
+	Text    string
+}
+
+// Us says who writes.
+type Us struct {
+	Name        string // "Example CERT"; the domain where nobody set a name
+	Domain      string // "vdp.example.org"
+	Fingerprint string // of our key, in groups of four
+}
+
+// Step is one column of "what you learn, and when".
+type Step struct {
+	Stage cvd.Stage
+	At    time.Time
+	Done  bool // reached, this notice included
+}
+
+// Notice is a stage on its way to one vendor.
+type Notice struct {
+	Us
+	Case       cvd.CaseID
+	Stage      cvd.Stage
+	Number     int // 2 of 6
+	Of         int
+	TLP        cvd.TLP
+	Code       string    // one-time code
+	Version    int       // of the embargo
+	ReplyBy    time.Time // zero where no answer is asked
+	End        time.Time
+	Zone       string // of the reader, IANA, or empty
+	Severity   string // band, or empty
+	Product    string // the vendor's product line, or empty
+	Steps      []Step
+	Accepted   time.Time // when the vendor accepted, or zero
+	Material   string    // of this stage, as the coordinator wrote it; empty for heads-up
+	Annex      string    // for this vendor alone
+	Mitigation string
+	Files      []string // names of what is attached
+	Reminder   bool     // the same stage again, since no answer came
+}
+
+// Receipt answers a report whose sender's key is known well enough.
+type Receipt struct {
+	Us
+	Reference   string // "intake-17" or the case tag
+	Received    time.Time
+	SHA256      string // hex, of the mail as it arrived
+	Attachments []ReceivedFile
+	Encrypted   bool
+	SignedBy    string // fingerprint in groups, or empty
+	AnswerBy    time.Time
+}
+
+// ReceivedFile is one attachment of a report.
+type ReceivedFile struct {
+	Name string
+	Size int64 // octets
+}
+
+// HowTo is the content-free answer with our key and three steps: to a report
+// from a sender without a usable key, to report-key@, and to plaintext.
+type HowTo struct {
+	Us
+	Reference string // "intake-17", or empty where nothing was kept
+	Received  time.Time
+	SHA256    string
+	AnswerBy  time.Time
+	Plaintext bool // it answers a mail that came in clear
+}
+
+// Contact is the first mail to a party without a usable key, in clear.
+type Contact struct {
+	Us
+	ReplyTo string
+}
+
+// Note tells a contact, content-free, that something waits for a good key.
+type Note struct {
+	Us
+}
+
+// Answer echoes what was understood of a participant's commands.
+type Answer struct {
+	Us
+	Case    cvd.CaseID
+	TLP     cvd.TLP
+	Lines   []Understood
+	Code    string // a fresh one
+	Version int
+	End     time.Time
+	Zone    string
+	Help    bool // print what can be answered
+	Finder  bool
+}
+
+// Understood is one command line and what came of it.
+type Understood struct {
+	Line   string
+	Result string
+}
+
+// Embargo tells a participant the new end.
+type Embargo struct {
+	Us
+	Case     cvd.CaseID
+	TLP      cvd.TLP
+	Version  int
+	Old, New time.Time
+	Zone     string
+	Code     string
+	Asks     bool // a later end: it needs a new ACCEPT
+}
+
+// Letter carries a coordinator's own words to one participant.
+type Letter struct {
+	Us
+	Case    cvd.CaseID
+	TLP     cvd.TLP
+	Subject string
+	Text    string
+	Code    string
+}
+
+// Approval asks other coordinators for a yes.
+type Approval struct {
+	Case    cvd.CaseID
+	Title   string
+	Stage   cvd.Stage
+	ID      string
+	Author  string
+	Due     time.Time
+	Signed  bool
+	Need    int
+	Rows    []ApprovalRow
+	Checked string
+}
+
+// ApprovalRow is one recipient of what is to be approved.
+type ApprovalRow struct {
+	Party string
+	Key   string // first groups of the fingerprint
+	Trust string
+	Until time.Time // zero: never
+	Soon  bool      // the key ends before the embargo does
+	Stage cvd.Stage // now
+	Gets  string    // "3 details", "nothing: HELD"
+	Why   string
+}
+
+// CaseFile is the newest mail of a case's folder.
+type CaseFile struct {
+	Case        cvd.CaseID
+	Title       string
+	Day, Days   int // 0 before start
+	Responsible string
+	Severity    string
+	Policy      string
+	NeedsYou    []string
+	Stages      []cvd.Stage
+	Rows        []CaseRow
+	Next        []string
+	Start, End  time.Time
+	Now         time.Time
+}
+
+// CaseRow is one participant in the matrix.
+type CaseRow struct {
+	Party  string
+	Cells  []string // one per stage
+	Status string
+}
+
+// Refusal says what did not happen, in what state things are, and what to do.
+type Refusal struct {
+	What, State, Why, Next string
+}
