@@ -121,7 +121,7 @@ func TestP5_FloodedCertificate(t *testing.T) {
 	t.Parallel()
 	c, stranger := craft(t, nil), craft(t, nil)
 	id := c.identity()
-	for range 150 {
+	for range 300 {
 		c.must(c.SignIdentity(id.Name, stranger.Entity, stranger.config))
 		stranger.config.Time = func() time.Time { return noon.Add(-time.Duration(len(id.Signatures)) * time.Minute) }
 	}

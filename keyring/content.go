@@ -2,6 +2,7 @@ package keyring
 
 import (
 	"context"
+	"fmt"
 	"io"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
@@ -81,7 +82,7 @@ func decompress(ctx context.Context, p rawPacket, limit int64) ([]byte, error) {
 	size, err := io.Copy(io.Discard, io.LimitReader(inflate(ctx, p), limit+1))
 	switch {
 	case ctx.Err() != nil:
-		return nil, closed(ReasonStopped)
+		return nil, fmt.Errorf("decompress message: %w", ctx.Err())
 	case err != nil:
 		return nil, closed(ReasonMalformed)
 	case size > limit:

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"fmt"
 	"hash"
 	"io"
 
@@ -62,7 +63,8 @@ type Message struct {
 // Nothing is returned before all of the message has passed its integrity check.
 // It holds about twice the size of data while it works; whoever opens large
 // messages limits how many are opened at once. Every failure is an
-// ErrUndecryptable.
+// ErrUndecryptable; when ctx ends the error is the context's, which says nothing
+// about the message.
 func Decrypt(ctx context.Context, data []byte, secrets []*Secret, l Limits) (*Message, error) {
 	env, err := openEnvelope(data)
 	if err != nil {
@@ -73,7 +75,7 @@ func Decrypt(ctx context.Context, data []byte, secrets []*Secret, l Limits) (*Me
 		return nil, closed(why)
 	}
 	plain, body, err := decryptBody(ctx, env, session)
-	if why != "" {
+	if why != "" && ctx.Err() == nil {
 		return nil, closed(why)
 	}
 	if err != nil {
@@ -245,8 +247,8 @@ func readProtected(ctx context.Context, se *packet.SymmetricallyEncrypted, ciphe
 	}
 	plain := make([]byte, 0, size)
 	for {
-		if ctx.Err() != nil {
-			return nil, closed(ReasonStopped)
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("decrypt message: %w", err)
 		}
 		if cap(plain)-len(plain) < 512 {
 			plain = append(plain, make([]byte, 512)...)[:len(plain)]

@@ -443,11 +443,28 @@ func TestV8_Trap8_NoPaddingPacket(t *testing.T) {
 	}
 }
 
-func TestDecryptStops(t *testing.T) {
+// When the gateway stops, the message is not to blame.
+func TestT2_Stopped(t *testing.T) {
 	t.Parallel()
 	s := secret(t, "a@example.org")
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	_, err := keyring.Decrypt(ctx, encrypted(t, []byte("x"), s, s.Certificate()), []*keyring.Secret{s}, keyring.DefaultLimits())
-	wantReason(t, err, keyring.ReasonStopped)
+	for name, data := range map[string][]byte{
+		"encrypted":   encrypted(t, []byte("x"), s, s.Certificate()),
+		"session key": damagedSession(encrypted(t, []byte("x"), s, s.Certificate())),
+	} {
+		_, err := keyring.Decrypt(ctx, data, []*keyring.Secret{s}, keyring.DefaultLimits())
+		if !errors.Is(err, context.Canceled) || errors.Is(err, keyring.ErrUndecryptable) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	_, err := keyring.OpenSigned(ctx, compressed(t, literal(t, []byte("x"))), keyring.DefaultLimits())
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("compressed: %v", err)
+	}
+}
+
+func damagedSession(m []byte) []byte {
+	m[60] ^= 1
+	return m
 }

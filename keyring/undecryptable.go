@@ -20,7 +20,6 @@ const (
 	ReasonTooLarge    = "too-large"     // decompresses to more than the limits allow
 	ReasonNesting     = "nesting"       // compressed too many times over
 	ReasonPlain       = "not-encrypted" // said to be encrypted, and is not
-	ReasonStopped     = "stopped"       // the context ended
 )
 
 type undecryptable struct{ reason string }

@@ -3,6 +3,7 @@ package keyring_test
 import (
 	"bytes"
 	"crypto"
+	"crypto/rsa"
 	"encoding/binary"
 	"errors"
 	"math/big"
@@ -37,6 +38,7 @@ func TestS3_CanEncrypt(t *testing.T) {
 		"rsa 1024":         {craft(t, rsaKey(1024)).certificate(), keyring.WhyTooSmall, "RSA 1024 is too small"},
 		"dsa":              {dsaCertificate(t, 1024), keyring.WhyAlgorithm, "DSA is not used"},
 		"elgamal subkey":   {elgamalSubkey(t).certificate(), keyring.WhyAlgorithm, "its encryption subkey: Elgamal is not used"},
+		"rsa 5000 subkey":  {largeSubkey(t).certificate(), keyring.WhyAlgorithm, "its encryption subkey: RSA 5000 is larger than the 4096 bits that are used"},
 		"expired":          {craft(t, func(c *packet.Config) { c.KeyLifetimeSecs = 86400 * 29 }).certificate(), keyring.WhyExpired, "expired on 2026-11-30"},
 		"expires later":    {craft(t, func(c *packet.Config) { c.KeyLifetimeSecs = 86400 * 31 }).certificate(), "", ""},
 		"not yet":          {craft(t, madeAt(noon.Add(hour))).certificate(), keyring.WhyNotYet, "not valid before 2026-12-01"},
@@ -135,23 +137,50 @@ func elgamalSubkey(t *testing.T) *crafted {
 	return c.resignSubkey(0, func(*packet.Signature) {})
 }
 
+func largeSubkey(t *testing.T) *crafted {
+	c := craft(t, nil)
+	n := new(big.Int).Lsh(big.NewInt(1), 4999)
+	pub := packet.NewRSAPublicKey(noon.Add(-30*days), &rsa.PublicKey{N: n.Add(n, big.NewInt(1)), E: 65537})
+	pub.IsSubkey = true
+	c.Subkeys[0].PublicKey, c.Subkeys[0].PrivateKey = pub, nil
+	return c.resignSubkey(0, func(*packet.Signature) {})
+}
+
+// dsaSubkey is a signing subkey of DSA with absurd numbers, which has signed the
+// primary key with nonsense.
+func dsaSubkey(t *testing.T, bits int) *crafted {
+	c := craft(t, nil)
+	p, err := packet.Read(bytes.NewReader(rawPacket(14, dsaBody(bits))))
+	c.must(err)
+	embedded, err := packet.Read(bytes.NewReader(rawPacket(2, []byte{4, 0x19, 17, 8, 0, 6, 5, 2, 0x60, 0, 0, 0, 0, 0, 0, 0, 0, 3, 7, 0, 3, 7})))
+	c.must(err)
+	c.Subkeys[0].PublicKey, c.Subkeys[0].PrivateKey = p.(*packet.PublicKey), nil
+	return c.resignSubkey(0, func(s *packet.Signature) {
+		s.FlagSign, s.EmbeddedSignature = true, embedded.(*packet.Signature)
+	})
+}
+
 // dsaCertificate is a DSA key with numbers of that size and a self-signature
 // that is nonsense: whoever computes with it finds out how long that takes.
 func dsaCertificate(t *testing.T, bits int) *keyring.Certificate {
-	body := []byte{4, 0x60, 0, 0, 0, byte(packet.PubKeyAlgoDSA)}
-	for range 4 {
-		body = binary.BigEndian.AppendUint16(body, uint16(bits))
-		body = append(body, bytes.Repeat([]byte{0xff}, bits/8)...)
-	}
-	data := rawPacket(6, body)
+	data := rawPacket(6, dsaBody(bits))
 	p, err := packet.Read(bytes.NewReader(data))
 	if err != nil {
 		t.Fatal(err)
 	}
 	sig := []byte{4, 0x13, 17, 8, 0, 6, 5, 2, 0x60, 0, 0, 0, 0, 10, 9, 16}
 	sig = binary.BigEndian.AppendUint64(sig, p.(*packet.PublicKey).KeyId)
-	sig = append(sig, 0, 0, 0, 8, 0xff, 0, 8, 0xff)
+	sig = append(sig, 0, 0, 0, 3, 7, 0, 3, 7)
 	return parseOne(t, slices.Concat(data, rawPacket(13, []byte("D <d@example.org>")), rawPacket(2, sig)))
+}
+
+func dsaBody(bits int) []byte {
+	body := []byte{4, 0x60, 0, 0, 0, byte(packet.PubKeyAlgoDSA)}
+	for range 4 {
+		body = binary.BigEndian.AppendUint16(body, uint16(bits))
+		body = append(body, bytes.Repeat([]byte{0xff}, bits/8)...)
+	}
+	return body
 }
 
 func rawPacket(tag byte, body []byte) []byte {
@@ -164,6 +193,11 @@ func TestP5_NoArithmeticOnLargeNumbers(t *testing.T) {
 	t.Parallel()
 	if err := dsaCertificate(t, 64000).CanVerify(noon); err == nil {
 		t.Error("DSA is used")
+	}
+	// Its cross-signature is nonsense: had anybody looked, it would be gone.
+	var u *keyring.UnusableError
+	if err := dsaSubkey(t, 16000).certificate().CanEncrypt(noon); !errors.As(err, &u) || u.Why != keyring.WhyAlgorithm {
+		t.Errorf("DSA subkey: %v", err)
 	}
 	body := []byte{4, 0x60, 0, 0, 0, 1}
 	body = binary.BigEndian.AppendUint16(body, 65528)

@@ -23,6 +23,7 @@ type arrival struct {
 	shown  *message.Part   // the tree to display: of the payload where there is one
 	broken string          // why it is kept opaque, in words for the desk
 	parsed []*message.Part
+	views  map[string]*rendering // made so far
 }
 
 func (a *arrival) sha256() string {

@@ -70,17 +70,15 @@ func (s *sitting) fileForSecond(c cvd.Case, rule cvd.StageRule, f filedOrder) (s
 // approvalSeen reads a request for approval that the actor may know of.
 func (s *sitting) approvalSeen(id string) (cvd.ApprovalRequest, error) {
 	a, err := approvalByID(s.tx, id)
-	var unknown *Refusal
-	if err != nil && !errors.As(sentence(err), &unknown) {
-		return a, err
-	}
 	if err == nil {
-		if c, bad := CaseByID(s.tx, a.Case); bad != nil || !s.by.sees(c) {
-			err = ErrNoCase
-		}
+		_, err = s.caseSeen(a.Case)
+	}
+	var unknown *Refusal
+	if errors.As(sentence(err), &unknown) {
+		return cvd.ApprovalRequest{}, notDone("there is no approval %s; any change to a text, recipient, key or date makes a new one, see Approvals", id)
 	}
 	if err != nil {
-		return cvd.ApprovalRequest{}, notDone("there is no approval %s; any change to a text, recipient, key or date makes a new one, see Approvals", id)
+		return cvd.ApprovalRequest{}, err
 	}
 	return a, nil
 }

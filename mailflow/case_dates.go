@@ -8,7 +8,6 @@ import (
 
 	"parley/mailflow/cvd"
 	"parley/mailflow/journal"
-	"parley/templates"
 )
 
 // caseStart is `start now` and `start INSTANT`: the plan runs.
@@ -87,36 +86,36 @@ func caseStage(s *sitting, p *phrase) (string, error) {
 	if !ok {
 		return "", notDone("%s is not planned for %s: the case has not started; `start` it first", stage, who.Party)
 	}
-	if at.Before(before) {
+	if at.At.Before(before) {
 		if err := s.mustBeProved(fmt.Sprintf("stage %s %s", who.Party, stage), "moves a date earlier"); err != nil {
 			return "", err
 		}
 	}
-	delays := map[cvd.Stage]time.Time{stage: at}
+	delays := map[cvd.Stage]time.Time{stage: at.At}
 	for st, t := range who.Delays {
 		if st != stage {
 			delays[st] = t
 		}
 	}
 	who.Delays = delays
-	if now, _ := dueOf(c, who, stage); !now.Equal(at) {
+	if now, _ := dueOf(c, who, stage); !now.Equal(at.At) {
 		return "", notDone("%s cannot go to %s at %s: no sooner than %s, given the stage before it, when %s joined, and how long before the end it may know",
-			stage, who.Party, utc(at), utc(now), who.Party)
+			stage, who.Party, utc(at.At), utc(now), who.Party)
 	}
 	if err := PutParticipant(s.tx, who); err != nil {
 		return "", err
 	}
 	err = record(s.tx, journal.Record{Case: string(c.ID), Party: string(who.Party), Actor: s.by.Name, Kind: "stage.moved",
-		Detail: fmt.Sprintf("%s from %s to %s", stage, utc(before), utc(at))})
+		Detail: strings.TrimSpace(fmt.Sprintf("%s from %s to %s %s", stage, utc(before), utc(at.At), at.Zone))})
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s to %s is due %s, not %s", stage, who.Party, utc(at), utc(before)), s.replan(s.tx, c.ID)
+	return fmt.Sprintf("%s to %s is due %s, not %s", stage, who.Party, utc(at.At), utc(before)), s.replan(s.tx, c.ID)
 }
 
 // stageArgs reads PARTY STAGE at INSTANT and checks that the stage may still
 // be moved there.
-func (s *sitting) stageArgs(c cvd.Case, p *phrase) (who cvd.Participant, stage cvd.Stage, at time.Time, err error) {
+func (s *sitting) stageArgs(c cvd.Case, p *phrase) (who cvd.Participant, stage cvd.Stage, at cvd.Instant, err error) {
 	name, err := p.next("the name of the party")
 	if err != nil {
 		return who, stage, at, err
@@ -130,25 +129,29 @@ func (s *sitting) stageArgs(c cvd.Case, p *phrase) (who cvd.Participant, stage c
 	if !p.word("at") {
 		return who, stage, at, notDone("the instant is missing; write: %s", p.usage)
 	}
-	when, err := p.instant()
-	if err != nil {
+	if at, err = p.instant(); err != nil {
 		return who, stage, at, err
 	}
+	return who, stage, at, s.mayMove(c, who, stage, at.At)
+}
+
+// mayMove refuses instants that a stage cannot be moved to, whatever the plan.
+func (s *sitting) mayMove(c cvd.Case, who cvd.Participant, stage cvd.Stage, at time.Time) error {
 	_, inPolicy := c.Policy.Rule(stage)
 	end := c.End(who)
-	switch at = when.At; {
+	switch {
 	case !inPolicy:
-		err = notDone("policy %s has no stage %s", c.Policy.Name, stage)
+		return notDone("policy %s has no stage %s", c.Policy.Name, stage)
 	case stage.Rank() <= who.Reached.Rank():
-		err = notDone("%s was told %s already; no stage is repeated", who.Party, who.Reached)
+		return notDone("%s was told %s already; no stage is repeated", who.Party, who.Reached)
 	case at.Before(s.tx.Now):
-		err = notDone("%s has passed; name an instant to come", utc(at))
+		return notDone("%s has passed; name an instant to come", utc(at))
 	case c.Started() && stage == cvd.Public && at.Before(end):
-		err = notDone("public goes at the end of the embargo, %s; `embargo` moves it", utc(end))
+		return notDone("public goes at the end of the embargo, %s; `embargo` moves it", utc(end))
 	case c.Started() && stage != cvd.Public && at.After(end):
-		err = notDone("%s is after the end of the embargo, %s", utc(at), utc(end))
+		return notDone("%s is after the end of the embargo, %s", utc(at), utc(end))
 	}
-	return who, stage, at, err
+	return nil
 }
 
 // stage takes the name of a stage that a participant can reach.
@@ -176,140 +179,4 @@ func dueOf(c cvd.Case, p cvd.Participant, s cvd.Stage) (time.Time, bool) {
 		}
 	}
 	return time.Time{}, false
-}
-
-// caseEmbargo is `embargo DATE because "…"`. Before the start it names the
-// end that the case will have; after it, it is a new version, and everybody
-// who was told learns it.
-func caseEmbargo(s *sitting, p *phrase) (string, error) {
-	c, err := s.openCaseHere()
-	if err != nil {
-		return "", err
-	}
-	end, err := p.instant("because")
-	if err != nil {
-		return "", err
-	}
-	why, err := p.reason(true)
-	if err != nil {
-		return "", err
-	}
-	was := c.Embargo()
-	if err := s.mayEnd(c, end.At); err != nil {
-		return "", err
-	}
-	fresh := cvd.Embargo{Version: was.Version + 1, End: end.At, Zone: end.Zone, Because: why, By: s.by.Name, At: s.tx.Now}
-	if !c.Started() {
-		fresh.Version, c.Embargoes = 1, nil
-	}
-	c.Embargoes = append(slices.Clone(c.Embargoes), fresh)
-	if err := s.changeCase(c, "embargo", fmt.Sprintf("v%d %s: %s", fresh.Version, utc(fresh.End), why)); err != nil {
-		return "", err
-	}
-	if err := s.dropDelays(c); err != nil {
-		return "", err
-	}
-	told, err := s.tellEmbargo(c, was)
-	if err != nil {
-		return "", err
-	}
-	if err := s.replan(s.tx, c.ID); err != nil {
-		return "", err
-	}
-	said := fmt.Sprintf("the embargo of %s ends %s (v%d)", c.ID, utc(fresh.End), fresh.Version)
-	if c.Started() {
-		said += fmt.Sprintf(", not %s; %s of it", utc(was.End), count(told, "participant")+" will be told")
-	}
-	return said, nil
-}
-
-// mayEnd checks the new end of an embargo.
-func (s *sitting) mayEnd(c cvd.Case, end time.Time) error {
-	was := c.Embargo()
-	switch {
-	case !end.After(s.tx.Now):
-		return notDone("%s has passed; name an instant to come", utc(end))
-	case c.Started() && !s.tx.Now.Before(was.End):
-		return notDone("the embargo of %s ended %s, and what is public stays so", c.ID, utc(was.End))
-	case c.Started() && !end.After(c.Start):
-		return notDone("%s starts only %s", c.ID, utc(c.Start))
-	case end.Equal(was.End):
-		return notDone("the embargo of %s ends %s already (v%d)", c.ID, utc(end), was.Version)
-	}
-	usual := was.End
-	if len(c.Embargoes) == 0 {
-		usual = s.tx.Now.Add(c.Policy.Embargo)
-	}
-	if end.Before(usual) {
-		return s.mustBeProved("embargo", "moves the end earlier")
-	}
-	return nil
-}
-
-// dropDelays forgets dates that a coordinator set for single stages and that
-// the new end has overtaken; these stages follow the policy again.
-func (s *sitting) dropDelays(c cvd.Case) error {
-	ps, err := Participants(s.tx, c.ID)
-	if err != nil || !c.Started() {
-		return err
-	}
-	for _, p := range ps {
-		end, kept := c.End(p), map[cvd.Stage]time.Time{}
-		for stage, at := range p.Delays {
-			if overtaken := stage == cvd.Public && at.Before(end) || stage != cvd.Public && at.After(end); !overtaken {
-				kept[stage] = at
-			}
-		}
-		if len(kept) == len(p.Delays) {
-			continue
-		}
-		p.Delays = kept
-		if err := PutParticipant(s.tx, p); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// tellEmbargo writes the new date to every vendor that was told something. A
-// shorter one informs; a longer one asks for a new ACCEPT.
-func (s *sitting) tellEmbargo(c cvd.Case, was cvd.Embargo) (int, error) {
-	if !c.Started() {
-		return 0, nil
-	}
-	ps, err := Participants(s.tx, c.ID)
-	if err != nil {
-		return 0, err
-	}
-	n := 0
-	for _, p := range ps {
-		if p.Withdrawn != nil || p.Reached == "" || !p.Has(cvd.RoleVendor) {
-			continue
-		}
-		if err := s.embargoNotice(c, p, was); err != nil {
-			return n, err
-		}
-		n++
-	}
-	return n, nil
-}
-
-func (s *sitting) embargoNotice(c cvd.Case, p cvd.Participant, was cvd.Embargo) error {
-	party, err := PartyByID(s.tx, p.Party)
-	if err != nil {
-		return err
-	}
-	fresh := c.Embargo()
-	v := templates.Embargo{Us: s.us(), Case: c.ID, Version: fresh.Version, Old: was.End, New: fresh.End, Zone: party.Zone,
-		Code: cvd.NewCode(), Asks: fresh.End.After(was.End)}
-	if rule, ok := c.Policy.Rule(p.Reached); ok {
-		v.TLP = rule.TLP
-	}
-	text, err := s.Templates.Embargo(v)
-	if err != nil {
-		return err
-	}
-	_, err = s.newNotice(s.tx, cvd.Notice{Case: c.ID, Party: p.Party, Kind: cvd.KindEmbargo, Code: v.Code, Version: fresh.Version, LastAct: s.tx.Now},
-		&Letter{Subject: text.Subject, Text: text.Text, Author: s.by.Name})
-	return err
 }

@@ -1,6 +1,7 @@
 package mailflow
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -8,6 +9,7 @@ import (
 
 	"parley/mailflow/cvd"
 	"parley/mailflow/journal"
+	"parley/mailflow/queue"
 )
 
 // resolutions are the answers to "did it arrive?".
@@ -42,8 +44,11 @@ func deskDelivery(s *sitting, p *phrase) (string, error) {
 func (s *sitting) resolve(id uint64, how string) (string, error) {
 	unknown := notDone("there is no delivery D%d; `status` names those that need a person", id)
 	it, err := s.Queue.Item(s.tx, id)
-	if err != nil {
+	if errors.Is(err, queue.ErrNotFound) {
 		return "", unknown
+	}
+	if err != nil {
+		return "", err
 	}
 	if c, err := CaseByID(s.tx, cvd.CaseID(it.Case)); err == nil && !s.by.sees(c) {
 		return "", unknown

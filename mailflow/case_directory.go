@@ -200,6 +200,11 @@ func (s *sitting) followParty(party cvd.Party) error {
 		if err != nil {
 			return err
 		}
+		if p.Address != party.Address { // what is queued to the old one goes to the new
+			if _, _, err := s.recall(&p); err != nil {
+				return err
+			}
+		}
 		p.Address, p.Lead = party.Address, party.Lead
 		if err := PutParticipant(s.tx, p); err != nil {
 			return err

@@ -8,10 +8,8 @@ import (
 	"parley/mailflow/cvd"
 )
 
-// seen cases: whoever may not see a case gets the words and the work of one
-// that does not exist (rule A2).
-
-// caseNamed reads a case by its tag as typed.
+// caseNamed reads a case by its tag as typed. Whoever may not see it gets the
+// words and the work of one that does not exist (rule A2).
 func (s *sitting) caseNamed(tag string) (cvd.Case, error) {
 	id, err := cvd.ParseCaseID(tag)
 	if err != nil {
@@ -28,7 +26,15 @@ func (s *sitting) caseSeen(id cvd.CaseID) (cvd.Case, error) {
 	if err != nil || !s.by.sees(c) {
 		return cvd.Case{}, notDone("there is no case %s; `status` lists the cases", id)
 	}
+	s.tells(c)
 	return c, nil
+}
+
+// tells notes that the answers are about a case.
+func (s *sitting) tells(c cvd.Case) {
+	if s.told == "" || len(c.Restricted) > 0 {
+		s.told = c.ID
+	}
 }
 
 // seenCases lists the cases that the actor may know of.
@@ -37,7 +43,13 @@ func (s *sitting) seenCases() ([]cvd.Case, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(all, func(c cvd.Case) bool { return !s.by.sees(c) }), nil
+	all = slices.DeleteFunc(all, func(c cvd.Case) bool { return !s.by.sees(c) })
+	for _, c := range all {
+		if len(c.Restricted) > 0 {
+			s.tells(c)
+		}
+	}
+	return all, nil
 }
 
 // theCase is the one that the lines are about.

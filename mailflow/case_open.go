@@ -206,6 +206,7 @@ func caseOpen(s *sitting, p *phrase) (string, error) {
 		return "", err
 	}
 	s.this = c.ID
+	s.tells(c)
 	if got["severity"] != "" {
 		if _, err := s.setSeverity(got["severity"]); err != nil {
 			return "", err

@@ -213,7 +213,7 @@ func (s *sitting) recordDelivered(c cvd.Case, who cvd.Participant, p *phrase) (s
 		return "", err
 	}
 	if a := mayHandOver(q); a.Decision != Release {
-		return "", notDone("%s may not be told %s now: %s. If it was told all the same, that is a leak; `hold %s` and tell the desk",
+		return "", notDone("%s may not be told %s now: %s; nothing was recorded. `plan %s` shows when it may, and what is missing",
 			who.Party, stage, handWhy(a), who.Party)
 	}
 	n.State, n.Why, n.SentAt, n.Hash = cvd.Sent, "by hand, via "+how, s.tx.Now, q.Hash

@@ -10,15 +10,19 @@ import (
 // Clock is where instants and waiting come from. The demo runs on a fast one,
 // tests on one that stands still.
 type Clock struct {
-	Now    func() time.Time                     // the wall clock
-	Passed func() time.Duration                 // time that really passed since some fixed instant (monotonic)
-	After  func(time.Duration) <-chan time.Time // as time.After
+	Now   func() time.Time                     // the wall clock
+	Read  func() (time.Time, time.Duration)    // the wall clock, and at the same instant the time that really passed (monotonic)
+	After func(time.Duration) <-chan time.Time // as time.After
 }
 
 // WallClock is the machine's.
 func WallClock() Clock {
 	began := time.Now()
-	return Clock{Now: time.Now, Passed: func() time.Duration { return time.Since(began) }, After: time.After}
+	read := func() (time.Time, time.Duration) {
+		now := time.Now()
+		return now, now.Sub(began) // both carry the monotonic reading
+	}
+	return Clock{Now: time.Now, Read: read, After: time.After}
 }
 
 // wait returns at next, at a change, or after a minute, whichever is first;

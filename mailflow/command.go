@@ -23,42 +23,61 @@ type order struct {
 	rest    []lexeme
 }
 
+// maxCommands is how many commands one transaction takes: all other writers
+// wait for it.
+const maxCommands = 1000
+
 // read understands a list of commands before any is carried out, so that all
-// slips of the pen are shown at once. Blank lines don't count.
+// slips of the pen are shown at once. Blank lines don't count. The transcript
+// it gives has a refusal where the commands are not to be carried out.
 func read(lines []string) ([]order, Transcript) {
-	var t Transcript
+	lines, dry := written(lines)
+	t := Transcript{Dry: dry}
+	switch {
+	case len(lines) == 0:
+		t.Lines = []TranscriptLine{{Outcome: NotDone, Result: "there is no command; try `help`"}}
+		return nil, t
+	case len(lines) > maxCommands:
+		why := fmt.Sprintf("there are %d commands; at most %d are taken at once", len(lines), maxCommands)
+		t.Lines = []TranscriptLine{{Command: lines[0], Outcome: NotDone, Result: why}}
+		return nil, t
+	}
 	var orders []order
-	var bad bool
 	for _, line := range lines {
-		line = strings.TrimSpace(line)
-		if line == "" {
-			continue
-		}
-		if len(orders) == 0 && len(t.Lines) == 0 && !t.Dry {
-			if line, t.Dry = cutDryRun(line); line == "" {
-				continue
-			}
-		}
 		o, err := readLine(line)
 		l := TranscriptLine{Command: line}
 		if err != nil {
-			bad = true
 			l.Outcome, l.Result = NotDone, sentence(err).Error()
 		}
 		orders, t.Lines = append(orders, o), append(t.Lines, l)
 	}
-	if len(t.Lines) == 0 {
-		t.Lines = []TranscriptLine{{Command: strings.Join(lines, " "), Outcome: NotDone, Result: "there is no command; try `help`"}}
-		return nil, t
-	}
-	if bad {
-		for i, l := range t.Lines {
-			if l.Outcome == "" {
-				t.Lines[i].Outcome, t.Lines[i].Result = NotDone, "not tried, since another line was not understood"
-			}
-		}
+	if !t.Done() {
+		t.notTried("not tried, since another line was not understood")
 	}
 	return orders, t
+}
+
+// written drops blank lines, and a dry-run before the first command.
+func written(lines []string) (out []string, dry bool) {
+	for _, line := range lines {
+		line = strings.TrimSpace(line)
+		if len(out) == 0 && !dry && line != "" {
+			line, dry = cutDryRun(line)
+		}
+		if line != "" {
+			out = append(out, line)
+		}
+	}
+	return out, dry
+}
+
+// notTried marks all lines that have no outcome yet.
+func (t *Transcript) notTried(why string) {
+	for i, l := range t.Lines {
+		if l.Outcome == "" {
+			t.Lines[i].Outcome, t.Lines[i].Result = NotDone, why
+		}
+	}
 }
 
 // cutDryRun takes `dry-run` off the first line; it may stand alone there.

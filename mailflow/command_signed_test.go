@@ -1,7 +1,6 @@
 package mailflow
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +15,10 @@ import (
 // operator.
 func TestA3_CountsOnlySigned(t *testing.T) {
 	t.Parallel()
+	r := newDeskRig(t)
+	r.openedCase()
+	r.say(asOperator, "vendor add initrode psirt@initrode.example channel hand lead 10d", "case PAR-2026-0001", "case policy default")
+	claimed := r.giveKey("globex", "security@globex.example", keyring.Claimed)
 	for _, row := range []struct{ lines, why string }{
 		{"vendor add initech psirt@initech.example", "adds a recipient"},
 		{"vendor edit globex address new@globex.example", "adds a recipient"},
@@ -26,7 +29,7 @@ func TestA3_CountsOnlySigned(t *testing.T) {
 		{"invite initrode", "adds a recipient"},
 		{"invite globex wave 2", "adds a recipient"},
 		{"member add acme jo@acme.example", "adds a member"},
-		{"key confirm globex %s evidence phone", "adds a key"},
+		{"key confirm globex FPR evidence phone", "adds a key"},
 		{"start now", "starts a plan"},
 		{"case policy fast", "ends the embargo earlier (10m, not 90d)"},
 		{"case policy cert-cc", "ends the embargo earlier (45d, not 90d)"},
@@ -34,21 +37,12 @@ func TestA3_CountsOnlySigned(t *testing.T) {
 		{"case open x policy fast", "ends the embargo earlier"},
 		{"embargo 2027-01-15 because x", "moves the end earlier"},
 	} {
-		t.Run(row.lines, func(t *testing.T) {
-			t.Parallel()
-			r := newDeskRig(t)
-			r.openedCase()
-			r.say(asOperator, "vendor add initrode psirt@initrode.example channel hand lead 10d", "case PAR-2026-0001", "case policy default")
-			lines := []string{"case PAR-2026-0001", row.lines}
-			if strings.Contains(row.lines, "%s") {
-				lines[1] = fmt.Sprintf(row.lines, r.giveKey("globex", "security@globex.example", keyring.Claimed))
-			}
-			r.refused(asAna, row.why, lines...)
-			r.refused(asAna, "counts only signed; nothing was changed. To go on: sign the mail to control@desk.vdp.example.org", lines...)
-			r.refused(anaMoves, "write it in a mail to control@", lines...)
-			r.say(asAnaSigns, append([]string{"dry-run"}, lines...)...)
-			r.say(asOperator, lines...)
-		})
+		lines := []string{"case PAR-2026-0001", strings.Replace(row.lines, "FPR", string(claimed), 1)}
+		r.refused(asAna, row.why, lines...)
+		r.refused(asAna, "counts only signed; nothing was changed. To go on: sign the mail to control@desk.vdp.example.org", lines...)
+		r.refused(anaMoves, "write it in a mail to control@", lines...)
+		r.say(asAnaSigns, append([]string{"dry-run"}, lines...)...)
+		r.say(asOperator, append([]string{"dry-run"}, lines...)...)
 	}
 }
 
@@ -96,22 +90,18 @@ func (r *deskRig) laxPolicies() {
 // Stopping, telling and moving things later need no signature.
 func TestA3_NeedsNoSignature(t *testing.T) {
 	t.Parallel()
+	r := newDeskRig(t)
+	r.openedCase()
+	r.say(asOperator, "vendor add initrode psirt@initrode.example channel hand lead 10d", "case PAR-2026-0001", "case policy default")
+	claimed := r.giveKey("globex", "security@globex.example", keyring.Claimed)
 	for _, lines := range []string{
 		"case open x", "case open x policy hardware", "case policy hardware",
 		"case assign ana", "case restrict ana", "case close", "vendor edit globex zone Asia/Tokyo", "vendor edit initrode lead 5d",
 		"withdraw acme because wrong", "hold acme", "hold case", "hold all", "hold acme; release acme", "sending pause; sending resume",
-		"key reject globex %s", "embargo 2028-01-01 because x", "plan", "status", "history", "help",
+		"key reject globex FPR", "embargo 2028-01-01 because x", "plan", "status", "history", "help",
 	} {
-		t.Run(lines, func(t *testing.T) {
-			t.Parallel()
-			r := newDeskRig(t)
-			r.openedCase()
-			r.say(asOperator, "vendor add initrode psirt@initrode.example channel hand lead 10d", "case PAR-2026-0001", "case policy default")
-			if strings.Contains(lines, "%s") {
-				lines = fmt.Sprintf(lines, r.giveKey("globex", "security@globex.example", keyring.Claimed))
-			}
-			r.say(asAna, append([]string{"case PAR-2026-0001"}, strings.Split(lines, "; ")...)...)
-		})
+		lines = strings.Replace(lines, "FPR", string(claimed), 1)
+		r.say(asAna, append([]string{"dry-run", "case PAR-2026-0001"}, strings.Split(lines, "; ")...)...)
 	}
 }
 
@@ -148,7 +138,7 @@ func TestLaxer(t *testing.T) {
 		{"less trust", func(p *cvd.Policy) { p.Stages[0].Trust = cvd.Claimed }, "lowers the trust that heads-up needs from found to claimed"},
 		{"less approval", func(p *cvd.Policy) { p.Stages[1].Approvals = 0 }, "less approval of scope"},
 		{"unsigned approval", func(p *cvd.Policy) { p.Stages[2].Signed = false }, "less approval of details"},
-		{"less needed", func(p *cvd.Policy) { p.Stages[3].Needs = p.Stages[3].Needs[:1] }, "lets proof go without its being requested"},
+		{"less needed", func(p *cvd.Policy) { p.Stages[3].Needs = nil }, "lets proof go without its being accepted"},
 	} {
 		p := usual
 		p.Stages = append([]cvd.StageRule(nil), usual.Stages...)

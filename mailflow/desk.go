@@ -62,6 +62,9 @@ type TranscriptLine struct {
 type Transcript struct {
 	Dry   bool // nothing was changed: the effect was only shown
 	Lines []TranscriptLine
+	// Case is the one that the lines were about; where they tell of a
+	// restricted one, that. Only who may see it may see the transcript (rule A2).
+	Case cvd.CaseID
 }
 
 // Done says that no command was refused.
@@ -75,11 +78,14 @@ func (t Transcript) Done() bool {
 }
 
 // String writes each command after "> ", then OK, NOT DONE: why, or WAITS for
-// approval ID, with its answer.
+// approval ID, with its answer: on the same line where it has one line.
 func (t Transcript) String() string {
 	var b strings.Builder
-	if t.Dry {
-		b.WriteString("DRY RUN: this is what would happen; nothing was changed.\n")
+	switch {
+	case !t.Done():
+		b.WriteString("Nothing was changed: all lines are done, or none.\n\n")
+	case t.Dry:
+		b.WriteString("DRY RUN: this is what would happen; nothing was changed.\n\n")
 	}
 	for i, l := range t.Lines {
 		if i > 0 {
@@ -113,6 +119,7 @@ type sitting struct {
 	tx    *store.Tx
 	by    Actor
 	this  cvd.CaseID // the case that the lines are about
+	told  cvd.CaseID // Transcript.Case
 	waits string     // the approval that the command at hand waits for
 }
 
@@ -134,7 +141,10 @@ func (d *Desk) Do(ctx context.Context, by Actor, lines []string) (Transcript, er
 		for i := range t.Lines { // again where the store runs this twice
 			t.Lines[i] = TranscriptLine{Command: t.Lines[i].Command}
 		}
-		return d.doAll(ctx, &sitting{Desk: d, tx: tx, by: by}, orders, &t)
+		s := &sitting{Desk: d, tx: tx, by: by}
+		err := d.doAll(ctx, s, orders, &t)
+		t.Case = s.told
+		return err
 	})
 	if err != nil && !errors.Is(err, errRefused) && !errors.Is(err, errDryRun) {
 		return Transcript{}, fmt.Errorf("do %d commands: %w", len(orders), err)
@@ -164,18 +174,12 @@ func (d *Desk) doAll(ctx context.Context, s *sitting, orders []order, t *Transcr
 
 // refused marks a transcript whose command i was refused.
 func (t *Transcript) refused(i int, why string) {
-	for j := range t.Lines {
+	for j := range i {
 		l := &t.Lines[j]
-		l.Outcome, l.Waits = NotDone, ""
-		switch {
-		case j < i:
-			l.Result = fmt.Sprintf("taken back, since line %d was refused", i+1)
-		case j == i:
-			l.Result = why
-		default:
-			l.Result = fmt.Sprintf("not tried, since line %d was refused", i+1)
-		}
+		l.Outcome, l.Waits, l.Result = NotDone, "", fmt.Sprintf("taken back, since line %d was refused", i+1)
 	}
+	t.Lines[i].Outcome, t.Lines[i].Result = NotDone, why
+	t.notTried(fmt.Sprintf("not tried, since line %d was refused", i+1))
 }
 
 // carryOut runs one command and writes its line of the transcript.
@@ -216,6 +220,9 @@ func (s *sitting) mustBeProved(what, why string) error {
 // sentence turns an error into a Refusal where a person can do something
 // about it, and leaves errors of the store as they are.
 func sentence(err error) error {
+	if err == nil {
+		return nil
+	}
 	var r *Refusal
 	var broken *store.PanicError
 	if errors.As(err, &r) {

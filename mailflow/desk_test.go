@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"parley/keyring"
+	"parley/mailflow/courier"
 	"parley/mailflow/cvd"
 	"parley/mailflow/journal"
 	"parley/mailflow/message"
@@ -51,7 +52,7 @@ func newDeskRig(t *testing.T) *deskRig {
 			Subject: "Confidential message (encrypted)", Undo: 2 * time.Minute, CoolOff: 12 * time.Hour,
 			Limits: message.DefaultLimits(), Policies: policies},
 		Store: s, Secrets: []*keyring.Secret{secret}, Certs: keyring.NewCache(100), Templates: words,
-		Queue: &queue.Queue{Store: s}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Queue: &queue.Queue{Store: s, GiveUp: cvd.Day, Now: r.now, Courier: answers{courier.Result{Outcome: courier.Unknown}}}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 	b.Queue.Done = b.Delivered
 	r.Desk = &Desk{b}
@@ -69,6 +70,11 @@ func newDeskRig(t *testing.T) *deskRig {
 	})
 	return r
 }
+
+// answers is the next mail server: what it says to every mail.
+type answers struct{ courier.Result }
+
+func (a answers) Deliver(context.Context, courier.Mail) courier.Result { return a.Result }
 
 // fastPolicy is a disclosure in ten minutes that asks for no approval.
 func fastPolicy() cvd.Policy {
@@ -345,7 +351,7 @@ func TestTranscript(t *testing.T) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 	tr = Transcript{Lines: []TranscriptLine{{Command: "plna", Outcome: NotDone, Result: "why"}}}
-	if got := tr.String(); got != "> plna\nNOT DONE: why\n" || tr.Done() {
+	if got := tr.String(); got != "Nothing was changed: all lines are done, or none.\n\n> plna\nNOT DONE: why\n" || tr.Done() {
 		t.Errorf("got %q", got)
 	}
 }
@@ -360,4 +366,11 @@ func TestDesk_NoCommand(t *testing.T) {
 			t.Errorf("%q: %s", lines, tr)
 		}
 	}
+}
+
+func TestDesk_TooManyCommands(t *testing.T) {
+	t.Parallel()
+	r := newDeskRig(t)
+	r.refused(asOperator, "there are 1001 commands; at most 1000", slices.Repeat([]string{"status"}, 1001)...)
+	r.say(asOperator, slices.Repeat([]string{"status"}, 1000)...)
 }

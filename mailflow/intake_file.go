@@ -65,32 +65,17 @@ func (in *Intake) deliver(tx *store.Tx, a *arrival, rcpt string) error {
 // present makes the view of a mail that the desk reads, frozen from now on,
 // and stores it beside the bytes received.
 func (in *Intake) present(tx *store.Tx, a *arrival, p place, v view) (store.Message, error) {
-	fields := in.viewFields(a, p, v)
-	var served []byte
-	var err error
-	if a.shown == nil || a.broken != "" {
-		served, err = message.PresentOpaque(a.raw, fields, v.note)
-	} else {
-		served, err = message.Present(a.shown, fields, v.note, documents(a.opened))
-	}
-	if err != nil {
-		return store.Message{}, fmt.Errorf("present mail: %w", err)
-	}
-	tree, err := message.Parse(served, ownLimits(in.Limits))
-	if err != nil {
-		return store.Message{}, fmt.Errorf("read our own view: %w", err)
-	}
-	d, err := in.Store.SealBytes(served)
+	r, err := in.rendering(a, in.viewFields(a, p, v), v.note)
 	if err != nil {
 		return store.Message{}, err
 	}
-	body, err := tx.Keep(d)
+	body, err := tx.Keep(r.draft)
 	if err != nil {
 		return store.Message{}, err
 	}
 	raw := a.row.Body
-	return tx.PutMessage(store.Message{Scope: v.scope, At: a.row.At, Raw: &raw, Served: body, Size: int64(len(served)),
-		Envelope: tree.Envelope(), Structure: tree.Structure(), MessageID: tree.Header.MessageID(), Case: string(v.caseID),
+	return tx.PutMessage(store.Message{Scope: v.scope, At: a.row.At, Raw: &raw, Served: body, Size: body.Size,
+		Envelope: r.tree.Envelope(), Structure: r.tree.Structure(), MessageID: r.tree.Header.MessageID(), Case: string(v.caseID),
 		Party: string(p.Party), Direction: "in", Report: v.report, Sender: a.sender(), Kind: v.kind, Ref: v.ref})
 }
 

@@ -131,6 +131,19 @@ func (in *Intake) giveUp(row spoolRow) error {
 
 // commit runs the one transaction that files a mail and forgets its row.
 func (in *Intake) commit(a *arrival, file func(*store.Tx) error) error {
+	defer a.dropViews()
+	for {
+		err := in.commitOnce(a, file)
+		if !errors.Is(err, errSealFirst) {
+			return err
+		}
+		if err := in.sealViews(a); err != nil {
+			return err
+		}
+	}
+}
+
+func (in *Intake) commitOnce(a *arrival, file func(*store.Tx) error) error {
 	return in.Store.Update(func(tx *store.Tx) error {
 		if _, err := spool.Get(tx, store.Seq(a.row.ID)); errors.Is(err, store.ErrNotFound) {
 			return nil // already filed: a kill came between commit and answer

@@ -38,9 +38,6 @@ type tickRow struct{ At time.Time }
 // it wants to be called next (zero: when something changes). The cost grows
 // with what is due, not with what is planned.
 func (s *Scheduler) RunDue(ctx context.Context, now time.Time) (time.Time, error) {
-	if err := s.checkClock(now); err != nil {
-		return time.Time{}, err
-	}
 	for ctx.Err() == nil {
 		batch, next, paused, err := s.dueAt(now)
 		if err != nil || paused || len(batch) == 0 {
@@ -114,10 +111,10 @@ func (s *Scheduler) releaseAll(ctx context.Context, batch []dueNotice, now time.
 	return errors.Join(all...)
 }
 
-// checkClock stops sending when the clock jumped, or when the gateway was
-// away and comes back to overdue notices: a person looks first (rule T5).
-func (s *Scheduler) checkClock(now time.Time) error {
-	passed := s.Clock.Passed()
+// CheckClock stops sending when the clock jumped against the time that passed,
+// or when the gateway was away and comes back to overdue notices: a person
+// looks first (rule T5). It is asked before RunDue.
+func (s *Scheduler) CheckClock(now time.Time, passed time.Duration) error {
 	first := s.last.IsZero()
 	drift := now.Sub(s.last) - (passed - s.lastPassed)
 	s.last, s.lastPassed = now, passed
@@ -175,17 +172,27 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	changes := s.Store.Subscribe("due", "prepare")
 	defer changes.Close()
 	for {
-		if err := s.Prepare(ctx); err != nil {
-			s.Log.Error("prepare cases", "err", err)
-		}
-		next, err := s.RunDue(ctx, s.Clock.Now())
-		if err != nil {
+		next, err := s.round(ctx)
+		if err != nil && ctx.Err() == nil {
 			s.Log.Error("run due notices", "err", err)
 		}
 		if s.Clock.wait(ctx, changes, next) != nil {
 			return nil
 		}
 	}
+}
+
+// round does once what Run does for ever. Nothing leaves in a round whose
+// clock could not be checked.
+func (s *Scheduler) round(ctx context.Context) (time.Time, error) {
+	now, passed := s.Clock.Read()
+	if err := s.CheckClock(now, passed); err != nil {
+		return now.Add(time.Minute), err
+	}
+	if err := s.Prepare(ctx); err != nil {
+		return now.Add(time.Minute), err
+	}
+	return s.RunDue(ctx, now)
 }
 
 // sendingNow reads whether notices may leave.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"parley/mailflow/cvd"
 	"parley/mailflow/store"
@@ -123,21 +122,20 @@ func (s *Seat) uids(tx *store.Tx, box uint32) ([]uint32, []store.Marks, error) {
 // Body opens the bytes of a message.
 func (s *Seats) Body(b store.Body) (io.ReadSeekCloser, error) { return s.Store.Body(b) }
 
-// Run does what falls due at the seats: receipts that expire.
+// topicReceipt is that of changes to what expires in Do/.
+const topicReceipt = "receipt"
+
+// Run does what falls due at the seats until ctx ends: receipts that expire.
 func (s *Seats) Run(ctx context.Context) error {
+	changes := s.Store.Subscribe(topicReceipt)
+	defer changes.Close()
 	for {
 		next, err := s.RunDue(ctx, s.clock())
 		if err != nil {
-			return err
+			s.Log.Error("expire receipts", "err", err)
 		}
-		wait := time.Hour
-		if !next.IsZero() {
-			wait = min(wait, max(time.Second, next.Sub(s.clock())))
-		}
-		select {
-		case <-ctx.Done():
+		if s.Clock.wait(ctx, changes, next) != nil {
 			return nil
-		case <-time.After(wait):
 		}
 	}
 }

@@ -149,6 +149,7 @@ func (s *Seat) giveReceipt(tx *store.Tx, from, dest store.Mailbox, id uint64) (u
 	if err := tx.Mark(dest.Number, s.name, []uint32{uid}, 0, store.MarkSeen); err != nil {
 		return 0, err
 	}
+	tx.Changed(store.Change{Topic: topicReceipt})
 	return uid, putReceipt(tx, receipt{Message: id, Mailbox: dest.Number, UID: uid, From: from.Number, By: s.name, At: tx.Now})
 }
 

@@ -79,7 +79,7 @@ func (w *world) open(secrets []*keyring.Secret) {
 		Settings: Settings{Domain: "vdp.example.org", DeskDomain: "desk.vdp.example.org", CasePrefix: "PAR",
 			Subject: "Confidential message (encrypted)", Plaintext: "accept", Undo: 2 * time.Minute, CoolOff: 12 * time.Hour,
 			Limits: message.DefaultLimits(), Policies: policies},
-		Clock: Clock{Now: w.clock.Now, Passed: w.clock.Passed, After: time.After},
+		Clock: Clock{Now: w.clock.Now, Read: w.clock.Read, After: time.After},
 		Store: st, Secrets: secrets, Certs: keyring.NewCache(1000), Templates: set, Log: slog.New(slog.NewTextHandler(w.t.Output(), nil)),
 	}
 	b.Queue = &queue.Queue{Store: st, Courier: &courier.Courier{Smarthost: host, Hello: "vdp.example.org"}, Retry: []time.Duration{time.Minute},
@@ -187,10 +187,7 @@ func (w *world) settle() {
 	w.t.Helper()
 	ctx := context.Background()
 	for range 4 {
-		if err := w.sched.Prepare(ctx); err != nil {
-			w.t.Fatal(err)
-		}
-		if _, err := w.sched.RunDue(ctx, w.clock.Now()); err != nil {
+		if _, err := w.sched.round(ctx); err != nil {
 			w.t.Fatal(err)
 		}
 		if _, err := w.Queue.RunDue(ctx, w.clock.Now()); err != nil {

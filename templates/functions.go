@@ -2,106 +2,116 @@ package templates
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"text/template"
 	"time"
-	"unicode/utf8"
 
 	"parley/mailflow/cvd"
+	"parley/mailflow/message"
 )
 
-// columns is the width of everything that we write.
-const columns = 72
-
-func functions() template.FuncMap {
+// functions are what a template may call, beside those of text/template:
+//
+//	day, short, full, at, exact    an instant, from "Fri 4 December 2026" to
+//	                               one with seconds; at adds the reader's zone
+//	wrap TEXT                      a paragraph, filled
+//	hang LABEL TEXT                the same behind a label, further lines indented
+//	prose TEXT                     paragraphs, filled; indented lines stay
+//	fill NAME VIEW                 a paragraph that is a template of its own, filled
+//	written TEXT                   what a person wrote, as it stands
+//	tlp LABEL                      "TLP:GREEN", or nothing
+//	rule TITLE, banner PARTS...    a heading over the whole line; one of several parts
+//	choices LINE MEANING ...       lines to answer with, and what each means
+//	steps, files, size             what is learned when; attachments; octets
+//	matrix, timeline, rows         the case file's and the approval's tables
+//	again CASE SUBJECT             a Subject without the marks of an earlier letter
+//	oneline, fit, sentence, some   one line; one line cut to a Subject's length;
+//	                               a full stop at its end; "1 thing", "2 things"
+func functions(t *template.Template) template.FuncMap {
 	return template.FuncMap{
-		"day":    func(t time.Time) string { return t.UTC().Format("Mon 2 January 2006") },
-		"short":  func(t time.Time) string { return t.UTC().Format("Mon 2 Jan") },
-		"date":   shortDate,
-		"at":     at,
-		"wrap":   wrap,
-		"rule":   rule,
-		"upper":  strings.ToUpper,
-		"steps":  steps,
-		"size":   size,
-		"line":   timeline,
-		"matrix": matrix,
-		"rows":   approvalRows,
-		"files":  func(f []string) string { return strings.Join(append(f, "embargo.ics", "our-key.asc"), ", ") },
-		"indent": func(s string) string { return "    " + strings.ReplaceAll(strings.TrimRight(s, "\n"), "\n", "\n    ") },
-		"join":   strings.Join,
-		"oneline": func(s string) string {
-			return strings.Join(strings.Fields(s), " ")
+		"day":     func(t time.Time) string { return t.UTC().Format("Mon 2 January 2006") },
+		"short":   func(t time.Time) string { return t.UTC().Format("Mon 2 Jan") },
+		"full":    func(t time.Time) string { return t.UTC().Format("Mon 2 Jan 2006") },
+		"exact":   func(t time.Time) string { return t.UTC().Format("Mon 2 January 2006, 15:04:05 UTC") },
+		"at":      at,
+		"wrap":    func(s string) string { return hang("", s) },
+		"hang":    hang,
+		"prose":   prose,
+		"fill":    filler(t),
+		"written": written,
+		"tlp":     tlp,
+		"rule":    rule,
+		"banner":  banner,
+		"choices": choices,
+		"steps":   steps,
+		"files": func(f []string) string {
+			return strings.Join(slices.Concat(f, []string{"embargo.ics", "our-key.asc"}), ", ")
 		},
+		"size":     size,
+		"matrix":   matrix,
+		"timeline": timeline,
+		"rows":     approvalRows,
+		"again":    again,
+		"oneline":  oneline,
+		"fit":      fit,
+		"sentence": sentence,
+		"some":     some,
 	}
 }
 
-func shortDate(t time.Time) string {
-	if t.IsZero() {
-		return "-"
-	}
-	return t.UTC().Format("2 Jan")
-}
-
-// at writes an instant in UTC, and in the reader's zone where that is known.
+// at writes an instant in UTC, and in the reader's zone where that is known
+// (an IANA name; one that is not is left out).
 func at(t time.Time, zone string) string {
 	s := t.UTC().Format("Mon 2 January 2006, 15:04 UTC")
 	loc, err := time.LoadLocation(zone)
 	if zone == "" || zone == "UTC" || err != nil {
 		return s
 	}
-	city := zone[strings.LastIndexByte(zone, '/')+1:]
 	local := t.In(loc)
 	form := "15:04"
 	if local.Format(time.DateOnly) != t.UTC().Format(time.DateOnly) {
 		form = "Mon 15:04"
 	}
-	return fmt.Sprintf("%s (%s %s)", s, local.Format(form), strings.ReplaceAll(city, "_", " "))
+	return fmt.Sprintf("%s (%s %s)", s, local.Format(form), city(zone, local))
 }
 
-// wrap breaks a paragraph at 72 columns; longer words stay whole.
-func wrap(s string) string {
-	var lines []string
-	line := ""
-	for _, w := range strings.Fields(s) {
-		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(w) > columns {
-			lines = append(lines, line)
-			line = ""
-		}
-		if line != "" {
-			line += " "
-		}
-		line += w
+// city is how people call a zone: by its city, else by its distance from UTC,
+// since "Etc/GMT+5" means the opposite of what it says.
+func city(zone string, local time.Time) string {
+	i := strings.LastIndexByte(zone, '/')
+	if i < 0 || strings.HasPrefix(zone, "Etc/") {
+		return "UTC" + local.Format("-07:00")
 	}
-	if line != "" {
-		lines = append(lines, line)
-	}
-	return strings.Join(lines, "\n")
+	return strings.ReplaceAll(zone[i+1:], "_", " ")
 }
 
-// rule is a heading that runs over the whole line.
-func rule(title string) string {
-	return "---- " + title + " " + strings.Repeat("-", max(columns-6-utf8.RuneCountInString(title), 3))
+// dayMonth is the date as it stands in a column, "-" where there is none.
+func dayMonth(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format("2 Jan")
 }
 
-// steps writes what is learned when: a line of stages, reached ones in
-// capitals, over a line of dates.
-func steps(all []Step) string {
-	var names, dates strings.Builder
-	width := max(9, columns/max(len(all), 1)-1)
-	width = min(width, 13)
-	for i, s := range all {
-		name, date := string(s.Stage), shortDate(s.At)
-		if s.Done {
-			name = strings.ToUpper(name)
-			if i == len(all)-1 || !all[i+1].Done {
-				date += " *"
-			}
+// filler executes a template of its own and fills what it says as one
+// paragraph, so that a paragraph with conditions in it reads well.
+func filler(t *template.Template) func(string, any) (string, error) {
+	return func(name string, view any) (string, error) {
+		var b strings.Builder
+		if err := t.ExecuteTemplate(&b, name, view); err != nil {
+			return "", err
 		}
-		fmt.Fprintf(&names, "%-*s", width, name)
-		fmt.Fprintf(&dates, "%-*s", width, date)
+		return hang("", b.String()), nil
 	}
-	return "  " + strings.TrimRight(names.String(), " ") + "\n  " + strings.TrimRight(dates.String(), " ")
+}
+
+func tlp(label cvd.TLP) string {
+	if label == "" {
+		return ""
+	}
+	return "TLP:" + string(label)
 }
 
 // size writes octets for people.
@@ -109,69 +119,64 @@ func size(n int64) string {
 	switch {
 	case n < 1000:
 		return fmt.Sprintf("%d B", n)
-	case n < 1_000_000:
+	case n < 999_500:
 		return fmt.Sprintf("%d kB", (n+500)/1000)
 	}
 	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
 }
 
-// timeline draws the embargo as one line with today on it.
-func timeline(v CaseFile) string {
-	if v.Start.IsZero() || !v.End.After(v.Start) {
-		return ""
+// again takes from the Subject of a reply what an earlier letter of ours put
+// there, so that it does not grow with every exchange; "Re:" stays.
+func again(id cvd.CaseID, subject string) string {
+	if id == "" {
+		return subject
 	}
-	const width = 56
-	done := float64(v.Now.Sub(v.Start)) / float64(v.End.Sub(v.Start))
-	i := min(max(int(done*width), 0), width-1)
-	bar := strings.Repeat("-", i) + "o" + strings.Repeat("-", width-1-i)
-	return fmt.Sprintf("%6s %s %s\n%s^today", shortDate(v.Start), bar, shortDate(v.End), strings.Repeat(" ", 7+i))
+	mark := regexp.MustCompile(`(?i)^(re:\s*)?(TLP:\S+ +)?\[` + regexp.QuoteMeta(string(id)) + `\]\s*`)
+	re := ""
+	for m := mark.FindStringSubmatch(subject); m != nil; m = mark.FindStringSubmatch(subject) {
+		if m[1] != "" {
+			re = "Re: "
+		}
+		subject = subject[len(m[0]):]
+	}
+	return re + subject
 }
 
-// matrix writes who knows what: a line a participant, a column a stage.
-func matrix(v CaseFile) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%-12s", "")
-	for _, s := range v.Stages {
-		fmt.Fprintf(&b, "%-10s", s)
-	}
-	b.WriteString("status\n")
-	for _, r := range v.Rows {
-		fmt.Fprintf(&b, "%-12s", r.Party)
-		for _, c := range r.Cells {
-			fmt.Fprintf(&b, "%-10s", c)
+// oneline makes a text fit for a header of a mail to the desk, which must not
+// fail over what came from outside.
+func oneline(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if message.CheckHeaderValue(string(r)) != nil {
+			return ' '
 		}
-		b.WriteString(r.Status + "\n")
+		return r
+	}, strings.ToValidUTF8(s, "?"))
+	if message.CheckHeaderValue(s) != nil { // an encoded word that hides something
+		s = strings.ReplaceAll(s, "=?", "= ?")
 	}
-	return strings.TrimRight(b.String(), "\n")
+	return strings.Join(strings.Fields(s), " ")
 }
 
-// approvalRows writes the recipients of what is to be approved.
-func approvalRows(v Approval) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "  %-12s %-12s %-10s %-12s %-10s %s\n", "vendor", "key", "", "until", "stage now", "gets")
-	for _, r := range v.Rows {
-		until := "-"
-		if !r.Until.IsZero() {
-			until = r.Until.UTC().Format(time.DateOnly)
-		} else if r.Key != "-" {
-			until = "never"
-		}
-		if r.Soon {
-			until += " !"
-		}
-		stage := string(r.Stage)
-		if r.Stage == cvd.Stage("") {
-			stage = "-"
-		}
-		fmt.Fprintf(&b, "  %-12s %-12s %-10s %-12s %-10s %s\n", r.Party, r.Key, r.Trust, until, stage, r.Gets)
+// fit joins three pieces and cuts the one in the middle so that they make a
+// Subject of at most 78 characters, the length of line that RFC 5322 section
+// 2.1.1 recommends.
+func fit(before, s, after string) string {
+	return before + cut(s, subjectColumns-columnsOf(before)-columnsOf(after)) + after
+}
+
+// sentence ends a text with a full stop where it does not end already.
+func sentence(s string) string {
+	s = strings.TrimSpace(s)
+	if s == "" || strings.HasSuffix(s, ".") || strings.HasSuffix(s, "!") || strings.HasSuffix(s, "?") {
+		return s
 	}
-	for _, r := range v.Rows {
-		if r.Soon {
-			fmt.Fprintf(&b, "\n  ! %s's key ends before the embargo does.", r.Party)
-		}
-		if r.Why != "" {
-			fmt.Fprintf(&b, "\n  %s: %s", r.Party, r.Why)
-		}
+	return s + "."
+}
+
+// some counts: "1 thing", "2 things".
+func some(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
 	}
-	return strings.TrimRight(b.String(), "\n")
+	return fmt.Sprintf("%d %s", n, more)
 }

@@ -6,47 +6,98 @@ import (
 	"parley/mailflow/cvd"
 )
 
-// trySamples executes every template once, so that one that cannot be
-// executed stops the start and not a disclosure.
+// sample is a view that a template must be able to render.
+type sample struct {
+	name string
+	view any
+}
+
+// trySamples executes every template with every field filled and with as few
+// as possible, so that both sides of its conditions are tried: one that
+// cannot be executed stops the start and not a disclosure.
 func (s *Set) trySamples() error {
 	t := time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
 	us := Us{Name: "Example CERT", Domain: "vdp.example.org", Fingerprint: "4B32 ADAC 11F0"}
-	for _, st := range cvd.Stages() {
-		v := Notice{Us: us, Case: "PAR-2026-0007", Stage: st, Number: st.Rank(), Of: 6, TLP: "AMBER+STRICT", Code: "K7Q3-X9PM",
-			Version: 1, ReplyBy: t.Add(3 * cvd.Day), End: t.Add(90 * cvd.Day), Material: "material", Product: "Player 9.1"}
-		if _, err := s.Notice(v); err != nil {
-			return err
-		}
-	}
-	letters := []func() (Rendered, error){
-		func() (Rendered, error) {
-			return s.Receipt(Receipt{Us: us, Reference: "intake-17", Received: t, AnswerBy: t})
-		},
-		func() (Rendered, error) {
-			return s.HowTo(HowTo{Us: us, Reference: "intake-17", Received: t, AnswerBy: t})
-		},
-		func() (Rendered, error) { return s.KeyAnswer(HowTo{Us: us}) },
-		func() (Rendered, error) { return s.Contact(Contact{Us: us}) },
-		func() (Rendered, error) { return s.Note(Note{Us: us}) },
-		func() (Rendered, error) {
-			return s.Answer(Answer{Us: us, Case: "PAR-2026-0007", TLP: "GREEN", Lines: []Understood{{"ACK", "thank you"}}, End: t})
-		},
-		func() (Rendered, error) {
-			return s.Embargo(Embargo{Us: us, Case: "PAR-2026-0007", TLP: "GREEN", Old: t, New: t})
-		},
-		func() (Rendered, error) {
-			return s.Letter(Letter{Us: us, Case: "PAR-2026-0007", Subject: "s", Text: "t"})
-		},
-		func() (Rendered, error) { return s.Approval(Approval{Case: "PAR-2026-0007", Stage: cvd.Scope, Due: t}) },
-		func() (Rendered, error) {
-			return s.CaseFile(CaseFile{Case: "PAR-2026-0007", Start: t, End: t.Add(cvd.Day), Now: t})
-		},
-		func() (Rendered, error) { return s.Refusal(Refusal{What: "w", State: "s", Why: "y", Next: "n"}) },
-	}
-	for _, l := range letters {
-		if _, err := l(); err != nil {
+	all := stageSamples(us, t)
+	all = append(all, answerSamples(us, t)...)
+	all = append(all, strangerSamples(us, t)...)
+	all = append(all, deskSamples(t)...)
+	for _, x := range all {
+		if _, err := s.render(x.name, x.view); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func stageSamples(us Us, t time.Time) []sample {
+	var out []sample
+	for _, st := range cvd.Stages() {
+		bare := Notice{Us: us, Case: "PAR-2026-0007", Stage: st, Number: st.Rank(), Of: 6, TLP: "AMBER+STRICT", Code: "K7Q3-X9PM",
+			Version: 1, End: t.Add(90 * cvd.Day), Material: "material"}
+		full := bare
+		full.ReplyBy, full.Zone, full.Severity, full.Product = t.Add(3*cvd.Day), "Europe/Berlin", "high", "Player 9.1"
+		full.Steps = []Step{{Stage: cvd.HeadsUp, At: t, Done: true}, {Stage: cvd.Scope, At: t.Add(cvd.Day)}}
+		full.Accepted, full.Annex, full.Mitigation = t, "annex", "mitigation"
+		full.Files, full.Reminder = []string{"details-1.txt"}, true
+		for _, v := range []Notice{bare, full} {
+			if st == cvd.HeadsUp {
+				out = append(out, sample{string(st), headsUpOf(v)})
+				continue
+			}
+			out = append(out, sample{string(st), v})
+		}
+	}
+	return out
+}
+
+func answerSamples(us Us, t time.Time) []sample {
+	answer := Answer{Us: us, Case: "PAR-2026-0007", Lines: []Understood{{"ACK", "thank you"}}, Code: "K7Q3-X9PM", Version: 1}
+	help := answer
+	help.TLP, help.End, help.Zone, help.Help = "AMBER+STRICT", t, "Europe/Berlin", true
+	finder := help
+	finder.Finder = true
+	embargo := Embargo{Us: us, Case: "PAR-2026-0007", TLP: "AMBER+STRICT", Version: 2, Old: t, New: t.Add(cvd.Day), Code: "K7Q3-X9PM"}
+	asks := embargo
+	asks.Asks, asks.Zone = true, "Europe/Berlin"
+	return []sample{
+		{"answer", answer}, {"answer", help}, {"answer", finder}, {"embargo", embargo}, {"embargo", asks},
+		{"letter", Letter{Us: us, Text: "text"}},
+		{"letter", Letter{Us: us, Case: "PAR-2026-0007", TLP: "AMBER+STRICT", Subject: "subject", Text: "text", Code: "K7Q3-X9PM"}},
+	}
+}
+
+func strangerSamples(us Us, t time.Time) []sample {
+	return []sample{
+		{"receipt", Receipt{Us: us, Reference: "intake-17", Received: t, SHA256: "5f0c", AnswerBy: t}},
+		{"receipt", Receipt{Us: us, Reference: "intake-17", Received: t, SHA256: "5f0c", AnswerBy: t, Encrypted: true, SignedBy: "9C1D 44A0",
+			Attachments: []ReceivedFile{{"a.txt", 1}, {"b.txt", 2}}}},
+		{"howto", HowTo{Us: us}},
+		{"howto", HowTo{Us: us, Plaintext: true}},
+		{"howto", HowTo{Us: us, Reference: "intake-17", Received: t, SHA256: "5f0c", AnswerBy: t, Plaintext: true}},
+		{"key", HowTo{Us: us}},
+		{"contact", Contact{Us: us, ReplyTo: "report@vdp.example.org"}},
+		{"note", Note{Us: us}},
+	}
+}
+
+func deskSamples(t time.Time) []sample {
+	rows := []ApprovalRow{
+		{Party: "acme", Key: "4B32 ADAC..", Trust: "confirmed", Until: t, Soon: true, Stage: cvd.Scope, Gets: "3 details"},
+		{Party: "globex", Key: "-", Gets: "nothing: HELD", Why: "no key is known"},
+	}
+	file := CaseFile{Case: "PAR-2026-0007", Title: "Heap overflow", Policy: "default", Now: t}
+	full := file
+	full.Day, full.Days, full.Responsible, full.Severity = 1, 90, "ana", "high"
+	full.NeedsYou, full.Next = []string{"this", "that"}, []string{"then", "and then"}
+	full.Stages, full.Rows = cvd.Stages(), []CaseRow{{Party: "acme", Cells: []string{"1 Dec ok", "-", "-", "-", "-", "-"}, Status: "accepted"}}
+	full.Start, full.End = t, t.Add(90*cvd.Day)
+	return []sample{
+		{"approval", Approval{Case: "PAR-2026-0007", Stage: cvd.Scope, ID: "9f3a-27c1", Due: t, Need: 1, Rows: rows[:1]}},
+		{"approval", Approval{Case: "PAR-2026-0007", Title: "Heap overflow", Stage: cvd.Details, ID: "9f3a-27c1", Author: "ana", Due: t,
+			Signed: true, Need: 2, Rows: rows, Checked: "names"}},
+		{"casefile", file}, {"casefile", full},
+		{"refusal", Refusal{What: "this", State: "nothing left"}},
+		{"refusal", Refusal{What: "this", State: "nothing left", Why: "no key", Next: "say\n    release acme"}},
+	}
 }

@@ -2,101 +2,174 @@ package templates
 
 import (
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"text/template"
 
+	"parley/mailflow/cvd"
 	"parley/mailflow/message"
 )
 
 //go:embed en/*.tmpl
 var shipped embed.FS
 
+const extension = ".tmpl"
+
 // Set is a complete set of templates, safe for use by several goroutines.
 type Set struct{ t *template.Template }
 
 // Builtin gives the templates that Parley brings along, in English.
-func Builtin() (*Set, error) { return parse(shipped, "en", nil) }
+func Builtin() (*Set, error) {
+	s := newSet()
+	if err := s.add(mustSub(shipped, "en"), nil); err != nil {
+		return nil, err
+	}
+	return s, s.trySamples()
+}
 
 // Load gives the shipped templates with those of a folder in their place,
-// file by file (heads-up.tmpl, receipt.tmpl ...). Every template is executed
-// against a sample before the set is used; an error names the file and line.
+// file by file (heads-up.tmpl, receipt.tmpl ...; parts.tmpl holds what several
+// share); "" is Builtin. The first line of a file is "Subject: ...", the second
+// is empty, the text follows.
+//
+// Every template is executed against sample views before the set is used. An
+// error names the file and line: of what does not parse, of a field that the
+// view lacks, of a file that is no mail of ours.
 func Load(dir string) (*Set, error) {
 	if dir == "" {
 		return Builtin()
 	}
-	return parse(shipped, "en", os.DirFS(dir))
+	own, err := readFolder(dir)
+	if err != nil {
+		return nil, fmt.Errorf("read templates in %q: %w", dir, err)
+	}
+	s := newSet()
+	if err := s.add(mustSub(shipped, "en"), own); err != nil {
+		return nil, fmt.Errorf("read templates in %q: %w", dir, err)
+	}
+	if err := s.trySamples(); err != nil {
+		return nil, fmt.Errorf("try templates in %q: %w", dir, err)
+	}
+	return s, nil
 }
 
-func parse(base fs.FS, dir string, over fs.FS) (*Set, error) {
-	t := template.New("parley").Option("missingkey=error").Funcs(functions())
-	files, err := fs.Glob(base, path.Join(dir, "*.tmpl"))
+func newSet() *Set {
+	t := template.New("parley").Option("missingkey=error")
+	return &Set{t.Funcs(functions(t))}
+}
+
+func mustSub(f fs.FS, dir string) fs.FS {
+	sub, err := fs.Sub(f, dir)
+	if err != nil {
+		panic(err) // the name is a constant
+	}
+	return sub
+}
+
+// readFolder reads the templates of a folder, by file name. Other files are
+// left alone.
+func readFolder(dir string) (map[string]string, error) {
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range files {
-		text, err := fs.ReadFile(base, f)
+	own := map[string]string{}
+	for _, e := range entries {
+		if path.Ext(e.Name()) != extension {
+			continue
+		}
+		text, err := os.ReadFile(path.Join(dir, e.Name()))
 		if err != nil {
 			return nil, err
 		}
-		name := path.Base(f)
-		if over != nil {
-			own, err := fs.ReadFile(over, name)
-			if err == nil {
-				text = own
-			} else if !errors.Is(err, fs.ErrNotExist) {
-				return nil, fmt.Errorf("read template %s: %w", name, err)
-			}
-		}
-		if _, err := t.New(name).Parse(string(text)); err != nil {
-			return nil, fmt.Errorf("parse template: %w", err)
-		}
+		own[e.Name()] = strings.ReplaceAll(string(text), "\r\n", "\n")
 	}
-	s := &Set{t: t}
-	return s, s.trySamples()
+	return own, nil
 }
 
-// render executes a template. Its first line is "Subject: ...", then an empty
-// line, then the text.
+// add parses all templates of base, with those of own in their place.
+func (s *Set) add(base fs.FS, own map[string]string) error {
+	names, err := fs.Glob(base, "*"+extension)
+	if err != nil {
+		return err
+	}
+	for name := range own {
+		if !slices.Contains(names, name) {
+			return fmt.Errorf("%s is no mail of Parley's (%s)", name, strings.Join(names, ", "))
+		}
+	}
+	for _, name := range names {
+		text, ok := own[name]
+		if !ok {
+			b, err := fs.ReadFile(base, name)
+			if err != nil {
+				return err
+			}
+			text = string(b)
+		}
+		if err := s.parse(name, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// parse takes a file apart. Its Subject is a template of its own, so that a
+// value with a line break in it can never begin the text; the text keeps the
+// line numbers of the file.
+func (s *Set) parse(name, text string) error {
+	if name != "parts"+extension {
+		first, rest, _ := strings.Cut(text, "\n")
+		subject, ok := strings.CutPrefix(first, "Subject: ")
+		if !ok {
+			return fmt.Errorf("%s:1: the first line is not Subject: ...", name)
+		}
+		if second, _, _ := strings.Cut(rest, "\n"); strings.TrimSpace(second) != "" {
+			return fmt.Errorf("%s:2: the line after the Subject is not empty", name)
+		}
+		if _, err := s.t.New(subjectOf(name)).Parse(subject); err != nil {
+			return err
+		}
+		text = "\n" + rest
+	}
+	_, err := s.t.New(name).Parse(text)
+	return err
+}
+
+func subjectOf(name string) string { return "Subject of " + name }
+
+// render executes the two templates of a mail.
 func (s *Set) render(name string, view any) (Rendered, error) {
-	var b strings.Builder
-	if err := s.t.ExecuteTemplate(&b, name+".tmpl", view); err != nil {
+	var subject, text strings.Builder
+	if err := s.t.ExecuteTemplate(&subject, subjectOf(name+extension), view); err != nil {
 		return Rendered{}, fmt.Errorf("render %s: %w", name, err)
 	}
-	head, text, ok := strings.Cut(b.String(), "\n\n")
-	subject, found := strings.CutPrefix(head, "Subject: ")
-	if !ok || !found {
-		return Rendered{}, fmt.Errorf("render %s: it does not begin with a Subject and an empty line", name)
+	if err := message.CheckHeaderValue(subject.String()); err != nil {
+		return Rendered{}, fmt.Errorf("render %s: Subject: %w", name, err)
 	}
-	if err := message.CheckHeaderValue(subject); err != nil {
-		return Rendered{}, fmt.Errorf("render %s: subject: %w", name, err)
+	if err := s.t.ExecuteTemplate(&text, name+extension, view); err != nil {
+		return Rendered{}, fmt.Errorf("render %s: %w", name, err)
 	}
-	return Rendered{Subject: strings.TrimSpace(subject), Text: tidy(text)}, nil
-}
-
-// tidy folds runs of empty lines, which absent fields leave, and long lines.
-func tidy(text string) string {
-	var out []string
-	blank := true
-	for line := range strings.Lines(text) {
-		line = strings.TrimRight(line, " \t\r\n")
-		if line == "" && blank {
-			continue
-		}
-		blank = line == ""
-		out = append(out, line)
+	r := Rendered{Subject: strings.TrimSpace(subject.String()), Text: tidy(text.String())}
+	if r.Subject == "" || strings.TrimSpace(r.Text) == "" {
+		return Rendered{}, fmt.Errorf("render %s: the Subject or the text is empty", name)
 	}
-	return strings.TrimRight(strings.Join(out, "\n"), "\n") + "\n"
+	return r, nil
 }
 
 // Notice renders a stage for one vendor by its own template. Only heads-up
-// goes without material.
+// goes without material, and only heads-up cannot reach any.
 func (s *Set) Notice(v Notice) (Rendered, error) {
-	if v.Material == "" && v.Annex == "" && v.Stage != "heads-up" {
+	switch {
+	case v.Stage.Rank() == 0:
+		return Rendered{}, fmt.Errorf("render notice: %q is not a stage", v.Stage)
+	case v.Stage == cvd.HeadsUp:
+		return s.render(string(v.Stage), headsUpOf(v))
+	case v.Material == "" && v.Annex == "":
 		return Rendered{}, fmt.Errorf("render %s: there is no material", v.Stage)
 	}
 	return s.render(string(v.Stage), v)

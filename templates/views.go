@@ -3,8 +3,10 @@
 //
 // A template sees one view, a plain struct that its caller filled with what
 // the recipient may know; there is no way from a view to a case. A field that
-// a template names and the view lacks is an error, and so is a value that a
-// header may not hold (rule V4).
+// a template names and its view lacks is an error, and so is a value that a
+// header may not hold (rule V4). Values are never templates: what stands in
+// them is copied. Mails to the desk alone make such values fit instead, since
+// they must not fail over what came from outside.
 package templates
 
 import (
@@ -14,7 +16,8 @@ import (
 )
 
 // Rendered is a mail before it is composed: its inner Subject and its text
-// (UTF-8, LF line ends, at most 72 columns where words allow).
+// (UTF-8, LF line ends, at most 72 columns but for longer words and for what a
+// person wrote).
 type Rendered struct {
 	Subject string
 	Text    string

@@ -151,7 +151,7 @@ func logins(t testing.TB) *auth.Logins {
 	must(t, err)
 	must(t, s.Update(func(tx *store.Tx) error {
 		return errors.Join(tx.NewScope(mailflow.DeskScope),
-			mailflow.PutCoordinator(tx, mailflow.Coordinator{Name: "ana"}),
+			mailflow.PutCoordinator(tx, mailflow.Coordinator{Name: "ana", Address: "ana@desk.example.org"}),
 			l.Set(tx, "ana", "ana", auth.ViewClear, p))
 	}))
 	return l

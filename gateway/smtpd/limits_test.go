@@ -176,8 +176,8 @@ func TestM8_SlowLoris(t *testing.T) {
 		what, before, drip string
 		set                func(*smtpd.Limits)
 	}{
-		{"command", greet, "x", func(l *smtpd.Limits) { l.Command = 300 * time.Millisecond }},
-		{"data", toData, "text\r\n", func(l *smtpd.Limits) { l.Data = 300 * time.Millisecond }},
+		{"command", greet, "x", func(l *smtpd.Limits) { l.Command = time.Second }},
+		{"data", toData, "text\r\n", func(l *smtpd.Limits) { l.Data = time.Second }},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			t.Parallel()

@@ -91,7 +91,7 @@ func TestM5_TimeoutInDataClosesTheLine(t *testing.T) {
 	t.Parallel()
 	half := toData + "C: half of a message\n"
 	wild := &flow{}
-	p := dial(t, control(t, wild, func(s *smtp.Server, _ *naive) { s.ReadTimeout = 200 * time.Millisecond }))
+	p := dial(t, control(t, wild, func(s *smtp.Server, _ *naive) { s.ReadTimeout = time.Second }))
 	p.talk(half + "S: 554 *" + strings.ReplaceAll(forged, "C: DATA\n", "C: DATA\n\tS: 250 *\n\tS: 250 *\n\tS: 354 *\n") + "S: 250 *")
 	if senders(wild) != "forged@peer.example" {
 		t.Errorf("control kept: %s", senders(wild))
@@ -99,7 +99,7 @@ func TestM5_TimeoutInDataClosesTheLine(t *testing.T) {
 
 	f := &flow{}
 	c := config(f)
-	c.Limits.Data = 200 * time.Millisecond
+	c.Limits.Data = time.Second
 	addr, _ := serve(t, c)
 	p = dial(t, addr)
 	p.talk(half + "S: 421 4.4.2 Timeout" + forged + "S: EOF")

@@ -12,8 +12,9 @@ import (
 )
 
 // Open takes the protection off a message as it looks at that instant. If
-// nothing that was encrypted could be opened, the error is an ErrUndecryptable.
-// A message without any protection is opened to itself.
+// nothing that was encrypted could be opened, the error is an ErrUndecryptable;
+// when ctx ends it is the context's, and says nothing about the message. A
+// message without any protection is opened to itself.
 func (o *Opener) Open(ctx context.Context, root *Part, at time.Time) (*Opened, error) {
 	j := &job{Opener: o, ctx: ctx, at: at, limits: o.Limits.OrDefaults(), out: &Opened{Encryption: NotEncrypted, Root: root}}
 	for _, s := range o.Secrets {
@@ -28,6 +29,9 @@ func (o *Opener) Open(ctx context.Context, root *Part, at time.Time) (*Opened, e
 		j.signedRoot(root)
 	}
 	j.openDocuments(j.out.Root)
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("open message: %w", err)
+	}
 	if len(j.failed) > 0 && j.opened == 0 {
 		return nil, j.failed[0]
 	}
@@ -176,7 +180,7 @@ func (j *job) setPayload(data []byte, l *layer) error {
 	data = append([]byte("Content-Type: "+kind+"\r\nContent-Transfer-Encoding: binary\r\n\r\n"), data...)
 	root, err := j.Parse(data)
 	if err != nil {
-		return fmt.Errorf("parse payload: %w", err)
+		return keyring.Undecryptable(keyring.ReasonTooLarge) // text under a good header is refused for its size only
 	}
 	j.out.Payload, j.out.Root = data, root
 	return nil

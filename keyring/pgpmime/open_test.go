@@ -99,6 +99,7 @@ func TestP1_Documents(t *testing.T) {
 		datas []string
 	}{
 		"armor inside text":  {textPart("Hello,\n\n" + w.sealed("secret") + "\nRegards"), []string{"document-1"}, []string{"secret"}},
+		"a footer":           {textPart(w.sealed("secret") + "\n--\nsent from a list\n"), []string{"document-1"}, []string{"secret"}},
 		"two blocks":         {textPart(w.sealed("one") + w.sealed("two")), []string{"document-1", "document-2"}, []string{"one", "two"}},
 		".asc":               {multipart("mixed", textPart("see attachment"), attached("poc.txt.asc", "application/octet-stream", w.sealed("a file"))), []string{"poc.txt"}, []string{"a file"}},
 		".gpg":               {multipart("mixed", textPart("see attachment"), attached("poc.bin.gpg", "application/octet-stream", bin)), []string{"poc.bin"}, []string{"a file"}},
@@ -228,6 +229,10 @@ func TestS1_SignatureAroundCiphertext(t *testing.T) {
 	if o.Encryption != pgpmime.Encrypted || o.WholeSigned || len(o.Signatures) != 0 {
 		t.Errorf("encryption %s, whole signed %v", o.Encryption, o.WholeSigned)
 	}
+	o = w.mustOpen(mail(pgpMIME(w.unsigned(w.clearSigned(pgpMIME(w.unsigned(inner)))))))
+	if o.WholeSigned || len(o.Signatures) != 0 || len(o.Documents) != 1 {
+		t.Errorf("a layer further in: whole signed %v, %d documents", o.WholeSigned, len(o.Documents))
+	}
 }
 
 // The header around a multipart/signed is not signed: what somebody puts there
@@ -302,6 +307,51 @@ func TestP9_Undecryptable(t *testing.T) {
 	o := w.mustOpen(mail(textPart(wrong + w.sealed("mine"))))
 	if len(o.Documents) != 1 || len(o.Unopened) != 1 || o.Unopened[0] != keyring.ReasonNoKey {
 		t.Errorf("%d documents, %q", len(o.Documents), o.Unopened)
+	}
+}
+
+// When the gateway stops, the message is not to blame.
+func TestT2_Stopped(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	o := &pgpmime.Opener{Secrets: []*keyring.Secret{w.us}, Parse: parse}
+	for name, m := range map[string]string{"whole": pgpMIME(w.sealed(inner)), "in pieces": textPart("Hello\n" + w.sealed("x")), "plain": textPart("x")} {
+		root, err := parse([]byte(mail(m)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := o.Open(ctx, root, noon); !errors.Is(err, context.Canceled) || errors.Is(err, pgpmime.ErrUndecryptable) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A payload that the parser does not take, whatever is done, is not opened.
+func TestP10_UnparsablePayload(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	root, err := parse([]byte(mail(pgpMIME(w.sealed(inner)))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	refuse := func([]byte) (*pgpmime.Part, error) { return nil, errors.New("no") }
+	o := &pgpmime.Opener{Secrets: []*keyring.Secret{w.us}, Parse: refuse}
+	if _, err := o.Open(context.Background(), root, noon); pgpmime.Reason(err) != keyring.ReasonTooLarge {
+		t.Errorf("%v", err)
+	}
+	// One that is no MIME entity by the parser's rules is shown as text.
+	once := 0
+	o.Parse = func(raw []byte) (*pgpmime.Part, error) {
+		if once++; once == 1 {
+			return nil, errors.New("no")
+		}
+		return parse(raw)
+	}
+	got, err := o.Open(context.Background(), root, noon)
+	if err != nil || got.Root.MediaType != "text/plain" || !bytes.Contains(got.Payload, []byte(inner)) {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -21,7 +21,7 @@ func Shipped() map[string]Policy {
 			strict(HeadsUp, "start", Found, 0, false),
 			strict(Scope, scope, Confirmed, 1, false, Accepted),
 			strict(Details, details, Confirmed, 1, true, Accepted),
-			strict(Proof, proof, Confirmed, 1, true, Accepted, Requested),
+			strict(Proof, proof, Confirmed, 1, true, Accepted),
 			strict(Advisory, advisory, Confirmed, 1, true, Accepted),
 			strict(Public, "end", Found, 1, true),
 		}

@@ -3,7 +3,6 @@ package mailtest
 import (
 	"bytes"
 	"crypto"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -42,7 +41,7 @@ func (p *Person) config() *packet.Config {
 
 // Fingerprint is that of the primary key, in upper-case hex.
 func (p *Person) Fingerprint() string {
-	return strings.ToUpper(hex.EncodeToString(p.Entity.PrimaryKey.Fingerprint))
+	return fingerprint(p.Entity)
 }
 
 // PublicKey is the certificate, armored.
@@ -131,7 +130,7 @@ func (p *Person) Open(raw, by []byte) (*Opened, error) {
 	}
 	o := &Opened{Inner: inner, Keys: md.EncryptedToKeyIds, Files: map[string]string{}}
 	if md.SignatureError == nil && md.SignedBy != nil {
-		o.Signer = strings.ToUpper(hex.EncodeToString(md.SignedBy.Entity.PrimaryKey.Fingerprint))
+		o.Signer = fingerprint(md.SignedBy.Entity)
 	}
 	return o, o.read(inner)
 }

@@ -1,12 +1,12 @@
-// Package mailtest holds the peers that tests and the demo talk to: a mail
-// server that keeps what it is given, a person with an OpenPGP key, and a
-// clock. They are independent of the code they test: OpenPGP is go-crypto's,
-// MIME is put together by hand.
+// Package mailtest holds the peers that tests and the demo talk to: a mail server that keeps what it is given, a person with an
+// OpenPGP key, and a clock. They are independent of the code they test: OpenPGP is go-crypto's, MIME is put together by hand.
 package mailtest
 
 import (
+	"crypto/tls"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"strings"
 	"sync"
@@ -15,40 +15,62 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// Received is one mail that a Sink took.
+// Received is one mail that a Sink took, for one of its recipients.
 type Received struct {
-	From string
-	To   string
-	Raw  []byte
-	At   time.Time
+	From  string
+	To    string
+	Raw   []byte // as it came, CRLF, dots removed
+	At    time.Time
+	Hello string // what the client called itself
+	TLS   bool
+	Login string // who it logged in as; "" if it did not
 }
 
-// Sink is a real SMTP server on loopback. Its behaviours may be changed while
-// it runs.
+// SinkOptions say what kind of server a Sink is.
+type SinkOptions struct {
+	// Config, if not nil, gives the certificate for STARTTLS, or for TLS from the start where Implicit says so.
+	Config   *tls.Config
+	Implicit bool
+	// User and Password, if not empty, are wanted by AUTH before MAIL.
+	User, Password string
+}
+
+// Sink is a real SMTP server on loopback. How it behaves may be changed while it runs.
 type Sink struct {
 	Addr string
 
-	mu       sync.Mutex
-	mails    []Received
-	refuse   map[string]*smtp.SMTPError
-	dropDot  int // how many more connections break after the final dot
-	waiters  []chan struct{}
-	listener net.Listener
-	server   *smtp.Server
-	now      func() time.Time
+	options SinkOptions
+	server  *smtp.Server
+
+	mu          sync.Mutex
+	now         func() time.Time
+	mails       []Received
+	waiters     []chan struct{}
+	connections int
+	faults
 }
 
-// NewSink starts a sink on a port of its own.
-func NewSink() (*Sink, error) {
+// NewSink starts a sink without TLS on a port of its own.
+func NewSink() (*Sink, error) { return StartSink(SinkOptions{}) }
+
+// StartSink starts a sink on a port of its own.
+func StartSink(o SinkOptions) (*Sink, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	s := &Sink{Addr: l.Addr().String(), refuse: map[string]*smtp.SMTPError{}, listener: l, now: time.Now}
-	s.server = smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) { return &sinkSession{sink: s, conn: c}, nil }))
+	s := &Sink{Addr: l.Addr().String(), options: o, now: time.Now}
+	s.server = smtp.NewServer(smtp.BackendFunc(s.session))
 	s.server.Domain = "sink.example"
 	s.server.MaxMessageBytes = 200 << 20
 	s.server.ReadTimeout, s.server.WriteTimeout = time.Minute, time.Minute
+	s.server.AllowInsecureAuth = true
+	s.server.ErrorLog = log.New(io.Discard, "", 0) // lines that break are what it is for
+	if o.Config != nil && o.Implicit {
+		l = tls.NewListener(l, o.Config)
+	} else {
+		s.server.TLSConfig = o.Config
+	}
 	go func() { _ = s.server.Serve(l) }() // ends with Close
 	return s, nil
 }
@@ -60,26 +82,14 @@ func (s *Sink) UseClock(now func() time.Time) {
 	s.now = now
 }
 
-// Close stops the sink.
+// Close stops the sink and breaks its connections.
 func (s *Sink) Close() { _ = s.server.Close() }
 
-// Refuse answers RCPT for an address with a reply code; 0 takes that back.
-func (s *Sink) Refuse(addr string, code int) {
+// Connections is how many connections got as far as EHLO so far, or to it again after STARTTLS.
+func (s *Sink) Connections() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if code == 0 {
-		delete(s.refuse, addr)
-		return
-	}
-	s.refuse[addr] = &smtp.SMTPError{Code: code, EnhancedCode: smtp.EnhancedCode{code / 100, 1, 1}, Message: "as the test wants it"}
-}
-
-// DropAfterDot takes the next n mails, and breaks the connection instead of
-// answering.
-func (s *Sink) DropAfterDot(n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.dropDot = n
+	return s.connections
 }
 
 // Mails gives all that came, oldest first.
@@ -120,7 +130,7 @@ func (s *Sink) Next(n int, d time.Duration) error {
 	}
 }
 
-func (s *Sink) keep(m Received) (drop bool) {
+func (s *Sink) keep(m Received) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m.At = s.now()
@@ -129,65 +139,4 @@ func (s *Sink) keep(m Received) (drop bool) {
 		close(w)
 	}
 	s.waiters = nil
-	if s.dropDot > 0 {
-		s.dropDot--
-		return true
-	}
-	return false
-}
-
-type sinkSession struct {
-	sink *Sink
-	conn *smtp.Conn
-	from string
-	to   []string
-}
-
-func (c *sinkSession) Mail(from string, _ *smtp.MailOptions) error {
-	c.from, c.to = from, nil
-	return nil
-}
-
-func (c *sinkSession) Rcpt(to string, _ *smtp.RcptOptions) error {
-	c.sink.mu.Lock()
-	defer c.sink.mu.Unlock()
-	if e := c.sink.refuse[to]; e != nil {
-		return e
-	}
-	c.to = append(c.to, to)
-	return nil
-}
-
-func (c *sinkSession) Data(r io.Reader) error {
-	raw, err := io.ReadAll(r)
-	if err != nil {
-		return err
-	}
-	drop := false
-	for _, to := range c.to {
-		drop = c.sink.keep(Received{From: c.from, To: to, Raw: raw}) || drop
-	}
-	if drop {
-		_ = c.conn.Conn().Close()
-	}
-	return nil
-}
-
-func (c *sinkSession) Reset()        {}
-func (c *sinkSession) Logout() error { return nil }
-
-// Send hands a mail to an SMTP server, without TLS.
-func Send(addr, from, to string, raw []byte) error {
-	c, err := smtp.Dial(addr)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	if err := c.Hello("peer.example"); err != nil {
-		return err
-	}
-	if err := c.SendMail(from, []string{to}, strings.NewReader(string(raw))); err != nil {
-		return err
-	}
-	return c.Quit()
 }

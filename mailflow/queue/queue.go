@@ -1,215 +1,173 @@
-// Package queue is the delivery queue: mails that were committed to leave,
-// byte for byte, and what became of each attempt.
+// Package queue is the delivery queue: mails that were committed to leave, byte for byte, and what became of each attempt.
 //
-// A mail is sent at most once without a person: its row says Sending, on
-// disk, before the first octet of DATA, and a row that is found so after a
-// crash is Unknown and stays, until somebody who asked the other side says
-// what happened (rule T3).
+// A mail is handed over at most once without a person knowing (T3). That an attempt is made is on the disk before a connection
+// is; what is found so after a crash is Unknown and stays, until somebody who asked the other side says what happened.
 package queue
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"sync"
 	"time"
 
 	"parley/mailflow/courier"
 	"parley/mailflow/store"
 )
 
-// State is where a delivery stands.
-type State string
-
-// States of a delivery. Waiting is tried when due; Sending is under way;
-// Unknown needs a person; the others are final.
-const (
-	Waiting State = "waiting"
-	Sending State = "sending"
-	Sent    State = "sent"
-	Failed  State = "failed"
-	Unknown State = "unknown"
-	Dropped State = "dropped"
-)
-
-// Item is one mail to one recipient. Envelope, Message-ID and bytes never
-// change once it was added.
-type Item struct {
-	ID        uint64
-	Case      string
-	Party     string
-	Notice    uint64
-	Scope     store.Scope
-	From      string // reverse-path without brackets
-	To        string // forward-path without brackets
-	MessageID string
-	Body      store.Body
-	State     State
-	Attempts  int
-	First     time.Time // when it was added
-	Next      time.Time // when it is tried; of Waiting
-	Last      time.Time // when it was last tried
-	Reply     string    // the last answer: codes and our own words only
-}
-
-// Deliverer hands a mail to the next server; *courier.Courier does.
+// Deliverer makes one attempt; *courier.Courier is one. It must call Mail.Open right before it says DATA, and send nothing of
+// the mail when Open fails: a delivery can be taken back until then (T4).
 type Deliverer interface {
 	Deliver(ctx context.Context, m courier.Mail) courier.Result
 }
 
-// Queue delivers what is due. Its fields are set once.
+// Queue delivers what is due. Its fields are set once, before it is used.
 type Queue struct {
-	Store    *store.Store
-	Courier  Deliverer
-	Retry    []time.Duration // waits after each temporary failure; the last one repeats
-	GiveUp   time.Duration   // after this long a temporary failure is final
-	Parallel int             // deliveries at once; 1 where zero
-	Now      func() time.Time
-	After    func(time.Duration) <-chan time.Time
-	// Paused says that nothing may leave; nil is never.
+	Store *store.Store
+	// Courier may be nil: nothing leaves then, and everything waits.
+	Courier Deliverer
+	// Retry are the waits after the first, second… attempt that came to nothing; the last repeats. Without any it is an hour.
+	Retry []time.Duration
+	// GiveUp is how long after the first attempt one that came to nothing is the last; 0 means 3 days.
+	GiveUp time.Duration
+	// Parallel is how many deliveries run at once; 0 means 1.
+	Parallel int
+	// Now and After are the clock of Run; nil means the machine's.
+	Now   func() time.Time
+	After func(time.Duration) <-chan time.Time
+	// Paused says that nothing may leave; nil is never. It is asked in the transaction that begins an attempt, and again
+	// before DATA.
 	Paused func(tx *store.Tx) bool
-	// Done is called in the transaction that records what became of an item,
-	// and in the one that lets it wait again by a person's word. It may run
-	// more than once.
+	// Done is called in the transaction that records what became of a delivery (Sent, Failed, Unknown, Dropped), or that lets
+	// it wait again by a person's word (Waiting). It has no effect besides tx, as it may run more than once. When it fails,
+	// nothing is recorded and the recording is tried again.
 	Done func(tx *store.Tx, it Item) error
+	// Log gets a line for each attempt, with the delivery's name and reply codes only; nil is nowhere.
+	Log *slog.Logger
+
+	mu      sync.Mutex
+	flights map[uint64]*flight
 }
 
-var (
-	items    = store.Versioned[Item]("deliveries")
-	dueRows  = store.WriteOnce[uint64]("deliveries-due")
-	underway = store.WriteOnce[uint64]("deliveries-underway")
+const (
+	defaultWait   = time.Hour
+	shortestWait  = time.Second
+	defaultGiveUp = 3 * 24 * time.Hour
 )
 
 // Errors of the calls that people make.
 var (
-	ErrNotFound    = errors.New("no such delivery")
+	// ErrNotFound says that there is no delivery of that number.
+	ErrNotFound = errors.New("no such delivery")
+	// ErrAlreadySent says that the other side has taken the mail, or may have.
 	ErrAlreadySent = errors.New("already sent")
-	ErrUnderWay    = errors.New("it is being sent at this moment")
+	// ErrUnderWay says that the mail is being handed over at this moment.
+	ErrUnderWay = errors.New("it is being sent at this moment")
 )
 
-// Name is the form in which people name a delivery, "D17".
-func Name(id uint64) string { return fmt.Sprintf("D%d", id) }
+var errIncomplete = errors.New("add a delivery: Message-ID and body must be set")
 
-// Add commits a mail to leave, with the caller's transaction: its intent,
-// envelope, Message-ID and exact bytes.
+// Add commits a mail to leave, in the caller's transaction: envelope, Message-ID and exact bytes (T3). It is due at once. ID and
+// what follows State in an Item are set here.
 func (q *Queue) Add(tx *store.Tx, it Item) (uint64, error) {
+	if it.MessageID == "" || it.Body.ID == 0 {
+		return 0, errIncomplete
+	}
 	id, err := tx.Next("delivery")
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("add a delivery: %w", err)
 	}
-	it.ID, it.First, it.Attempts = id, tx.Now, 0
-	return id, q.wait(tx, it, tx.Now)
+	it.ID, it.Attempts, it.First, it.Last, it.Reply, it.Said, it.Recalled = id, 0, time.Time{}, time.Time{}, "", "", false
+	if err := wait(tx, it, tx.Now); err != nil {
+		return 0, fmt.Errorf("add %s: %w", it, err)
+	}
+	return id, nil
 }
 
-// wait writes an item that is tried at an instant.
-func (q *Queue) wait(tx *store.Tx, it Item, at time.Time) error {
-	it.State, it.Next = Waiting, at
-	if err := dueRows.Put(tx, it.Scope, dueKey(it), it.ID); err != nil {
-		return err
-	}
-	tx.Changed(store.Change{Topic: "queue"})
-	return items.Put(tx, it.Scope, store.Seq(it.ID), it)
-}
-
-func dueKey(it Item) []byte { return append(store.Instant(it.Next), store.Seq(it.ID)...) }
-
-// Item reads a delivery.
+// Item reads a delivery: ErrNotFound if there is none.
 func (q *Queue) Item(tx *store.Tx, id uint64) (Item, error) {
 	it, err := items.Get(tx, store.Seq(id))
 	if errors.Is(err, store.ErrNotFound) {
-		return it, fmt.Errorf("%s: %w", Name(id), ErrNotFound)
+		err = ErrNotFound
 	}
-	return it, err
+	if err != nil {
+		return Item{}, fmt.Errorf("read %s: %w", Name(id), err)
+	}
+	return it, nil
 }
 
-// All lists every delivery, oldest first.
+// All lists every delivery that still opens, oldest first.
 func (q *Queue) All(tx *store.Tx) ([]Item, error) {
 	var out []Item
-	for r, err := range items.All(tx, nil) {
-		if err != nil {
-			return nil, err
+	for row, err := range items.All(tx, nil) {
+		if errors.Is(err, store.ErrShredded) {
+			continue
 		}
-		out = append(out, r.Value)
+		if err != nil {
+			return nil, fmt.Errorf("list deliveries: %w", err)
+		}
+		out = append(out, row.Value)
 	}
 	return out, nil
 }
 
-// Recover marks what was under way when the gateway stopped as Unknown. It is
-// called once, before anything is delivered.
+// Recover makes Unknown of what was under way when the process before this one ended: how far it had come is written nowhere
+// (T3). It is called before anything is delivered; Run does it by itself.
 func (q *Queue) Recover(tx *store.Tx) error {
-	for r, err := range underway.All(tx, nil) {
-		if err != nil {
-			return err
+	for row, err := range underway.All(tx, nil) {
+		if err != nil && !errors.Is(err, store.ErrShredded) {
+			return fmt.Errorf("recover deliveries: %w", err)
 		}
-		it, err := q.Item(tx, r.Value)
-		if err != nil {
-			return err
-		}
-		it.Reply = "the gateway stopped while it was being sent"
-		if err := q.end(tx, it, Unknown); err != nil {
-			return err
+		if err := q.recoverOne(tx, seqOf(row.Key)); err != nil {
+			return fmt.Errorf("recover deliveries: %w", err)
 		}
 	}
 	return nil
 }
 
-// end writes what became of an item.
+func (q *Queue) recoverOne(tx *store.Tx, id uint64) error {
+	if q.flight(id) != nil {
+		return nil // it is ours
+	}
+	it, err := q.Item(tx, id)
+	switch {
+	case errors.Is(err, store.ErrShredded), errors.Is(err, ErrNotFound):
+		return underway.Delete(tx, store.Seq(id))
+	case err != nil:
+		return err
+	}
+	it.Reply = "the gateway stopped while it was being sent"
+	return q.end(tx, it, Unknown)
+}
+
+// end records what became of a delivery.
 func (q *Queue) end(tx *store.Tx, it Item, s State) error {
 	if err := underway.Delete(tx, store.Seq(it.ID)); err != nil {
 		return err
 	}
-	it.State = s
+	it.State, it.Next = s, time.Time{}
 	if err := items.Put(tx, it.Scope, store.Seq(it.ID), it); err != nil {
 		return err
 	}
+	return q.done(tx, it)
+}
+
+func (q *Queue) done(tx *store.Tx, it Item) error {
 	if q.Done == nil {
 		return nil
 	}
 	return q.Done(tx, it)
 }
 
-// Cancel stops a delivery that did not begin. A cancel that is committed
-// before DATA wins; after that it is ErrUnderWay, and after the other side's
-// answer ErrAlreadySent (rule T4).
-func (q *Queue) Cancel(tx *store.Tx, id uint64) error {
-	it, err := q.Item(tx, id)
-	if err != nil {
-		return err
-	}
-	switch it.State {
-	case Waiting:
-		if err := dueRows.Delete(tx, dueKey(it)); err != nil {
-			return err
-		}
-		it.Reply = "cancelled"
-		return q.end(tx, it, Dropped)
-	case Sending:
-		return fmt.Errorf("%s: %w", Name(id), ErrUnderWay)
-	}
-	return fmt.Errorf("%s: %w", Name(id), ErrAlreadySent)
+// paused says that nothing may leave.
+func (q *Queue) paused(tx *store.Tx) bool {
+	return q.Courier == nil || q.Paused != nil && q.Paused(tx)
 }
 
-// Resolve takes a person's word on a delivery that is Unknown or Failed:
-// "sent", "again" (the same bytes once more) or "drop".
-func (q *Queue) Resolve(tx *store.Tx, id uint64, how string) error {
-	it, err := q.Item(tx, id)
-	if err != nil {
-		return err
+func (q *Queue) log() *slog.Logger {
+	if q.Log != nil {
+		return q.Log
 	}
-	if it.State != Unknown && it.State != Failed {
-		return fmt.Errorf("%s is %s; only an unknown or failed delivery can be decided", Name(id), it.State)
-	}
-	switch how {
-	case "sent":
-		return q.end(tx, it, Sent)
-	case "drop":
-		return q.end(tx, it, Dropped)
-	case "again":
-		it.First = tx.Now
-		if err := q.wait(tx, it, tx.Now); err != nil || q.Done == nil {
-			return err
-		}
-		it.State = Waiting
-		return q.Done(tx, it)
-	}
-	return fmt.Errorf("%q is not sent, again or drop", how)
+	return slog.New(slog.DiscardHandler)
 }

@@ -4,55 +4,156 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"math/rand/v2"
-	"sync"
 	"time"
 
-	"parley/mailflow/courier"
 	"parley/mailflow/store"
 )
 
-// batch is how many due items one transaction reads.
-const batch = 256
-
-// errNotDue says that an item was cancelled or taken meanwhile.
-var errNotDue = errors.New("not due any more")
-
-// RunDue delivers what is due at now, and says when the next is due (zero:
-// none). The cost grows with what is due, not with what waits.
-func (q *Queue) RunDue(ctx context.Context, now time.Time) (next time.Time, err error) {
-	for ctx.Err() == nil {
-		var due []Item
-		if due, next, err = q.due(now); err != nil || len(due) == 0 {
-			return next, err
-		}
-		if err := q.deliverAll(ctx, due); err != nil {
-			return now.Add(time.Minute), err
-		}
-	}
-	return time.Time{}, ctx.Err()
+// A round is one caller's share of the work: as many deliveries at once as Parallel says.
+type round struct {
+	q       *Queue
+	running int
+	ended   chan ended
+	skip    map[uint64]bool // what could not be begun or recorded, for now
 }
 
-func (q *Queue) due(now time.Time) (due []Item, next time.Time, err error) {
+type ended struct {
+	id  uint64
+	err error
+}
+
+func (q *Queue) newRound() *round { return &round{q: q, ended: make(chan ended)} }
+
+// RunDue delivers what is due at now, what becomes due by it meanwhile included, and says when the next is due; zero is never,
+// or not before a pause ends. It returns when all that it began has ended. What cannot be read or recorded does not stop
+// the others; the errors come back joined.
+func (q *Queue) RunDue(ctx context.Context, now time.Time) (next time.Time, err error) {
+	r := q.newRound()
+	errs := []error{r.retry()}
+	for {
+		next, err = r.fill(ctx, now)
+		if err != nil || r.running == 0 {
+			break
+		}
+		errs = append(errs, r.end(<-r.ended))
+	}
+	errs = append(errs, err, r.drain())
+	return next, errors.Join(errs...)
+}
+
+// Run delivers until ctx ends, woken by the store's "queue" changes and by the clock. What is under way then gets its end.
+func (q *Queue) Run(ctx context.Context) error {
+	if err := q.Store.Update(q.Recover); err != nil {
+		return err
+	}
+	changes := q.Store.Subscribe("queue")
+	defer changes.Close()
+	r := q.newRound()
+	for ctx.Err() == nil {
+		next, err := r.fill(ctx, q.now())
+		r.tell(err)
+		select {
+		case <-ctx.Done():
+		case e := <-r.ended:
+			r.tell(r.end(e))
+		case <-changes.C:
+			changes.Take()
+		case <-q.after(q.until(next)):
+			r.tell(r.retry())
+		}
+	}
+	r.tell(r.drain())
+	return nil
+}
+
+// fill begins what is due as long as there is room. It returns the instant of the first row that is not due yet, if it came
+// that far.
+func (r *round) fill(ctx context.Context, now time.Time) (next time.Time, err error) {
+	for room := r.room(); room > 0 && ctx.Err() == nil; room = r.room() {
+		var due [][]byte
+		if due, next, err = r.q.due(now, room, r.skip); err != nil || len(due) == 0 {
+			return next, err
+		}
+		for _, row := range due {
+			r.start(ctx, row)
+		}
+	}
+	return time.Time{}, nil
+}
+
+func (r *round) room() int { return max(r.q.Parallel, 1) - r.running }
+
+func (r *round) start(ctx context.Context, row []byte) {
+	id := seqOf(row)
+	if !r.q.claim(id) {
+		return
+	}
+	r.running++
+	go func() { r.ended <- ended{id, r.q.attempt(ctx, row)} }()
+}
+
+func (r *round) end(e ended) error {
+	r.running--
+	if e.err == nil {
+		return nil
+	}
+	r.leave(e.id)
+	return fmt.Errorf("deliver %s: %w", Name(e.id), e.err)
+}
+
+// leave passes a delivery over until the next retry.
+func (r *round) leave(id uint64) {
+	if r.skip == nil {
+		r.skip = map[uint64]bool{}
+	}
+	r.skip[id] = true
+}
+
+// drain waits for what is under way.
+func (r *round) drain() error {
+	var errs []error
+	for r.running > 0 {
+		errs = append(errs, r.end(<-r.ended))
+	}
+	return errors.Join(errs...)
+}
+
+// retry gives what was passed over another chance, and writes results that could not be.
+func (r *round) retry() error {
+	r.skip = nil
+	var errs []error
+	for _, id := range r.q.unrecorded() {
+		errs = append(errs, r.q.record(id))
+	}
+	return errors.Join(errs...)
+}
+
+func (r *round) tell(err error) {
+	if err != nil {
+		r.q.log().Error("run the delivery queue", "err", err)
+	}
+}
+
+// due reads at most n rows that are due and that nobody has in hand, without opening a delivery. When there are fewer, next is
+// the instant of the first that is not due.
+func (q *Queue) due(now time.Time, n int, skip map[uint64]bool) (due [][]byte, next time.Time, err error) {
 	err = q.Store.View(func(tx *store.Tx) error {
-		due, next = nil, time.Time{}
-		if q.Paused != nil && q.Paused(tx) {
+		if q.paused(tx) {
 			return nil
 		}
-		for r, err := range dueRows.All(tx, nil) {
-			if err != nil {
+		for row, err := range dueRows.All(tx, nil) {
+			if err != nil && !errors.Is(err, store.ErrShredded) {
 				return err
 			}
-			if at := store.ParseInstant(r.Key); at.After(now) {
+			id := seqOf(row.Key)
+			if at := store.ParseInstant(row.Key); at.After(now) {
 				next = at
 				return nil
 			}
-			it, err := q.Item(tx, r.Value)
-			if err != nil {
-				return err
+			if skip[id] || q.flight(id) != nil {
+				continue
 			}
-			if due = append(due, it); len(due) == batch {
+			if due = append(due, row.Key); len(due) == n {
 				return nil
 			}
 		}
@@ -61,122 +162,26 @@ func (q *Queue) due(now time.Time) (due []Item, next time.Time, err error) {
 	return due, next, err
 }
 
-func (q *Queue) deliverAll(ctx context.Context, due []Item) error {
-	work := make(chan Item)
-	errs := make([]error, min(max(q.Parallel, 1), len(due)))
-	var wg sync.WaitGroup
-	for i := range errs {
-		wg.Go(func() {
-			for it := range work {
-				if err := q.attempt(ctx, it); err != nil {
-					errs[i] = errors.Join(errs[i], fmt.Errorf("deliver %s: %w", Name(it.ID), err))
-				}
-			}
-		})
+// maxSleep is how often Run looks at the clock even if nothing is due: the wall clock may have been set.
+const maxSleep = time.Minute
+
+func (q *Queue) until(next time.Time) time.Duration {
+	if next.IsZero() {
+		return maxSleep
 	}
-	for _, it := range due {
-		work <- it
-	}
-	close(work)
-	wg.Wait()
-	return errors.Join(errs...)
+	return min(maxSleep, max(next.Sub(q.now()), 0))
 }
 
-// attempt tries one delivery. That it is under way is on disk before the
-// connection is made; what came of it is on disk before it counts.
-func (q *Queue) attempt(ctx context.Context, it Item) error {
-	if ctx.Err() != nil {
-		return nil
+func (q *Queue) now() time.Time {
+	if q.Now != nil {
+		return q.Now()
 	}
-	err := q.Store.Update(func(tx *store.Tx) (err error) {
-		it, err = q.begin(tx, it.ID)
-		return err
-	})
-	if errors.Is(err, errNotDue) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	r := q.Courier.Deliver(ctx, courier.Mail{From: it.From, To: it.To, Size: it.Body.Size,
-		Open: func() (io.ReadCloser, error) { return q.Store.Body(it.Body) }})
-	return q.Store.Update(func(tx *store.Tx) error { return q.finish(tx, it.ID, r) })
+	return time.Now()
 }
 
-func (q *Queue) begin(tx *store.Tx, id uint64) (Item, error) {
-	it, err := q.Item(tx, id)
-	if err != nil {
-		return it, err
+func (q *Queue) after(d time.Duration) <-chan time.Time {
+	if q.After != nil {
+		return q.After(d)
 	}
-	if it.State != Waiting || (q.Paused != nil && q.Paused(tx)) {
-		return it, errNotDue
-	}
-	if err := dueRows.Delete(tx, dueKey(it)); err != nil {
-		return it, err
-	}
-	if err := underway.Put(tx, it.Scope, store.Seq(id), id); err != nil {
-		return it, err
-	}
-	it.State, it.Attempts, it.Last = Sending, it.Attempts+1, tx.Now
-	return it, items.Put(tx, it.Scope, store.Seq(id), it)
-}
-
-func (q *Queue) finish(tx *store.Tx, id uint64, r courier.Result) error {
-	it, err := q.Item(tx, id)
-	if err != nil {
-		return err
-	}
-	it.Reply = r.Words()
-	switch r.Outcome {
-	case courier.Sent:
-		return q.end(tx, it, Sent)
-	case courier.Failed:
-		return q.end(tx, it, Failed)
-	case courier.Later:
-		if wait := q.backOff(it.Attempts); tx.Now.Sub(it.First)+wait < q.GiveUp {
-			if err := underway.Delete(tx, store.Seq(id)); err != nil {
-				return err
-			}
-			return q.wait(tx, it, tx.Now.Add(wait))
-		}
-		it.Reply += "; given up after " + tx.Now.Sub(it.First).Round(time.Minute).String()
-		return q.end(tx, it, Failed)
-	}
-	return q.end(tx, it, Unknown) // an outcome that nobody knows is never tried again by itself
-}
-
-// backOff is how long to wait after the nth attempt, with up to a tenth more
-// so that a crowd does not come back together.
-func (q *Queue) backOff(n int) time.Duration {
-	d := time.Hour
-	if len(q.Retry) > 0 {
-		d = q.Retry[min(max(n, 1), len(q.Retry))-1]
-	}
-	return d + time.Duration(rand.Int64N(int64(d)/10+1))
-}
-
-// Run delivers until ctx ends. What is under way then gets its end.
-func (q *Queue) Run(ctx context.Context) error {
-	if err := q.Store.Update(q.Recover); err != nil {
-		return fmt.Errorf("recover the queue: %w", err)
-	}
-	changes := q.Store.Subscribe("queue")
-	defer changes.Close()
-	for {
-		next, err := q.RunDue(ctx, q.Now())
-		if err != nil && ctx.Err() == nil {
-			next = q.Now().Add(time.Minute)
-		}
-		d := time.Minute
-		if !next.IsZero() {
-			d = min(d, max(next.Sub(q.Now()), 0))
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-changes.C:
-			changes.Take()
-		case <-q.After(d):
-		}
-	}
+	return time.After(d)
 }

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"parley/gateway/auth"
+	"parley/keyring"
+	"parley/mailflow"
+	"parley/mailflow/store"
+)
+
+// app is a gateway without its ports and loops: what commands work on.
+type app struct {
+	set    *settings
+	log    *slog.Logger
+	store  *store.Store
+	base   *mailflow.Base
+	desk   *mailflow.Desk
+	logins *auth.Logins
+	close  []func() error // last first
+}
+
+// Close lets go of everything, the store at last.
+func (a *app) Close() error {
+	var errs []error
+	for i := len(a.close) - 1; i >= 0; i-- {
+		errs = append(errs, a.close[i]())
+	}
+	return errors.Join(errs...)
+}
+
+// unlock reads the credential of the store.
+func (s *settings) unlock(ask asker) (store.Unlock, error) {
+	text, err := s.Unlock.read(ask.unlock)
+	if err != nil {
+		return store.Unlock{}, err
+	}
+	u, err := parseUnlock(text)
+	if err != nil {
+		return u, fmt.Errorf("read secret %s: %w", s.Unlock, err)
+	}
+	return u, nil
+}
+
+// password reads that of the smarthost's login, if there is one.
+func (s *settings) password() (string, error) {
+	if s.Password == nil {
+		return "", nil
+	}
+	text, err := s.Password.read(nil)
+	return string(text), err
+}
+
+// openStore opens the store of a configuration, and says in one sentence why
+// it cannot.
+func openStore(set *settings, u store.Unlock, now func() time.Time) (*store.Store, error) {
+	st, err := store.Open(store.Options{Dir: set.StateDir, Unlock: u, Now: now})
+	switch {
+	case errors.Is(err, store.ErrUnlock):
+		return nil, fmt.Errorf("%w; it was read from %s", err, set.Unlock)
+	case errors.Is(err, os.ErrNotExist):
+		return nil, fmt.Errorf("%w; parley init makes a store", err)
+	}
+	return st, err
+}
+
+// gatewayKeys holds our own secret keys, sealed: the newest signs, and all of
+// them decrypt.
+var gatewayKeys = store.WriteOnce[gatewayKey]("gateway-keys")
+
+type gatewayKey struct{ Secret []byte }
+
+// keepKey seals a new key of ours into the store.
+func keepKey(st *store.Store, s *keyring.Secret) error {
+	return st.Update(func(tx *store.Tx) error {
+		n, err := tx.Next("gateway-keys")
+		if err != nil {
+			return err
+		}
+		return gatewayKeys.Put(tx, mailflow.DeskScope, store.Seq(n), gatewayKey{Secret: s.Bytes()})
+	})
+}
+
+// ownKeys reads our keys, the one that signs first.
+func ownKeys(st *store.Store) ([]*keyring.Secret, error) {
+	var out []*keyring.Secret
+	err := st.View(func(tx *store.Tx) error {
+		for row, err := range gatewayKeys.All(tx, nil) {
+			if err != nil {
+				return err
+			}
+			s, err := keyring.ParseSecret(row.Value.Secret)
+			if err != nil {
+				return err
+			}
+			out = append([]*keyring.Secret{s}, out...)
+		}
+		return nil
+	})
+	if err == nil && len(out) == 0 {
+		err = errors.New("the store holds no OpenPGP key of ours: parley init was cut short; make a new gateway")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read our OpenPGP key: %w", err)
+	}
+	return out, nil
+}

@@ -1,0 +1,32 @@
+package main
+
+import "net"
+
+// mailHost is the host name that the records give to this machine until the
+// operator puts its own.
+func (s *settings) mailHost() string { return "mx." + s.Domain }
+
+// dnsRecords are what to publish, in the form of a zone file (RFC 1035
+// section 5).
+func dnsRecords(s *settings) string {
+	host, public, desk := s.mailHost()+".", s.Domain+".", s.DeskDomain+"."
+	return table([][]string{
+		{public, "IN MX 10 " + host, "; reports and answers come here"},
+		{desk, "IN MX 0 .", "; no mail from outside (RFC 7505)"},
+		{"_submissions._tcp." + desk, "IN SRV 0 1 " + port(s.Listen.Submission) + " " + host, "; where coordinators send (RFC 8314)"},
+		{"_imaps._tcp." + desk, "IN SRV 0 1 " + port(s.Listen.IMAP) + " " + host, "; where they read (RFC 6186)"},
+		{public, `IN TXT "v=spf1 include:RELAY -all"`, "; RELAY: the domain of your smarthost (RFC 7208)"},
+		{desk, `IN TXT "v=spf1 -all"`, "; nothing is sent from it to the outside"},
+		{"_dmarc." + public, `IN TXT "v=DMARC1; p=reject"`, "; once the smarthost signs with DKIM (RFC 7489)"},
+		{"_dmarc." + desk, `IN TXT "v=DMARC1; p=reject"`},
+		{public, `IN CAA 0 issue "CA"`, "; CA: who may issue your TLS certificate (RFC 8659)"},
+	})
+}
+
+func port(listen string) string {
+	_, p, err := net.SplitHostPort(listen)
+	if err != nil || p == "0" {
+		return "PORT"
+	}
+	return p
+}

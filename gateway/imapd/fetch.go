@@ -1,0 +1,284 @@
+package imapd
+
+import (
+	"bytes"
+	"errors"
+	"io"
+
+	"github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-imap/v2/imapserver"
+
+	"parley/mailflow/message"
+	"parley/mailflow/store"
+)
+
+// Fetch answers FETCH. Lists of messages, which are the bulk of what clients
+// ask for, are written without the library's encoder; see fetch_list.go.
+func (s *session) Fetch(w *imapserver.FetchWriter, numSet imap.NumSet, options *imap.FetchOptions) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	names, err := s.flagNames()
+	if err != nil {
+		return s.answer(err)
+	}
+	f := &fetch{session: s, options: *options, names: names, at: s.positions(numSet)}
+	if err := f.see(); err != nil {
+		return s.answer(err)
+	}
+	if f.isList() {
+		return s.answer(f.list())
+	}
+	return s.answer(f.items(w))
+}
+
+// fetch is one FETCH command.
+type fetch struct {
+	*session
+	options imap.FetchOptions
+	names   *flagNames
+	at      []int        // positions of the messages, ascending
+	seen    map[int]bool // those that this command marks as seen
+}
+
+// see sets \Seen where the client reads a body without PEEK (RFC 9051 section
+// 6.4.5). The new flags then stand in the response.
+func (f *fetch) see() error {
+	reads := false
+	for _, b := range f.options.BodySection {
+		reads = reads || !b.Peek
+	}
+	for _, b := range f.options.BinarySection {
+		reads = reads || !b.Peek
+	}
+	if !reads || f.readOnly {
+		return nil
+	}
+	var fresh []int
+	f.seen = map[int]bool{}
+	for _, i := range f.at {
+		if f.window.Marks(i)&store.MarkSeen == 0 {
+			fresh = append(fresh, i)
+			f.seen[i] = true
+		}
+	}
+	return f.window.Mark(fresh, 0, store.MarkSeen)
+}
+
+// item is what is needed of one message, read in a transaction.
+type item struct {
+	at    int
+	entry store.Entry
+	mail  store.Message
+}
+
+// itemsAtOnce is how many messages are read in one transaction. None is open
+// while the client is written to.
+const itemsAtOnce = 64
+
+// items answers with the library's encoder.
+func (f *fetch) items(w *imapserver.FetchWriter) error {
+	for at := f.at; len(at) > 0; {
+		n := min(len(at), itemsAtOnce)
+		var read []item
+		err := f.window.Read(at[:n], func(tx *store.Tx, i int, e *store.Entry) error {
+			it := item{at: i, entry: *e}
+			it.entry.Envelope = nil
+			it.entry.Served.Key = bytes.Clone(e.Served.Key)
+			if f.needsMail() {
+				var err error
+				if it.mail, err = tx.Message(e.Message); err != nil {
+					return err
+				}
+			}
+			read = append(read, it)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for _, it := range read {
+			if err := f.item(w, it); err != nil {
+				return err
+			}
+		}
+		at = at[n:]
+	}
+	return nil
+}
+
+func (f *fetch) needsMail() bool {
+	o := f.options
+	return o.Envelope || o.BodyStructure != nil || len(o.BodySection)+len(o.BinarySection)+len(o.BinarySectionSize) > 0
+}
+
+// item writes one response. What could fail is done before its first octet,
+// except that the bytes of a large message are read as they are written.
+func (f *fetch) item(w *imapserver.FetchWriter, it item) error {
+	b := &bodyOf{session: f.session, item: it}
+	defer b.close()
+	var binaries []part
+	for _, sec := range f.options.BinarySection {
+		p, err := b.binary(sec.Part)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil // dropped since the mailbox was looked at
+		}
+		if err != nil {
+			return err
+		}
+		binaries = append(binaries, p.slice(sec.Partial))
+	}
+	var sizes []uint32
+	for _, sec := range f.options.BinarySectionSize {
+		p, err := b.binary(sec.Part)
+		if err != nil {
+			return err
+		}
+		sizes = append(sizes, uint32(p.size()))
+	}
+	var sections []part
+	for _, sec := range f.options.BodySection {
+		p, err := b.section(sec)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		sections = append(sections, p.slice(sec.Partial))
+	}
+	m := w.CreateMessage(uint32(it.at + 1))
+	f.facts(m, it)
+	for i, sec := range f.options.BodySection {
+		if err := b.write(m.WriteBodySection(sec, sections[i].size()), sections[i]); err != nil {
+			return err
+		}
+	}
+	for i, sec := range f.options.BinarySection {
+		if err := b.write(m.WriteBinarySection(sec, binaries[i].size()), binaries[i]); err != nil {
+			return err
+		}
+	}
+	for i, sec := range f.options.BinarySectionSize {
+		m.WriteBinarySectionSize(sec, sizes[i])
+	}
+	return m.Close()
+}
+
+// facts writes what is known without the body.
+func (f *fetch) facts(m *imapserver.FetchResponseWriter, it item) {
+	o := f.options
+	if o.UID {
+		m.WriteUID(imap.UID(it.entry.UID))
+	}
+	if o.Flags || f.seen[it.at] {
+		m.WriteFlags(f.names.list(f.window.Marks(it.at)))
+	}
+	if o.InternalDate {
+		m.WriteInternalDate(it.entry.At)
+	}
+	if o.RFC822Size {
+		m.WriteRFC822Size(it.entry.Size)
+	}
+	if o.Envelope {
+		m.WriteEnvelope(envelope(&it.mail.Envelope))
+	}
+	if o.BodyStructure != nil {
+		m.WriteBodyStructure(f.structure(it.mail.Structure))
+	}
+}
+
+// bodyOf reads the bytes of one message.
+type bodyOf struct {
+	*session
+	item
+	r io.ReadSeekCloser
+}
+
+func (b *bodyOf) close() {
+	if b.r != nil {
+		_ = b.r.Close() // a file that was read
+	}
+}
+
+func (b *bodyOf) reader() (io.ReadSeeker, error) {
+	if b.r == nil {
+		r, err := b.seat.Body(b.entry.Served)
+		if err != nil {
+			return nil, err
+		}
+		b.r = r
+	}
+	return b.r, nil
+}
+
+// bytes reads octets [from,to).
+func (b *bodyOf) bytes(from, to int64) ([]byte, error) {
+	r, err := b.reader()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := r.Seek(from, io.SeekStart); err != nil {
+		return nil, err
+	}
+	out := make([]byte, to-from)
+	_, err = io.ReadFull(r, out)
+	return out, err
+}
+
+// write copies a part into a literal. When its bytes fail to come, the literal
+// cannot be completed any more, and the connection ends.
+func (b *bodyOf) write(lit io.WriteCloser, p part) error {
+	err := b.copy(lit, p)
+	if err == nil {
+		err = lit.Close()
+	}
+	if err != nil {
+		b.wire.cut()
+	}
+	return err
+}
+
+func (b *bodyOf) copy(w io.Writer, p part) error {
+	if p.made || p.from >= p.to {
+		_, err := w.Write(p.bytes)
+		return err
+	}
+	r, err := b.reader()
+	if err != nil {
+		return err
+	}
+	if _, err := r.Seek(p.from, io.SeekStart); err != nil {
+		return err
+	}
+	_, err = io.CopyN(w, r, p.to-p.from)
+	return err
+}
+
+// binary finds a part without its transfer encoding (RFC 9051 section 6.4.5,
+// BINARY).
+func (b *bodyOf) binary(path []int) (part, error) {
+	if len(path) == 0 {
+		return part{to: b.entry.Size}, nil
+	}
+	n := find(b.mail.Structure, path)
+	if n.s == nil {
+		return part{made: true}, nil
+	}
+	switch n.s.Encoding {
+	case "", "7bit", "8bit", "binary":
+		return part{from: n.s.HeaderEnd, to: n.s.BodyEnd}, nil
+	}
+	raw, err := b.bytes(n.s.HeaderStart, n.s.BodyEnd)
+	if err != nil {
+		return part{}, err
+	}
+	tree, err := message.Parse(raw, message.Limits{Size: int64(len(raw)) + 1})
+	if err != nil {
+		return part{}, no(imap.ResponseCodeUnknownCTE, "This part cannot be decoded")
+	}
+	out, err := tree.Body()
+	if err != nil {
+		return part{}, no(imap.ResponseCodeUnknownCTE, "This part cannot be decoded")
+	}
+	return part{made: true, bytes: out}, nil
+}

@@ -1,0 +1,344 @@
+package imapd
+
+import (
+	"bytes"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+)
+
+const (
+	// commandBytes is the longest command, literals aside. The library stops
+	// reading a longer one (50 kB) and would take its rest for another.
+	commandBytes = 48 << 10
+	// smallLiteral is the largest literal of a command that the gate answers.
+	smallLiteral = 4 << 10
+	// discardBytes is how much of a refused literal is read and thrown away,
+	// so that the connection can go on.
+	discardBytes = 64 << 20
+	// unknownCommands is how many commands that nobody knows a client may send
+	// before it has logged in.
+	unknownCommands = 5
+)
+
+// gate looks at every line that a client sends before the library does.
+//
+// Non-synchronizing literals (RFC 7888) become synchronizing ones on the way:
+// the library then says whether it takes them, and where it does not, the gate
+// throws literal and command away. Left to itself the library would take the
+// octets of a literal that it refuses for commands, and those come from
+// whoever wrote the mail that the client appends.
+//
+// Before the login the gate answers what the library does not know, since the
+// library ends the connection over it; ID (RFC 2971) it always answers.
+type gate struct {
+	wire    *wire
+	in      []byte // read, not looked at
+	pass    []byte // looked at, for the library
+	literal int64  // octets of an accepted literal that are still to pass
+	inside  bool   // what comes next continues a command
+	size    int    // of the command so far, literals aside
+	unknown int
+}
+
+// offer is a literal whose announcement the library has been shown. It is
+// guarded by wire.mu.
+type offer struct {
+	size     int64
+	sync     bool // the client waits for a go-ahead
+	accepted bool
+}
+
+// answered notes that the library accepts a literal, and says whether its
+// go-ahead must not reach the client, which does not wait for one.
+func (o *offer) answered(b []byte) (swallow bool) {
+	if o == nil || !bytes.HasPrefix(b, []byte("+ ")) {
+		return false
+	}
+	o.accepted = true
+	return !o.sync
+}
+
+// between says whether no command is under way as far as the client has sent.
+func (g *gate) between() bool { return !g.inside && len(g.pass) == 0 && g.literal == 0 }
+
+func (g *gate) read(p []byte) (int, error) {
+	for {
+		if err := g.settle(); err != nil {
+			return 0, err
+		}
+		switch {
+		case len(g.pass) > 0:
+			n := copy(p, g.pass)
+			g.pass = g.pass[n:]
+			return n, nil
+		case g.literal > 0:
+			return g.passLiteral(p)
+		}
+		if err := g.next(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// settle looks what became of the literal that was offered. The library reads
+// on only after it has decided.
+func (g *gate) settle() error {
+	if len(g.pass) > 0 {
+		return nil
+	}
+	w := g.wire
+	w.mu.Lock()
+	o := w.offer
+	w.offer = nil
+	w.mu.Unlock()
+	switch {
+	case o == nil:
+		return nil
+	case o.accepted:
+		g.literal = o.size
+		return nil
+	}
+	g.inside = false
+	if o.sync {
+		return nil // the client was refused and does not send it
+	}
+	return g.discard(o.size, true)
+}
+
+func (g *gate) passLiteral(p []byte) (n int, err error) {
+	p = p[:min(int64(len(p)), g.literal)]
+	if len(g.in) > 0 {
+		n = copy(p, g.in)
+		g.in = g.in[n:]
+	} else {
+		n, err = g.wire.fill(p)
+	}
+	g.literal -= int64(n)
+	return n, err
+}
+
+// next takes a line from the client.
+func (g *gate) next() error {
+	if !g.inside {
+		if err := g.mayGoOn(""); err != nil {
+			return err
+		}
+		g.size = 0
+	}
+	line, err := g.line()
+	if err != nil {
+		return err
+	}
+	if !g.inside {
+		if err := g.mayGoOn(g.wire.session.ended()); err != nil {
+			return err
+		}
+		if answered, err := g.answer(line); answered || err != nil {
+			return err
+		}
+	}
+	l, ok, err := g.literalOf(line)
+	if err != nil {
+		return err
+	}
+	if g.inside = ok; !ok {
+		g.pass = line
+		return nil
+	}
+	if !l.sync {
+		line = append(line[:bytes.LastIndexByte(line, '+')], "}\r\n"...)
+	}
+	g.pass = line
+	g.wire.mu.Lock()
+	g.wire.offer = &l
+	g.wire.mu.Unlock()
+	return nil
+}
+
+// mayGoOn ends the connection between two commands, where that is due or why
+// is not empty.
+func (g *gate) mayGoOn(why string) error {
+	w := g.wire
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if why != "" {
+		w.end(why)
+	}
+	if w.ending == "" {
+		return nil
+	}
+	w.sayBye()
+	return io.EOF
+}
+
+// cut ends the connection over what the client sent.
+func (g *gate) cut(text string) error {
+	w := g.wire
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.end(text)
+	w.sayBye()
+	return io.EOF
+}
+
+// line reads up to the next line feed. What it returns is the caller's.
+func (g *gate) line() ([]byte, error) {
+	for seen := 0; ; {
+		if i := bytes.IndexByte(g.in[seen:], '\n'); i >= 0 {
+			line := bytes.Clone(g.in[:seen+i+1])
+			g.in = g.in[seen+i+1:]
+			g.size += len(line)
+			return line, nil
+		}
+		seen = len(g.in)
+		if g.size+seen > commandBytes {
+			return nil, g.cut("[TOOBIG] The command is too long")
+		}
+		if err := g.more(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// more reads some more from the client.
+func (g *gate) more() error {
+	var chunk [4 << 10]byte
+	n, err := g.wire.fill(chunk[:])
+	if len(g.in) == 0 {
+		g.in = nil // let go of what was read before
+	}
+	g.in = append(g.in, chunk[:n]...)
+	if n > 0 {
+		return nil
+	}
+	return err
+}
+
+// literalOf finds the announcement of a literal at the end of a line.
+func (g *gate) literalOf(line []byte) (o offer, ok bool, err error) {
+	text := bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
+	open := bytes.LastIndexByte(text, '{')
+	if open < 0 || text[len(text)-1] != '}' {
+		return o, false, nil
+	}
+	digits := text[open+1 : len(text)-1]
+	o.sync = !bytes.HasSuffix(digits, []byte("+"))
+	digits = bytes.TrimSuffix(digits, []byte("+"))
+	if len(digits) == 0 || len(bytes.Trim(digits, "0123456789")) > 0 {
+		return o, false, nil
+	}
+	n, err := strconv.ParseUint(string(digits), 10, 63)
+	if err != nil || n > math.MaxInt64 {
+		return o, false, g.cut("[TOOBIG] The literal is too large")
+	}
+	o.size = int64(n)
+	return o, true, nil
+}
+
+// discard throws a literal away and, where rest is set, the command after it.
+func (g *gate) discard(n int64, rest bool) error {
+	if n > discardBytes {
+		return g.cut("[TOOBIG] The literal is too large")
+	}
+	for n > 0 {
+		if len(g.in) == 0 {
+			if err := g.more(); err != nil {
+				return err
+			}
+		}
+		took := min(n, int64(len(g.in)))
+		g.in, n = g.in[took:], n-took
+	}
+	if !rest {
+		return nil
+	}
+	line, err := g.line()
+	if err != nil {
+		return err
+	}
+	return g.swallow(line)
+}
+
+// swallow throws the rest of a command away that begins with line.
+func (g *gate) swallow(line []byte) error {
+	for {
+		o, ok, err := g.literalOf(line)
+		if err != nil || !ok {
+			return err
+		}
+		if o.sync && o.size > smallLiteral {
+			return g.cut("[TOOBIG] The literal is too large")
+		}
+		if o.sync {
+			g.say("+ Ready for literal data")
+		}
+		if err := g.discard(o.size, false); err != nil {
+			return err
+		}
+		if line, err = g.line(); err != nil {
+			return err
+		}
+	}
+}
+
+func (g *gate) say(text string) {
+	w := g.wire
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.put([]byte(text + "\r\n"))
+}
+
+// answer handles the commands that the library does not: ID, and before the
+// login any that it does not know.
+func (g *gate) answer(line []byte) (done bool, err error) {
+	tag, name, ok := commandOf(line)
+	known := libraryKnows(name)
+	if !ok || known || (name != "ID" && g.wire.loginBy.IsZero()) {
+		return false, nil
+	}
+	if err := g.swallow(line); err != nil {
+		return true, err
+	}
+	if name == "ID" {
+		g.say("* ID NIL\r\n" + tag + " OK ID completed")
+		return true, nil
+	}
+	if g.unknown++; g.unknown > unknownCommands {
+		return true, g.cut("Too many unknown commands")
+	}
+	g.say(tag + " BAD Unknown command")
+	return true, nil
+}
+
+// commandOf takes the tag and the name of a command from its first line. What
+// does not look like IMAP, as an HTTP request, has none: the library ends the
+// connection over it.
+func commandOf(line []byte) (tag, name string, ok bool) {
+	tag, rest, ok := strings.Cut(strings.TrimRight(string(line), "\r\n"), " ")
+	name, _, _ = strings.Cut(rest, " ")
+	name = strings.ToUpper(name)
+	ok = ok && tag != "" && name != "" && len(tag) <= 64 && len(name) <= 32
+	for _, c := range []byte(tag) {
+		ok = ok && c > ' ' && c < 0x7f && !strings.ContainsRune(`+(){%*"\`, rune(c))
+	}
+	for _, c := range []byte(name) {
+		ok = ok && (c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '=')
+	}
+	return tag, name, ok
+}
+
+// libraryKnows lists the commands that the library has an answer to, if only
+// that this is not the time for them.
+func libraryKnows(name string) bool {
+	switch name {
+	case "NOOP", "CHECK", "LOGOUT", "CAPABILITY", "STARTTLS", "AUTHENTICATE", "UNAUTHENTICATE", "LOGIN", "ENABLE",
+		"CREATE", "DELETE", "RENAME", "SUBSCRIBE", "UNSUBSCRIBE", "STATUS", "LIST", "LSUB", "NAMESPACE", "IDLE",
+		"SELECT", "EXAMINE", "CLOSE", "UNSELECT", "APPEND", "FETCH", "EXPUNGE", "STORE", "COPY", "MOVE", "SEARCH":
+		return true
+	case "UID":
+		return true // its second word matters only after the login
+	}
+	return false
+}

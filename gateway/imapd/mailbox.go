@@ -1,0 +1,279 @@
+package imapd
+
+import (
+	"slices"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-imap/v2/imapserver"
+
+	"parley/mailflow"
+	"parley/mailflow/store"
+)
+
+// Select answers SELECT and EXAMINE.
+func (s *session) Select(mailbox string, options *imap.SelectOptions) (*imap.SelectData, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unselect()
+	w, err := s.seat.Open(mailbox)
+	if err != nil {
+		return nil, s.answer(err)
+	}
+	names, err := s.flagNames()
+	if err != nil {
+		return nil, s.answer(err)
+	}
+	s.window, s.readOnly = w, options.ReadOnly
+	d := &imap.SelectData{Flags: names.all(), PermanentFlags: []imap.Flag{}, NumMessages: uint32(w.Len()), UIDNext: imap.UID(w.UIDNext),
+		UIDValidity: w.UIDValidity, FirstUnseenSeqNum: firstUnseen(w)}
+	if !s.readOnly {
+		d.PermanentFlags = append(names.all(), imap.FlagWildcard)
+	}
+	if s.conn.EnabledCaps().Has(imap.CapIMAP4rev2) {
+		d.List = &imap.ListData{Delim: delimiter, Mailbox: w.Name}
+	}
+	return d, nil
+}
+
+func firstUnseen(w *mailflow.Window) uint32 {
+	for at := range w.Len() {
+		if w.Marks(at)&store.MarkSeen == 0 {
+			return uint32(at + 1)
+		}
+	}
+	return 0
+}
+
+// Unselect answers UNSELECT, and CLOSE after its Expunge.
+func (s *session) Unselect() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unselect()
+	return nil
+}
+
+func (s *session) unselect() {
+	s.window, s.readOnly, s.saved = nil, false, nil
+	s.seat.Shut()
+}
+
+// Poll tells the client what happened since it was last told. Messages that
+// are gone keep their numbers until allowExpunge.
+func (s *session) Poll(w *imapserver.UpdateWriter, allowExpunge bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.poll(w, allowExpunge)
+}
+
+func (s *session) poll(w *imapserver.UpdateWriter, allowExpunge bool) error {
+	if s.window == nil {
+		return nil
+	}
+	if err := s.window.Refresh(); err != nil {
+		return s.answer(err)
+	}
+	if allowExpunge {
+		for _, at := range s.window.Gone() {
+			if err := w.WriteExpunge(uint32(at + 1)); err != nil {
+				return err
+			}
+		}
+	}
+	if n, grown := s.window.Grown(); grown {
+		if err := w.WriteNumMessages(uint32(n)); err != nil {
+			return err
+		}
+	}
+	marked := s.window.Marked()
+	if len(marked) == 0 {
+		return nil
+	}
+	names, err := s.flagNames()
+	if err != nil {
+		return s.answer(err)
+	}
+	for _, at := range marked {
+		if err := w.WriteMessageFlags(uint32(at+1), imap.UID(s.window.UID(at)), names.list(s.window.Marks(at))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loginCheck is how often an idle client's login is looked at.
+const loginCheck = time.Minute
+
+// Idle tells the client what happens while it waits. The seat has gathered
+// changes since before the mailbox was read, so what came between the last
+// command and this one is told first.
+func (s *session) Idle(w *imapserver.UpdateWriter, stop <-chan struct{}) error {
+	s.mu.Lock()
+	changed := s.seat.Changed()
+	s.mu.Unlock()
+	tick := time.NewTicker(loginCheck)
+	defer tick.Stop()
+	for {
+		if err := s.Poll(w, true); err != nil {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-tick.C:
+			if why := s.ended(); why != "" {
+				s.wire.bye(why)
+				return nil
+			}
+		case <-stop:
+			return nil
+		case <-s.closed:
+			return nil
+		}
+	}
+}
+
+// Expunge answers EXPUNGE, UID EXPUNGE, and CLOSE with a writer that writes
+// nothing. A mailbox that was opened by EXAMINE does not change: CLOSE is fine
+// there, EXPUNGE is not.
+func (s *session) Expunge(w *imapserver.ExpungeWriter, uids *imap.UIDSet) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.readOnly {
+		if *w == (imapserver.ExpungeWriter{}) {
+			return nil
+		}
+		return readOnly()
+	}
+	var at []int
+	among := s.all()
+	if uids != nil {
+		among = s.positions(*uids)
+	}
+	for _, i := range among {
+		if s.window.Marks(i)&store.MarkDeleted != 0 {
+			at = append(at, i)
+		}
+	}
+	if err := s.window.Expunge(at); err != nil {
+		return s.answer(err)
+	}
+	if err := s.window.Refresh(); err != nil {
+		return s.answer(err)
+	}
+	for _, i := range s.window.Gone() {
+		if err := w.WriteExpunge(uint32(i + 1)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func readOnly() error { return no("READ-ONLY", "The mailbox was opened by EXAMINE") }
+
+// Store answers STORE.
+func (s *session) Store(w *imapserver.FetchWriter, numSet imap.NumSet, flags *imap.StoreFlags, _ *imap.StoreOptions) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.readOnly {
+		return readOnly()
+	}
+	m, err := s.marks(flags.Flags, flags.Op != imap.StoreFlagsDel)
+	if err != nil {
+		return s.answer(err)
+	}
+	clear, set := store.Marks(0), m
+	switch flags.Op {
+	case imap.StoreFlagsSet:
+		clear = ^store.MarkHidden
+	case imap.StoreFlagsDel:
+		clear, set = m, 0
+	}
+	at := s.positions(numSet)
+	if err := s.window.Mark(at, clear, set); err != nil {
+		return s.answer(err)
+	}
+	if flags.Silent {
+		return nil
+	}
+	names, err := s.flagNames()
+	if err != nil {
+		return s.answer(err)
+	}
+	for _, i := range at {
+		m := w.CreateMessage(uint32(i + 1))
+		m.WriteUID(imap.UID(s.window.UID(i)))
+		m.WriteFlags(names.list(s.window.Marks(i)))
+		if err := m.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// all lists the positions of all messages.
+func (s *session) all() []int {
+	at := make([]int, s.window.Len())
+	for i := range at {
+		at[i] = i
+	}
+	return at
+}
+
+// positions finds the messages of a set, in ascending order. Numbers of
+// messages that do not exist are left out.
+func (s *session) positions(set imap.NumSet) []int {
+	n := s.window.Len()
+	if n == 0 {
+		return nil
+	}
+	var at []int
+	add := func(from, to int) { // positions, to excluded
+		for i := max(from, 0); i < min(to, n); i++ {
+			at = append(at, i)
+		}
+	}
+	switch set := set.(type) {
+	case imap.SeqSet:
+		for _, r := range set {
+			from, to := ends(uint64(r.Start), uint64(r.Stop), uint64(n))
+			add(int(min(from, 1<<32))-1, int(min(to, 1<<32)))
+		}
+	case imap.UIDSet:
+		if imap.IsSearchRes(set) {
+			return s.savedPositions()
+		}
+		for _, r := range set {
+			from, to := ends(uint64(r.Start), uint64(r.Stop), uint64(s.window.UID(n-1)))
+			i := s.window.Find(uint32(from))
+			j := s.window.Find(uint32(to))
+			if j < n && uint64(s.window.UID(j)) == to {
+				j++
+			}
+			add(i, j)
+		}
+	}
+	slices.Sort(at)
+	return slices.Compact(at)
+}
+
+// ends orders a range in which 0 stands for "*", the highest number there is
+// (RFC 9051 section 9, seq-range: 4:2 is 2:4).
+func ends(start, stop, last uint64) (from, to uint64) {
+	if start == 0 {
+		start = last
+	}
+	if stop == 0 {
+		stop = last
+	}
+	return min(start, stop), max(start, stop)
+}
+
+func (s *session) savedPositions() []int {
+	var at []int
+	for _, uid := range s.saved {
+		if i := s.window.Find(uid); i < s.window.Len() && s.window.UID(i) == uid {
+			at = append(at, i)
+		}
+	}
+	return at
+}

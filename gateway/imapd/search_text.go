@@ -1,0 +1,273 @@
+package imapd
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"io"
+	"strings"
+	"time"
+
+	"parley/mailflow"
+	"parley/mailflow/message"
+	"parley/mailflow/store"
+)
+
+// subject is the message that a query is asked about. What it takes to answer
+// is read when it is first needed.
+type subject struct {
+	seat  *mailflow.Seat
+	tx    *store.Tx
+	at    int
+	entry *store.Entry
+	err   error // why an answer is missing
+
+	hasHead, hasHeader, hasWords bool
+	head                         store.Head
+	header                       message.Header
+	plain                        []byte // header as it stands and decoded, in lower case
+	words                        []byte // the texts of the body, decoded, in lower case
+}
+
+// look turns to another message.
+func (m *subject) look(tx *store.Tx, at int, e *store.Entry) {
+	*m = subject{seat: m.seat, tx: tx, at: at, entry: e, words: m.words[:0], plain: m.plain[:0]}
+}
+
+func (m *subject) fail(err error) {
+	if m.err == nil && err != nil {
+		m.err = err
+	}
+}
+
+// sent is the date in the header, which stands first in the envelope.
+func (m *subject) sent() (time.Time, bool) {
+	_, rest, _ := bytes.Cut(m.entry.Envelope, []byte(`("`))
+	date, _, ok := bytes.Cut(rest, []byte{'"'})
+	if !ok || !bytes.HasPrefix(m.entry.Envelope, []byte(`("`)) {
+		return time.Time{}, false
+	}
+	t, err := time.Parse("Mon, 02 Jan 2006 15:04:05 -0700", string(date))
+	return t, err == nil
+}
+
+func (m *subject) readHead() {
+	if m.hasHead {
+		return
+	}
+	m.hasHead = true
+	h, err := m.tx.Head(m.entry.Message)
+	m.fail(err)
+	m.head = h
+}
+
+func (m *subject) readHeader() {
+	if m.hasHeader {
+		return
+	}
+	m.hasHeader = true
+	m.readHead()
+	raw := m.head.Header
+	if raw == nil && m.err == nil {
+		full, err := m.tx.Message(m.entry.Message)
+		m.fail(err)
+		if err == nil {
+			raw = m.read(store.Span{From: full.Structure.HeaderStart, To: full.Structure.HeaderEnd})
+		}
+	}
+	if tree, err := message.Parse(raw, message.Limits{HeaderBytes: len(raw) + 1, Received: 1 << 20}); err == nil {
+		m.header = tree.Header
+	}
+	m.plain = appendLower(m.plain, raw)
+}
+
+// hasHeaders asks for header fields. An empty value asks whether the field is
+// there (RFC 9051 section 6.4.4).
+func (m *subject) hasHeaders(keys []headerKey) bool {
+	for _, k := range keys {
+		m.readHeader()
+		if !m.fieldHas(k) {
+			return false
+		}
+	}
+	return true
+}
+
+func (m *subject) fieldHas(k headerKey) bool {
+	for _, v := range m.header.Values(k.name) {
+		if k.value.in(appendLower(nil, []byte(v))) {
+			return true
+		}
+	}
+	return m.header.Has(k.name) && k.value.in(appendLower(nil, []byte(m.header.Text(k.name))))
+}
+
+// headerHas asks whether any field holds the words, encoded or decoded.
+func (m *subject) headerHas(n needle) bool {
+	m.readHeader()
+	if n.in(m.plain) {
+		return true
+	}
+	for _, f := range m.header.Fields() {
+		if strings.Contains(f.Value, "=?") && n.in(appendLower(nil, []byte(m.header.Text(f.Name)))) {
+			return true
+		}
+	}
+	return false
+}
+
+// bodyHas asks whether the texts of the message hold the words.
+func (m *subject) bodyHas(n needle) bool {
+	if !m.hasWords {
+		m.hasWords = true
+		m.readHead()
+		if m.err == nil {
+			m.readWords()
+		}
+	}
+	return n.in(m.words)
+}
+
+func (m *subject) readWords() {
+	if m.head.Parse {
+		m.parseWords()
+		return
+	}
+	var whole []byte
+	if !m.entry.Served.Blob && len(m.head.Words) > 0 {
+		b, err := m.tx.Bytes(m.entry.Served)
+		m.fail(err)
+		whole = b
+	}
+	for _, w := range m.head.Words {
+		var raw []byte
+		switch {
+		case m.err != nil:
+			return
+		case m.entry.Served.Blob:
+			raw = m.read(w)
+		case w.To <= int64(len(whole)):
+			raw = whole[w.From:w.To]
+		}
+		m.words = append(appendDecoded(m.words, raw, w.Encoding), '\n')
+	}
+	lower(m.words)
+}
+
+// parseWords reads texts in a charset or encoding that only a parse knows.
+func (m *subject) parseWords() {
+	raw, err := m.tx.Bytes(m.entry.Served)
+	m.fail(err)
+	tree, err := message.Parse(raw, message.Limits{Size: int64(len(raw)) + 1})
+	if err != nil {
+		return
+	}
+	tree.Walk(func(p *message.Part) bool {
+		if strings.HasPrefix(p.MediaType, "text/") {
+			text, err := p.Text()
+			if err == nil {
+				m.words = append(append(m.words, text...), '\n')
+			}
+		}
+		return true
+	})
+	lower(m.words)
+}
+
+// read reads a stretch of a body that lies in a file.
+func (m *subject) read(w store.Span) []byte {
+	if !m.entry.Served.Blob {
+		b, err := m.tx.Bytes(m.entry.Served)
+		m.fail(err)
+		if err != nil || w.To > int64(len(b)) {
+			return nil
+		}
+		return b[w.From:w.To]
+	}
+	r, err := m.seat.Body(m.entry.Served) // a file: no transaction is opened for it
+	if err != nil {
+		m.fail(err)
+		return nil
+	}
+	_, err = r.Seek(w.From, io.SeekStart)
+	out := make([]byte, w.To-w.From)
+	if err == nil {
+		_, err = io.ReadFull(r, out)
+	}
+	m.fail(errors.Join(err, r.Close()))
+	return out
+}
+
+// in says whether the words stand in a text that is in lower case.
+func (n needle) in(text []byte) bool {
+	if n.ascii {
+		return bytes.Contains(text, []byte(n.text))
+	}
+	return strings.Contains(strings.ToLower(string(text)), n.text)
+}
+
+// lower turns US-ASCII letters into lower case.
+func lower(b []byte) {
+	for i, c := range b {
+		if c-'A' < 26 {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+}
+
+func appendLower(dst, text []byte) []byte {
+	n := len(dst)
+	dst = append(dst, text...)
+	lower(dst[n:])
+	return dst
+}
+
+// appendDecoded appends a text without its transfer encoding. What is broken
+// is taken as it stands.
+func appendDecoded(dst, raw []byte, e store.Encoding) []byte {
+	switch e {
+	case store.QuotedPrintable:
+		return appendQuotedPrintable(dst, raw)
+	case store.Base64:
+		clean := bytes.Map(func(r rune) rune {
+			if r <= ' ' || r == '=' {
+				return -1
+			}
+			return r
+		}, raw)
+		out, err := base64.RawStdEncoding.AppendDecode(dst, clean)
+		if err != nil {
+			return append(dst, raw...)
+		}
+		return out
+	}
+	return append(dst, raw...)
+}
+
+// appendQuotedPrintable decodes RFC 2045 section 6.7; mime/quotedprintable
+// takes ten times as long, and a search decodes every message.
+func appendQuotedPrintable(dst, raw []byte) []byte {
+	for {
+		i := bytes.IndexByte(raw, '=')
+		if i < 0 {
+			return append(dst, raw...)
+		}
+		dst, raw = append(dst, raw[:i]...), raw[i+1:]
+		switch {
+		case bytes.HasPrefix(raw, []byte("\r\n")):
+			raw = raw[2:]
+		case bytes.HasPrefix(raw, []byte("\n")):
+			raw = raw[1:]
+		case len(raw) >= 2:
+			var c [1]byte
+			if _, err := hex.Decode(c[:], raw[:2]); err == nil {
+				dst, raw = append(dst, c[0]), raw[2:]
+			} else {
+				dst = append(dst, '=')
+			}
+		default:
+			dst = append(dst, '=')
+		}
+	}
+}

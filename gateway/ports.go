@@ -1,0 +1,82 @@
+package main
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"syscall"
+
+	"parley/mailflow/store"
+)
+
+// ports are the listeners and what has to be read before root is given up.
+type ports struct {
+	set       *settings
+	listeners map[string]net.Listener // smtp, submission, imap
+	unlock    store.Unlock
+	password  string // of the smarthost's login
+	tls       *tls.Config
+}
+
+// portNames is the order of the ready line.
+var portNames = [...]string{"smtp", "submission", "imap"}
+
+// preparePorts reads the secrets and takes the ports.
+func preparePorts(set *settings, ask asker) (p *ports, err error) {
+	p = &ports{set: set, listeners: map[string]net.Listener{}}
+	if p.tls, err = set.tls(); err != nil {
+		return nil, err
+	}
+	if p.unlock, err = set.unlock(ask); err != nil {
+		return nil, err
+	}
+	if p.password, err = set.password(); err != nil {
+		return nil, err
+	}
+	for _, name := range portNames {
+		ln, err := net.Listen("tcp", set.Listen.of(name))
+		if err != nil {
+			p.close()
+			return nil, listenError(name, set.Listen.of(name), err)
+		}
+		p.listeners[name] = ln
+	}
+	return p, nil
+}
+
+func (l listen) of(name string) string {
+	return map[string]string{"smtp": l.SMTP, "submission": l.Submission, "imap": l.IMAP}[name]
+}
+
+func listenError(name, addr string, err error) error {
+	hint := ""
+	switch {
+	case errors.Is(err, syscall.EACCES):
+		hint = ": ports below 1024 need the capability CAP_NET_BIND_SERVICE, or choose another"
+	case errors.Is(err, syscall.EADDRINUSE):
+		hint = ": something else listens there"
+	}
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op.Err
+	}
+	return fmt.Errorf("listen on %s for [%s]: %w%s", addr, name, err, hint)
+}
+
+func (p *ports) close() {
+	for _, ln := range p.listeners {
+		_ = ln.Close()
+	}
+}
+
+// ready is the one line that says that everything is up, and where.
+func (p *ports) ready() string {
+	var b strings.Builder
+	b.WriteString("ready")
+	for _, name := range portNames {
+		fmt.Fprintf(&b, " %s=%s", name, p.listeners[name].Addr())
+	}
+	return b.String()
+}

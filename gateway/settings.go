@@ -1,0 +1,210 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"parley/config"
+	"parley/mailflow/courier"
+	"parley/mailflow/cvd"
+	"parley/mailflow/message"
+)
+
+// settings are the values that the words of a configuration mean.
+type settings struct {
+	Domain     string
+	DeskDomain string
+	CasePrefix string
+	StateDir   string
+	Unlock     credential
+	CertFile   string
+	KeyFile    string
+
+	Listen listen
+
+	Smarthost *courier.Smarthost // nil: nothing leaves
+	Password  *credential        // of the smarthost's login; nil: none
+	Subject   string
+	Retry     []time.Duration
+	GiveUp    time.Duration
+
+	Plaintext string
+	Undo      time.Duration
+	CoolOff   time.Duration
+	Message   message.Limits
+	Limits    limits
+	Policies  map[string]cvd.Policy
+
+	Warnings []*config.Error
+}
+
+// listen holds host:port per endpoint.
+type listen struct{ SMTP, Submission, IMAP string }
+
+// limits bound connections and what goes over them (rule M8).
+type limits struct {
+	Recipients       int
+	Connections      int
+	ConnectionsPerIP int
+	Command          time.Duration
+	Data             time.Duration
+	AuthFailures     int
+}
+
+// loadSettings reads a configuration file all the way. The error joins one
+// *config.Error for each key that is wrong.
+func loadSettings(path string) (*settings, error) {
+	c, err := config.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	return newSettings(c)
+}
+
+func newSettings(c *config.Config) (*settings, error) {
+	r := &reader{c: c}
+	s := &settings{
+		Domain:     r.domain(c.Domain, "domain"),
+		CasePrefix: r.prefix(),
+		StateDir:   c.Resolve(r.text(c.StateDir, "state_dir")),
+		Unlock:     r.credential(c.Unlock, "unlock"),
+		CertFile:   c.Resolve(r.text(c.TLS.Cert, "tls", "cert")),
+		KeyFile:    c.Resolve(r.text(c.TLS.Key, "tls", "key")),
+		Listen:     r.listeners(),
+		Plaintext:  r.oneOf(c.Reports.Plaintext, []string{"accept", "refuse"}, "reports", "plaintext"),
+		Undo:       r.duration(c.Desk.Undo, 0, "desk", "undo"),
+		CoolOff:    r.duration(c.Desk.CoolOff, 0, "desk", "cool_off"),
+		Message:    r.message(),
+		Limits:     r.limits(),
+	}
+	if s.DeskDomain = c.DeskDomain; c.Has("desk_domain") { // else it follows from domain, and so does what is wrong with it
+		s.DeskDomain = r.domain(c.DeskDomain, "desk_domain")
+	}
+	if s.DeskDomain = strings.ToLower(s.DeskDomain); s.Domain == s.DeskDomain {
+		r.fail([]string{"desk_domain"}, "is the same as domain: mail of strangers and of coordinators needs two")
+	}
+	r.outbound(s)
+	s.Policies = r.policies()
+	s.Warnings = r.warnings
+	return s, r.failure()
+}
+
+// reader takes the words of a configuration one by one and gathers what is
+// wrong with them.
+type reader struct {
+	c        *config.Config
+	errs     []*config.Error
+	warnings []*config.Error
+}
+
+// failure joins what is wrong, in the order of the file.
+func (r *reader) failure() error {
+	slices.SortStableFunc(r.errs, func(a, b *config.Error) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	errs := make([]error, len(r.errs))
+	for i, e := range r.errs {
+		errs[i] = e
+	}
+	return errors.Join(errs...)
+}
+
+func (r *reader) fail(path []string, why string, a ...any) {
+	r.errs = append(r.errs, r.c.Errorf(path, why, a...))
+}
+
+func (r *reader) warn(path []string, why string, a ...any) {
+	r.warnings = append(r.warnings, r.c.Errorf(path, why, a...))
+}
+
+var prefixPattern = regexp.MustCompile(`^[A-Z][A-Z0-9]{0,9}$`)
+
+func (r *reader) prefix() string {
+	p := r.c.CasePrefix
+	if !prefixPattern.MatchString(p) {
+		r.fail([]string{"case_prefix"}, "is %q; it can be up to ten capital letters and digits, a letter first", p)
+	}
+	return p
+}
+
+// leastMessage is the smallest size limit that makes sense: RFC 5321 section
+// 4.5.3.1.7 asks for this much.
+const leastMessage = 64 << 10
+
+// message reads the limits of one mail. Twice the largest message has to fit
+// into memory beside everything else, hence the upper bound.
+func (r *reader) message() message.Limits {
+	l := r.c.Limits
+	m := message.Limits{
+		Size:        r.size(l.Message, leastMessage, 1<<30, "limits", "message"),
+		HeaderBytes: int(r.size(l.Header, 4<<10, 16<<20, "limits", "header")),
+		Depth:       r.number(l.Depth, 1, 100, "limits", "depth"),
+		Parts:       r.number(l.Parts, 1, 100_000, "limits", "parts"),
+		Received:    r.number(l.Received, 1, 1000, "limits", "received"),
+	}
+	if m.Size >= leastMessage && int64(m.HeaderBytes) > m.Size {
+		r.fail([]string{"limits", "header"}, "is larger than a whole message")
+	}
+	return m
+}
+
+func (r *reader) limits() limits {
+	l := r.c.Limits
+	return limits{
+		Recipients:       r.number(l.Recipients, 1, 10_000, "limits", "recipients"),
+		Connections:      r.number(l.Connections, 1, 100_000, "limits", "connections"),
+		ConnectionsPerIP: r.number(l.ConnectionsPerIP, 1, 100_000, "limits", "connections_per_ip"),
+		Command:          r.duration(l.Command, time.Second, "limits", "command"),
+		Data:             r.duration(l.Data, time.Second, "limits", "data"),
+		AuthFailures:     r.number(l.AuthFailures, 1, 1000, "limits", "auth_failures"),
+	}
+}
+
+func (r *reader) credential(v string, path ...string) credential {
+	c, err := parseCredential(v, r.c.Resolve)
+	if err != nil {
+		r.fail(path, "is wrong: %v", err)
+	}
+	return c
+}
+
+// outbound reads how mail leaves.
+func (r *reader) outbound(s *settings) {
+	o := r.c.Outbound
+	s.Subject = r.text(o.Subject, "outbound", "subject")
+	if err := message.CheckHeaderValue(o.Subject); err != nil {
+		r.fail([]string{"outbound", "subject"}, "cannot be a Subject: %v", err)
+	}
+	if len(o.Retry) == 0 {
+		r.fail([]string{"outbound", "retry"}, "is empty: name at least one duration")
+	}
+	s.Retry = r.durations(o.Retry, time.Second, "outbound", "retry")
+	s.GiveUp = r.duration(o.GiveUp, time.Second, "outbound", "give_up")
+	if o.Password != "" {
+		p := r.credential(o.Password, "outbound", "password")
+		if p.kind == fromPrompt {
+			r.fail([]string{"outbound", "password"}, "cannot be asked at a prompt: use file:PATH, credential:NAME or env:NAME")
+		}
+		s.Password = &p
+	}
+	if o.Smarthost == "" {
+		r.warn([]string{"outbound", "smarthost"}, "is not set: no mail leaves, all of it waits in the queue")
+		return
+	}
+	h, err := courier.ParseSmarthost(o.Smarthost)
+	if err != nil {
+		r.fail([]string{"outbound", "smarthost"}, "is wrong: %v", err)
+		return
+	}
+	s.Smarthost = &h
+	switch {
+	case h.User != "" && s.Password == nil:
+		r.fail([]string{"outbound", "smarthost"}, "names the login %q, and password is not set", h.User)
+	case h.User == "" && s.Password != nil:
+		r.fail([]string{"outbound", "password"}, "is set, and smarthost names no login: write user@host")
+	}
+}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"net"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// domainPattern is a host name of at least two labels (RFC 1123 section 2.1),
+// in lower case.
+var domainPattern = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// validDomain folds case and checks a mail domain.
+func validDomain(s string) (string, bool) {
+	d := strings.ToLower(s)
+	last := d[strings.LastIndexByte(d, '.')+1:]
+	return d, len(d) <= 253 && domainPattern.MatchString(d) && strings.Trim(last, "0123456789") != ""
+}
+
+func (r *reader) domain(v string, key string) string {
+	d, ok := validDomain(v)
+	if !ok {
+		why := "is %q, not a mail domain such as vdp.example.org"
+		if strings.ContainsFunc(v, func(c rune) bool { return c > 127 }) {
+			why = "is %q; write an internationalised domain in its ASCII form, xn--…"
+		}
+		r.fail([]string{key}, why, v)
+	}
+	return d
+}
+
+// listeners reads where each endpoint listens.
+func (r *reader) listeners() listen {
+	c := r.c
+	l := listen{SMTP: c.SMTP.Listen, Submission: c.Submission.Listen, IMAP: c.IMAP.Listen}
+	if c.SMTP.LMTP != "" {
+		r.fail([]string{"smtp", "lmtp"}, "is not served by this version: leave it empty and let the mail server relay to listen")
+	}
+	r.address(l.SMTP, nil, "smtp", "listen")
+	r.address(l.Submission, []string{l.SMTP}, "submission", "listen")
+	r.address(l.IMAP, []string{l.SMTP, l.Submission}, "imap", "listen")
+	return l
+}
+
+// address checks a host:port to listen on that others do not have yet. Port 0
+// is any free one.
+func (r *reader) address(v string, taken []string, path ...string) {
+	host, port, err := net.SplitHostPort(v)
+	n, bad := strconv.ParseUint(port, 10, 16)
+	if err != nil || bad != nil || strings.ContainsAny(host, " /@") {
+		r.fail(path, "is %q; it can be an address and port such as 127.0.0.1:25, [::1]:25 or :25", v)
+		return
+	}
+	if n != 0 && slices.Contains(taken, v) {
+		r.fail(path, "is %s, which serves something else already", v)
+	}
+}

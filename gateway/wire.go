@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"time"
+
+	"parley/gateway/auth"
+	"parley/gateway/ctl"
+	"parley/gateway/imapd"
+	"parley/gateway/smtpd"
+	"parley/keyring"
+	"parley/mailflow"
+	"parley/mailflow/courier"
+	"parley/mailflow/queue"
+	"parley/mailflow/store"
+	"parley/templates"
+)
+
+// This page builds and wires everything, top to bottom.
+
+const (
+	certificates = 4096        // parsed ones kept in memory, a few kB each
+	sendTime     = time.Minute // without progress towards the smarthost
+	sendParallel = 4           // mails on their way to the smarthost at once
+)
+
+// given is what an app is built from beside its settings.
+type given struct {
+	unlock   store.Unlock
+	password string // of the smarthost's login
+	clock    mailflow.Clock
+	log      *slog.Logger
+}
+
+// openApp opens the store and builds the flows over it. Nothing runs yet.
+func openApp(set *settings, with given) (a *app, err error) {
+	a = &app{set: set, log: with.log}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close())
+		}
+	}()
+	if a.store, err = openStore(set, with.unlock, with.clock.Now); err != nil {
+		return a, err
+	}
+	a.close = append(a.close, a.store.Close)
+	secrets, err := ownKeys(a.store)
+	if err != nil {
+		return a, err
+	}
+	words, err := templates.Builtin()
+	if err != nil {
+		return a, fmt.Errorf("read templates: %w", err)
+	}
+	a.base = &mailflow.Base{
+		Settings: mailflow.Settings{
+			Domain: set.Domain, DeskDomain: set.DeskDomain, CasePrefix: set.CasePrefix, Subject: set.Subject,
+			Plaintext: set.Plaintext, Undo: set.Undo, CoolOff: set.CoolOff, Limits: set.Message, Policies: set.Policies,
+		},
+		Clock: with.clock, Store: a.store, Secrets: secrets, Certs: keyring.NewCache(certificates), Templates: words, Log: with.log,
+	}
+	a.base.Queue = a.queue(with)
+	a.desk = &mailflow.Desk{Base: a.base}
+	a.logins = &auth.Logins{Store: a.store, DeskDomain: set.DeskDomain, Failures: set.Limits.AuthFailures, Now: with.clock.Now}
+	if err := a.base.Setup(); err != nil {
+		return a, fmt.Errorf("prepare store: %w", err)
+	}
+	return a, nil
+}
+
+// queue delivers through the smarthost; without one everything waits.
+func (a *app) queue(with given) *queue.Queue {
+	q := &queue.Queue{
+		Store: a.store, Retry: a.set.Retry, GiveUp: a.set.GiveUp, Parallel: sendParallel,
+		Now: with.clock.Now, After: with.clock.After, Paused: mailflow.SendingPaused, Done: a.base.Delivered,
+	}
+	if a.set.Smarthost == nil {
+		q.Paused = func(*store.Tx) bool { return true }
+		return q
+	}
+	c := &courier.Courier{
+		Smarthost: *a.set.Smarthost, Hello: a.set.Domain, Timeout: sendTime,
+		Password: func() (string, error) { return with.password, nil },
+	}
+	a.close = append(a.close, func() error { c.Close(); return nil })
+	q.Courier = c
+	return q
+}
+
+// gateway is an app with its ports and loops.
+type gateway struct {
+	app        *app
+	ctl        *ctl.Server
+	smtp       *smtpd.Server
+	submission *smtpd.Server
+	imap       *imapd.Server
+	ports      *ports
+
+	intake    *mailflow.Intake
+	scheduler *mailflow.Scheduler
+	seats     *mailflow.Seats
+
+	ctx     context.Context // of the loops
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+	failed  chan error
+}
+
+// gateway puts the ports in front of the flows.
+func (a *app) gateway(p *ports) (g *gateway, err error) {
+	g = &gateway{app: a, ports: p, failed: make(chan error, 1)}
+	g.intake = &mailflow.Intake{Base: a.base, Parallel: runtime.GOMAXPROCS(0)}
+	g.scheduler = &mailflow.Scheduler{Base: a.base, Outbox: &mailflow.Outbox{Base: a.base}}
+	g.seats = &mailflow.Seats{Base: a.base, Desk: a.desk}
+	limiter := auth.NewLimiter(a.set.Limits.Connections, a.set.Limits.ConnectionsPerIP)
+	smtp := smtpd.Config{Domain: a.set.Domain, Limits: a.smtpLimits(), TLS: p.tls, Limiter: limiter, Intake: g.intake, Log: a.log}
+	if g.smtp, err = smtpd.New(smtp); err != nil {
+		return nil, err
+	}
+	smtp.Intake, smtp.Submission, smtp.Logins = nil, &mailflow.Submission{Base: a.base, Desk: a.desk}, a.logins
+	if g.submission, err = smtpd.New(smtp); err != nil {
+		return nil, err
+	}
+	g.imap = imapd.New(imapd.Config{
+		Seats: g.seats, Logins: a.logins, Limiter: limiter, TLS: p.tls, Log: a.log,
+		Login: a.set.Limits.Command, Write: a.set.Limits.Command,
+	})
+	g.ctl = &ctl.Server{Handle: a.handle, Log: a.log}
+	g.ctx, g.cancel = context.WithCancel(context.Background())
+	return g, nil
+}
+
+func (a *app) smtpLimits() smtpd.Limits {
+	l := smtpd.DefaultLimits()
+	l.Size, l.Recipients = a.set.Message.Size, a.set.Limits.Recipients
+	l.Command, l.Data = a.set.Limits.Command, a.set.Limits.Data
+	return l
+}
+
+// endpoints answer peers until shutdown.
+func (g *gateway) endpoints() map[string]func() error {
+	return map[string]func() error{
+		"control socket": g.ctl.Serve,
+		"smtp":           func() error { return g.smtp.Serve(g.ports.listeners["smtp"]) },
+		"submission":     func() error { return g.submission.Serve(g.ports.listeners["submission"]) },
+		"imap":           func() error { return g.imap.Serve(g.ports.listeners["imap"]) },
+	}
+}
+
+// loops do what is due until their context ends.
+func (g *gateway) loops() map[string]func(context.Context) error {
+	return map[string]func(context.Context) error{
+		"intake":    g.intake.Run,
+		"scheduler": g.scheduler.Run,
+		"queue":     g.app.base.Queue.Run,
+		"seats":     g.seats.Run,
+	}
+}
+
+// shutdown lets each endpoint finish what is under way, all at once.
+func (g *gateway) shutdown(ctx context.Context) error {
+	stops := []func(context.Context) error{g.smtp.Shutdown, g.submission.Shutdown, g.imap.Shutdown, g.ctl.Shutdown}
+	errs := make([]error, len(stops))
+	var all sync.WaitGroup
+	for i, stop := range stops {
+		all.Go(func() { errs[i] = stop(ctx) })
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}

@@ -1,0 +1,147 @@
+package mailflow
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"parley/mailflow/cvd"
+)
+
+// caseClose is `case close [because "…"]`: nothing further goes out.
+func caseClose(s *sitting, p *phrase) (string, error) {
+	c, err := s.openCaseHere()
+	if err != nil {
+		return "", err
+	}
+	why, err := p.reason(false)
+	if err != nil {
+		return "", err
+	}
+	c.Closed = s.tx.Now
+	if err := s.changeCase(c, "case.closed", why); err != nil {
+		return "", err
+	}
+	_, gone, err := s.recallAll(c)
+	if err != nil {
+		return "", err
+	}
+	n, err := s.cancelPlanned(c, "", "the case is closed")
+	if err != nil {
+		return "", err
+	}
+	if err := s.moveFolders(c, casesFolder+delimiter, closedFolder(c.Closed)); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s is closed; %s will not go", c.ID, count(n, "planned notice")) + recallLine(0, gone), nil
+}
+
+// caseReopen is `case reopen`. A plan that ran runs again, so that it counts
+// as a start.
+func caseReopen(s *sitting, p *phrase) (string, error) {
+	c, err := s.theCase()
+	if err != nil {
+		return "", err
+	}
+	if err := p.end(); err != nil {
+		return "", err
+	}
+	if c.Closed.IsZero() {
+		return "", notDone("%s is not closed", c.ID)
+	}
+	if c.Started() {
+		if err := s.mustBeProved("case reopen", "lets a plan run again"); err != nil {
+			return "", err
+		}
+	}
+	was := closedFolder(c.Closed)
+	c.Closed = time.Time{}
+	if err := s.changeCase(c, "case.reopened", ""); err != nil {
+		return "", err
+	}
+	if err := s.moveFolders(c, was, casesFolder+delimiter); err != nil {
+		return "", err
+	}
+	return caseLine(c), s.replan(s.tx, c.ID)
+}
+
+func closedFolder(at time.Time) string {
+	return closedFolders + delimiter + strconv.Itoa(at.Year()) + delimiter
+}
+
+// moveFolders renames the folders of a case from under one folder to under
+// another.
+func (s *sitting) moveFolders(c cvd.Case, from, to string) error {
+	all, err := s.tx.Mailboxes()
+	if err != nil {
+		return err
+	}
+	for _, m := range all {
+		rest, ok := strings.CutPrefix(m.Name, from)
+		if m.Case != string(c.ID) || m.Owner != "" || !ok {
+			continue
+		}
+		if _, err := s.tx.RenameMailbox(m.Number, to+rest); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cancelPlanned ends the stage notices of a case that have not left, for one
+// participant or all, and counts them.
+func (s *sitting) cancelPlanned(c cvd.Case, party cvd.PartyID, why string) (int, error) {
+	ps, err := Participants(s.tx, c.ID)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, p := range ps {
+		if party != "" && p.Party != party {
+			continue
+		}
+		all, err := Notices(s.tx, c.ID, p.Party)
+		if err != nil {
+			return n, err
+		}
+		for _, notice := range all {
+			if notice.State.Over() || notice.Kind == cvd.KindAnswer || notice.Kind == cvd.KindReceipt {
+				continue
+			}
+			notice.State, notice.Why = cvd.Cancelled, why
+			if err := putNotice(s.tx, notice, time.Time{}); err != nil {
+				return n, err
+			}
+			if err := s.heldDone(s.tx, notice); err != nil {
+				return n, err
+			}
+			if err := s.voidRequest(notice, why); err != nil {
+				return n, err
+			}
+			n++
+		}
+	}
+	return n, nil
+}
+
+// voidRequest ends the request for approval that a notice waited for. What
+// else was in it is asked for anew.
+func (s *sitting) voidRequest(n cvd.Notice, why string) error {
+	if n.ApprovalID == "" {
+		return nil
+	}
+	a, err := approvalByID(s.tx, n.ApprovalID)
+	if err != nil || !a.Open() {
+		return err
+	}
+	return s.void(s.tx, a, why)
+}
+
+// count writes a number with its noun, "1 notice", "2 notices".
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -1,0 +1,86 @@
+package mailflow
+
+import (
+	"fmt"
+
+	"parley/mailflow/cvd"
+)
+
+// sendingPause is `sending pause [because "…"]`, the same as `hold all`.
+func sendingPause(s *sitting, p *phrase) (string, error) {
+	why, err := p.reason(false)
+	if err != nil {
+		return "", err
+	}
+	if why == "" {
+		why = "paused by " + s.by.Name
+	}
+	return s.pauseSending(why)
+}
+
+func (s *sitting) pauseSending(why string) (string, error) {
+	now, err := sendingNow(s.tx)
+	if err != nil {
+		return "", err
+	}
+	if now.Paused {
+		return "", notDone("sending is paused since %s: %s", utc(now.At), now.Because)
+	}
+	err = s.setSending(s.tx, Sending{Paused: true, Because: why, By: s.by.Name, At: s.tx.Now})
+	return "nothing leaves this server, of any case, until `sending resume`; mail still comes in", err
+}
+
+// sendingResume is `sending resume`, the same as `release all`.
+func sendingResume(s *sitting, p *phrase) (string, error) {
+	if err := p.end(); err != nil {
+		return "", err
+	}
+	return s.resumeSending()
+}
+
+func (s *sitting) resumeSending() (string, error) {
+	now, err := sendingNow(s.tx)
+	if err != nil {
+		return "", err
+	}
+	if !now.Paused {
+		return "", notDone("sending is not paused; holds on a case or party are released by name")
+	}
+	if err := s.setSending(s.tx, Sending{By: s.by.Name, At: s.tx.Now}); err != nil {
+		return "", err
+	}
+	all, err := Cases(s.tx)
+	if err != nil {
+		return "", err
+	}
+	for _, c := range all {
+		if err := s.askHeldAgain(c); err != nil {
+			return "", err
+		}
+	}
+	return fmt.Sprintf("mail leaves again (it was paused: %s)", now.Because), nil
+}
+
+// askHeldAgain lets the gate look at what of a case was held, perhaps only
+// because sending was paused.
+func (s *sitting) askHeldAgain(c cvd.Case) error {
+	ps, err := Participants(s.tx, c.ID)
+	if err != nil {
+		return err
+	}
+	for _, p := range ps {
+		all, err := Notices(s.tx, c.ID, p.Party)
+		if err != nil {
+			return err
+		}
+		for _, n := range all {
+			if n.State != cvd.Held {
+				continue
+			}
+			if err := wakeOne(s.tx, n, false); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,202 @@
+package templates_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"parley/mailflow/cvd"
+	"parley/templates"
+)
+
+var update = flag.Bool("update", false, "write the golden mails in testdata anew")
+
+type letter struct {
+	name string
+	get  func(*templates.Set) (templates.Rendered, error)
+}
+
+func stage(name string, v templates.Notice) letter {
+	return letter{name, func(s *templates.Set) (templates.Rendered, error) { return s.Notice(v) }}
+}
+
+// letters are all mails that Parley writes, in the forms that they take.
+func letters() []letter {
+	all := stageLetters()
+	all = append(all, vendorLetters()...)
+	all = append(all, strangerLetters()...)
+	return append(all, deskLetters()...)
+}
+
+func stageLetters() []letter {
+	bare := notice(cvd.HeadsUp)
+	bare.Product, bare.Severity, bare.Zone, bare.TLP = "", "", "", "RED"
+	long := notice(cvd.HeadsUp)
+	long.Us.Fingerprint = strings.Repeat("4B32 ", 15) + "4B32"
+	long.Case, long.Version, long.Zone = "COORDINATE-2026-0007", 12, "America/Ho_Chi_Minh_City"
+	long.Zone, long.Product = "Asia/Ho_Chi_Minh", "Player 9.1, Player 9.2 for the living room, and Recorder 3"
+	reminder := notice(cvd.Scope)
+	reminder.Reminder, reminder.ReplyBy = true, time.Date(2026, 12, 30, 9, 0, 0, 0, time.UTC)
+	annex := notice(cvd.Proof)
+	annex.Material, annex.Product, annex.Annex = "", "", "For you alone."
+	return []letter{
+		stage("heads-up", notice(cvd.HeadsUp)), stage("heads-up-bare", bare), stage("heads-up-long", long),
+		stage("scope", notice(cvd.Scope)), stage("scope-reminder", reminder), stage("details", details()),
+		stage("proof-annex", annex), stage("advisory", notice(cvd.Advisory)), stage("public", notice(cvd.Public)),
+	}
+}
+
+func vendorLetters() []letter {
+	answer := templates.Answer{Us: us, Case: caseID, TLP: "AMBER+STRICT", Code: "M2D8-F4RT", Version: 1, End: end, Zone: "Europe/Berlin",
+		Lines: []templates.Understood{
+			{Line: "ACCEPT PAR-2026-0007 v1 K7Q3-X9PM", Result: "you keep it secret until Mon 1 Mar 2027, 16:00 UTC (version 1)"},
+			{Line: "PROPOSE PAR-2026-0007 2027-02-15 because our next release is on that day and the one after it comes only in May", Result: "you propose 2027-02-15; the date stays as it is until the coordinators decide"},
+		}}
+	help := answer
+	help.Lines, help.Help = []templates.Understood{{Line: "HELP", Result: "these are the lines that you can answer with"}}, true
+	finder := help
+	finder.Finder, finder.TLP, finder.End, finder.Zone = true, "", time.Time{}, ""
+	later := templates.Embargo{Us: us, Case: caseID, TLP: "AMBER+STRICT", Version: 2, Old: end, New: end.Add(14 * cvd.Day), Zone: "Asia/Tokyo", Code: "M2D8-F4RT", Asks: true}
+	earlier := later
+	earlier.New, earlier.Asks = end.Add(-14*cvd.Day), false
+	own := templates.Letter{Us: us, Case: caseID, TLP: "AMBER+STRICT", Subject: "Re: TLP:AMBER+STRICT [PAR-2026-0007] Re: your builds",
+		Text: "Dear colleagues,\n\nyes, the 9.2 branch too.\n\nAna\n"}
+	return []letter{
+		{"answer", func(s *templates.Set) (templates.Rendered, error) { return s.Answer(answer) }},
+		{"answer-help", func(s *templates.Set) (templates.Rendered, error) { return s.Answer(help) }},
+		{"answer-finder", func(s *templates.Set) (templates.Rendered, error) { return s.Answer(finder) }},
+		{"embargo-later", func(s *templates.Set) (templates.Rendered, error) { return s.Embargo(later) }},
+		{"embargo-earlier", func(s *templates.Set) (templates.Rendered, error) { return s.Embargo(earlier) }},
+		{"letter", func(s *templates.Set) (templates.Rendered, error) { return s.Letter(own) }},
+		{"letter-finder", func(s *templates.Set) (templates.Rendered, error) {
+			return s.Letter(templates.Letter{Us: us, Text: "Thank you.\n"})
+		}},
+	}
+}
+
+func strangerLetters() []letter {
+	received := time.Date(2026, 12, 1, 8, 3, 11, 0, time.UTC)
+	receipt := templates.Receipt{Us: us, Reference: "intake-17", Received: received, SHA256: digest, Encrypted: true,
+		SignedBy: "9C1D 84F6 A0C3 4B32 ADAC 11F0 2C91 63D4 0A5B 44A0", AnswerBy: received.Add(2 * cvd.Day),
+		Attachments: []templates.ReceivedFile{{Name: "poc.bin", Size: 11_240}, {Name: "trace.txt", Size: 312}, {Name: "core.gz", Size: 2_310_000}}}
+	plain := templates.Receipt{Us: us, Reference: "intake-18", Received: received, SHA256: digest, AnswerBy: received.Add(2 * cvd.Day)}
+	howTo := templates.HowTo{Us: us, Reference: "intake-19", Received: received, SHA256: digest, AnswerBy: received.Add(2 * cvd.Day)}
+	return []letter{
+		{"receipt", func(s *templates.Set) (templates.Rendered, error) { return s.Receipt(receipt) }},
+		{"receipt-plain", func(s *templates.Set) (templates.Rendered, error) { return s.Receipt(plain) }},
+		{"howto", func(s *templates.Set) (templates.Rendered, error) { return s.HowTo(howTo) }},
+		{"howto-plaintext", func(s *templates.Set) (templates.Rendered, error) {
+			return s.HowTo(templates.HowTo{Us: us, Plaintext: true})
+		}},
+		{"key", func(s *templates.Set) (templates.Rendered, error) { return s.KeyAnswer(templates.HowTo{Us: us}) }},
+		{"contact", func(s *templates.Set) (templates.Rendered, error) {
+			return s.Contact(templates.Contact{Us: us, ReplyTo: "report@vdp.example.org"})
+		}},
+		{"note", func(s *templates.Set) (templates.Rendered, error) { return s.Note(templates.Note{Us: us}) }},
+	}
+}
+
+func deskLetters() []letter {
+	gesture := approval()
+	gesture.Signed, gesture.Need, gesture.Rows = false, 2, gesture.Rows[:1]
+	fresh := templates.CaseFile{Case: caseID, Title: "Heap overflow in libfoo", Policy: "default", Now: start}
+	crowded := caseFile()
+	crowded.Title = "Heap overflow in the initialisation of libfoo, all versions"
+	crowded.NeedsYou = []string{
+		"details to globex is held: no usable key of globex: 77F0 12C3 expired on 2026-12-31; 9C1D 84F6 was revoked",
+		"proof to a-party-with-the-longest-name-of-them-all: did it arrive? (D17)",
+	}
+	crowded.Rows = append(crowded.Rows, templates.CaseRow{Party: "a-party-with-the-longest-name-of-them-all",
+		Cells:  []string{"21 Dec ok", "22 Dec ok", "24 Dec ok", "25 Dec ok", "refused", "ask"},
+		Status: "fixed 4.8 on 2027-02-10, and 3.9.12 for those who stay on the old branch, some days later"})
+	crowded.Next = append(crowded.Next, "Wed 16 Dec 2026, 09:00 UTC  advisory to a-party-with-the-longest-name-of-them-all")
+	refusal := templates.Refusal{What: "details to globex, case PAR-2026-0007",
+		State: "Nothing left this server; the notice is held, sealed, and goes by itself once the reason is gone. Other vendors go on.",
+		Why:   "no usable key of globex: 77F0 12C3 expired on 2026-12-31",
+		Next:  "import a good key on the server, and confirm it in a signed mail to control@ once you have compared its fingerprint another way:\n    case PAR-2026-0007\n    key confirm globex FINGERPRINT evidence \"...\""}
+	return []letter{
+		{"approval", func(s *templates.Set) (templates.Rendered, error) { return s.Approval(approval()) }},
+		{"approval-gesture", func(s *templates.Set) (templates.Rendered, error) { return s.Approval(gesture) }},
+		{"casefile", func(s *templates.Set) (templates.Rendered, error) { return s.CaseFile(caseFile()) }},
+		{"casefile-fresh", func(s *templates.Set) (templates.Rendered, error) { return s.CaseFile(fresh) }},
+		{"casefile-crowded", func(s *templates.Set) (templates.Rendered, error) { return s.CaseFile(crowded) }},
+		{"refusal", func(s *templates.Set) (templates.Rendered, error) { return s.Refusal(refusal) }},
+	}
+}
+
+func builtin(t *testing.T) *templates.Set {
+	t.Helper()
+	s, err := templates.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestLetters(t *testing.T) {
+	t.Parallel()
+	s := builtin(t)
+	seen := map[string]bool{}
+	for _, l := range letters() {
+		seen[l.name+".txt"] = true
+		t.Run(l.name, func(t *testing.T) {
+			r, err := l.get(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			compare(t, filepath.Join("testdata", l.name+".txt"), "Subject: "+r.Subject+"\n\n"+r.Text)
+			checkForm(t, r)
+		})
+	}
+	files, err := os.ReadDir("testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if !seen[f.Name()] {
+			t.Errorf("testdata/%s belongs to no letter", f.Name())
+		}
+	}
+}
+
+func compare(t *testing.T, file, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs (go test ./templates -update writes it anew); got:\n%s", file, got)
+	}
+}
+
+// checkForm holds every mail to 72 columns, to one blank line in a row and to
+// a Subject that fits. Only a line of one word may be longer.
+func checkForm(t *testing.T, r templates.Rendered) {
+	t.Helper()
+	if n := utf8.RuneCountInString(r.Subject); n > 78 && !strings.Contains(r.Subject, "COORDINATE-") {
+		t.Errorf("the Subject has %d characters: %s", n, r.Subject)
+	}
+	for i, line := range strings.Split(r.Text, "\n") {
+		if utf8.RuneCountInString(line) > 72 && len(strings.Fields(line)) > 1 {
+			t.Errorf("line %d has %d columns: %s", i+1, utf8.RuneCountInString(line), line)
+		}
+		if strings.Contains(line, "\t") || strings.Contains(line, "%!") || strings.Contains(line, "<no value>") {
+			t.Errorf("line %d: %q", i+1, line)
+		}
+	}
+	text := strings.ReplaceAll(r.Text, "wrote it.\n\n\n", "wrote it.\n\n") // the material's own
+	if strings.HasPrefix(text, "\n") || strings.Contains(text, "\n\n\n") || !strings.HasSuffix(text, "\n") || strings.HasSuffix(text, "\n\n") {
+		t.Errorf("blank lines too many or too few:\n%s", r.Text)
+	}
+}

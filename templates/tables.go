@@ -1,0 +1,129 @@
+package templates
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"parley/mailflow/cvd"
+)
+
+// matrix writes who knows what: a line a participant, a column a stage, what
+// the participant says at the end. Where that is too wide, cells are written
+// shorter, and what a participant says follows below in full.
+func matrix(v CaseFile) string {
+	if len(v.Rows) == 0 {
+		return ""
+	}
+	rows := [][]string{{""}}
+	for _, s := range v.Stages {
+		rows[0] = append(rows[0], string(s))
+	}
+	rows[0] = append(rows[0], "status")
+	for _, r := range v.Rows {
+		rows = append(rows, append(append([]string{r.Party}, r.Cells...), oneline(r.Status)))
+	}
+	if wide := widths(rows); total(wide, 2) <= columns {
+		return table("", rows)
+	}
+	return tightMatrix(v, rows)
+}
+
+const (
+	tightCell   = 7  // "12 Dec+", "approve"
+	tightStatus = 13 // "investigating", "no answer yet"
+)
+
+// tightMatrix writes the matrix with six stages into 72 columns.
+func tightMatrix(v CaseFile, rows [][]string) string {
+	var below []string
+	sent := false
+	for n, r := range rows {
+		last := len(r) - 1
+		for i, c := range r[1:last] {
+			r[i+1] = cut(c, tightCell)
+			if date, ok := strings.CutSuffix(c, " ok"); ok {
+				r[i+1], sent = date+"+", true
+			}
+			if n == 0 {
+				r[i+1] = tightHead(v.Stages[i])
+			}
+		}
+		if status := r[last]; columnsOf(status) > tightStatus {
+			word, _, _ := strings.Cut(status, " ")
+			r[last] = cut(word+"..", tightStatus)
+			below = append(below, hang("  "+v.Rows[n-1].Party+"  ", status))
+		}
+	}
+	out := table("", rows)
+	if sent {
+		out += "\n\n  + has gone; a date without it is planned"
+	}
+	if len(below) > 0 {
+		out += "\n\n" + strings.Join(below, "\n")
+	}
+	return out
+}
+
+// tightHead is a stage as the head of a narrow column.
+func tightHead(s cvd.Stage) string {
+	switch s {
+	case cvd.HeadsUp:
+		return "heads"
+	case cvd.Advisory:
+		return "advis."
+	}
+	return string(s)
+}
+
+// timeline draws the embargo as one line with today on it; nothing before the
+// start.
+func timeline(v CaseFile) string {
+	if v.Start.IsZero() || !v.End.After(v.Start) {
+		return ""
+	}
+	const wide = 56
+	done := float64(v.Now.Sub(v.Start)) / float64(v.End.Sub(v.Start))
+	i := min(max(int(done*wide), 0), wide-1)
+	bar := strings.Repeat("-", i) + "o" + strings.Repeat("-", wide-1-i)
+	first := fmt.Sprintf("%6s ", dayMonth(v.Start))
+	return first + bar + " " + dayMonth(v.End) + "\n" + strings.Repeat(" ", len(first)+i) + "^today"
+}
+
+// approvalRows writes the recipients of what is to be approved.
+func approvalRows(v Approval) string {
+	rows := [][]string{{"vendor", "key", "", "until", "stage now", "gets"}}
+	var notes []string
+	for _, r := range v.Rows {
+		until, stage := keyEnd(r), string(r.Stage)
+		if stage == "" {
+			stage = "-"
+		}
+		rows = append(rows, []string{r.Party, r.Key, r.Trust, until, stage, r.Gets})
+		if r.Soon {
+			notes = append(notes, hang("  ! ", r.Party+"'s key ends before the embargo does."))
+		}
+		if r.Why != "" {
+			notes = append(notes, hang("  ", r.Party+": "+sentence(oneline(r.Why))))
+		}
+	}
+	out := table("  ", rows)
+	if len(notes) > 0 {
+		out += "\n\n" + strings.Join(notes, "\n")
+	}
+	return out
+}
+
+// keyEnd is until when the key of a recipient can be used, marked where that
+// is too soon.
+func keyEnd(r ApprovalRow) string {
+	switch {
+	case r.Key == "" || r.Key == "-":
+		return "-"
+	case r.Until.IsZero():
+		return "never"
+	case r.Soon:
+		return r.Until.UTC().Format(time.DateOnly) + " !"
+	}
+	return r.Until.UTC().Format(time.DateOnly)
+}
