@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"parley/config"
-	"parley/mailflow"
 	"parley/mailflow/mailtest"
 )
 
@@ -58,6 +57,7 @@ type demo struct {
 	app   *app
 	gate  *gateway
 	cast  cast
+	edit  func([]byte) []byte // of the configuration; nil: none
 }
 
 func (d *demo) say(format string, a ...any) {
@@ -124,6 +124,9 @@ func (d *demo) configure() error {
 	}
 	text = listenLine.ReplaceAll(text, []byte(`listen = "127.0.0.1:0"`))
 	text = smarthostLine.ReplaceAll(text, []byte(fmt.Sprintf("smarthost = %q", "smtp://"+d.sink.Addr)))
+	if d.edit != nil {
+		text = d.edit(text)
+	}
 	if _, err := config.Parse(d.path, text); err != nil {
 		return err
 	}
@@ -148,18 +151,6 @@ func (d *demo) close() error {
 		errs = append(errs, os.RemoveAll(d.dir))
 	}
 	return errors.Join(errs...)
-}
-
-// operator gives commands of the desk language on the gateway's own machine.
-func (d *demo) operator(ctx context.Context, lines ...string) error {
-	t, err := d.app.desk.Do(ctx, mailflow.Actor{Name: mailflow.Operator, Via: mailflow.ViaOperator}, lines)
-	if err != nil {
-		return err
-	}
-	if !t.Done() {
-		return fmt.Errorf("the gateway refuses:\n%s", t)
-	}
-	return nil
 }
 
 // addr is where an endpoint listens.

@@ -2,6 +2,7 @@ package keyring_test
 
 import (
 	"bytes"
+	"compress/flate"
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
@@ -178,33 +179,42 @@ func xor(s cipher.Stream, data []byte) []byte {
 // gopenpgp, trap 4: 300 KB that grow to 300 MB.
 func TestP4_Trap4_Bomb(t *testing.T) {
 	s := secret(t, "a@example.org")
-	bomb := encryptRaw(t, s.Certificate(), zeroBomb(t, 300<<20))
+	bomb := encryptRaw(t, s.Certificate(), zeroBomb(t, 300))
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	_, err := decrypt(bomb, s)
 	runtime.ReadMemStats(&after)
 	wantReason(t, err, keyring.ReasonTooLarge)
+	wide := keyring.Limits{Plain: 64 << 20, Ratio: 1 << 20, Nesting: 4}
+	m, err := keyring.Decrypt(context.Background(), encryptRaw(t, s.Certificate(), zeroBomb(t, 2)), []*keyring.Secret{s}, wide)
+	if err != nil || len(m.Data) != 2<<20 {
+		t.Errorf("the bomb is a dud: %v (%s)", err, keyring.Reason(err))
+	}
 	if used := after.TotalAlloc - before.TotalAlloc; used > 64<<20 {
 		t.Errorf("a bomb of %d bytes took %d MiB", len(bomb), used>>20)
 	}
 }
 
-// zeroBomb is a compressed packet with a literal packet of n zeros.
+// zeroBomb is a compressed packet with a literal packet of n MiB of zeros. The
+// first MiB is deflated, the others are the same octets again.
 func zeroBomb(t *testing.T, n int) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	w, err := packet.SerializeCompressed(nopCloser{&b}, packet.CompressionZLIB, &packet.CompressionConfig{Level: 9})
+	w, err := flate.NewWriter(&b, 9)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.Write(binary.BigEndian.AppendUint32([]byte{0xc0 | 11, 255}, uint32(n+6)))
+	w.Write(binary.BigEndian.AppendUint32([]byte{0xc0 | 11, 255}, uint32(n<<20+6)))
 	w.Write([]byte{'b', 0, 0, 0, 0, 0})
-	for zeros := make([]byte, 1<<20); n > 0; n -= len(zeros) {
-		w.Write(zeros)
-	}
+	w.Flush()
+	start := b.Len()
+	w.Write(make([]byte, 1<<20))
+	w.Flush()
+	end := b.Len()
 	w.Close()
-	return b.Bytes()
+	deflated := b.Bytes()
+	return rawPacket(8, slices.Concat([]byte{1}, deflated[:start], bytes.Repeat(deflated[start:end], n), deflated[end:]))
 }
 
 func TestP4_Limits(t *testing.T) {

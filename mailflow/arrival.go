@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"strings"
 	"time"
 
@@ -53,6 +54,9 @@ func (in *Intake) read(ctx context.Context, row spoolRow) (*arrival, error) {
 			return treeOf(p), nil
 		}}
 	opened, err := o.Open(ctx, treeOf(a.root), row.At)
+	if err != nil && !errors.Is(err, pgpmime.ErrUndecryptable) {
+		return nil, err // of the gateway, not of the mail: it is tried again
+	}
 	if err != nil {
 		a.broken = "it cannot be decrypted (" + pgpmime.Reason(err) + ")"
 		return a, nil

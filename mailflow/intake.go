@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"parley/mailflow/message"
@@ -17,7 +18,13 @@ import (
 type Intake struct {
 	*Base
 	Parallel int // messages processed at once; 1 where zero
+
+	large sync.Mutex // held while a large message is processed
 }
+
+// largeMail is from what size on messages are processed one after the other:
+// opening one takes about three times its size in memory.
+const largeMail = 1 << 20
 
 // The fixed local parts of the public domain.
 const (

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"parley/keyring/pgpmime"
 	"parley/mailflow/cvd"
@@ -18,6 +19,10 @@ import (
 // forgets its row, so that a kill at any instant leaves it either wholly in
 // the spool or wholly filed.
 func (in *Intake) process(ctx context.Context, row spoolRow) error {
+	if row.Body.Size > largeMail {
+		in.large.Lock()
+		defer in.large.Unlock()
+	}
 	a, err := in.read(ctx, row)
 	if err != nil {
 		return err
@@ -118,7 +123,38 @@ func (in *Intake) viewFields(a *arrival, p place, v view) []message.Field {
 	if len(a.row.Envelope.To) > 0 {
 		fields = append(fields, message.Field{Name: "Parley-Via", Value: headerText(a.row.Envelope.To[0])})
 	}
-	return fields
+	return append(fields, carried(a)...)
+}
+
+// carried are the fields by which clients sort and thread, taken from the
+// outer header where the encrypted part brought none of its own.
+func carried(a *arrival) []message.Field {
+	if a.root == nil || a.shown == a.root || a.broken != "" {
+		return nil
+	}
+	var out []message.Field
+	add := func(name, value string) {
+		if value != "" && !a.shown.Header.Has(name) && message.CheckHeaderValue(value) == nil {
+			out = append(out, message.Field{Name: name, Value: value})
+		}
+	}
+	if at, err := a.root.Header.Date(); err == nil {
+		add("Date", at.Format(time.RFC1123Z))
+	}
+	add("Message-ID", inBrackets(a.root.Header.MessageID()))
+	add("In-Reply-To", inBrackets(a.root.Header.InReplyTo()...))
+	add("References", inBrackets(a.root.Header.References()...))
+	return out
+}
+
+func inBrackets(ids ...string) string {
+	var out []string
+	for _, id := range ids {
+		if id != "" {
+			out = append(out, "<"+id+">")
+		}
+	}
+	return strings.Join(out, " ")
 }
 
 func orNone(s string) string {
@@ -227,9 +263,9 @@ func (in *Intake) quarantine(tx *store.Tx, a *arrival, p place, why string) erro
 func (in *Intake) askToEncrypt(tx *store.Tx, a *arrival, p place) error {
 	r, err := in.Templates.Refusal(refusal(
 		fmt.Sprintf("mail in clear from %s in %s", p.Party, p.Case),
-		"It is in Quarantine, sealed, and counts for nothing. The sender was told how to encrypt, without a quote.",
-		"it crossed the network in clear",
-		"read it and decide whether something leaked"))
+		"The mail is in Quarantine, sealed, and counts for nothing: no date and no stage changed. They are told how to encrypt, without a quote, at most once a day.",
+		"it crossed the network in clear, so that others may have read it",
+		"read it. If it quotes what is not public, others may know it now: hold what must wait, and talk to the vendor"))
 	if err != nil {
 		return err
 	}
@@ -272,7 +308,7 @@ func (in *Intake) fileBounce(tx *store.Tx, a *arrival, p place) error {
 		return err
 	}
 	v := view{scope: caseScope(p.Case), caseID: p.Case, name: "Mail server", alias: "control", kind: "bounce",
-		subject: fmt.Sprintf("Bounced: %s to %s in %s", n.Stage, p.Party, p.Case), note: words(a, p)}
+		subject: fmt.Sprintf("Bounced: %s to %s in %s", noticeName(n), p.Party, p.Case), note: words(a, p)}
 	m, err := in.present(tx, a, p, v)
 	if err != nil {
 		return err
@@ -294,12 +330,12 @@ func (in *Intake) fileBounce(tx *store.Tx, a *arrival, p place) error {
 
 func (in *Intake) bounced(tx *store.Tx, n cvd.Notice) error {
 	r, err := in.Templates.Refusal(refusal(
-		fmt.Sprintf("%s to %s in %s", n.Stage, n.Party, n.Case),
-		"Their mail server took the notice and gave it back later. No date and no stage changed.",
-		"the delivery bounced", fmt.Sprintf("find another contact, then vendor edit %s address ...", n.Party)))
+		fmt.Sprintf("%s to %s in %s", noticeName(n), n.Party, n.Case),
+		"Their mail server took the notice and gave it back later, so nobody may have read it. No date and no stage changed.",
+		"the delivery bounced", fmt.Sprintf("find out what is wrong with their address. Where another one is right, write in a signed mail to control@%s\n    vendor edit %s address ADDRESS", in.DeskDomain, n.Party)))
 	if err != nil {
 		return err
 	}
 	return in.task(tx, "bounce:"+noticeRef(n), Post{Case: n.Case, Kind: "bounce", Ref: noticeRef(n),
-		Subject: fmt.Sprintf("Bounced: %s to %s in %s", n.Stage, n.Party, n.Case), Text: r.Text})
+		Subject: fmt.Sprintf("Bounced: %s to %s in %s", noticeName(n), n.Party, n.Case), Text: r.Text})
 }

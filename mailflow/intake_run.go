@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -33,8 +34,8 @@ func (in *Intake) Run(ctx context.Context) error {
 	}
 }
 
-// RunSpool processes every accepted mail once. Mails to the same address are
-// processed in the order in which they came; others side by side.
+// RunSpool processes every accepted mail once. Mails from one sender to one
+// address are processed in the order in which they came; others side by side.
 func (in *Intake) RunSpool(ctx context.Context) error {
 	for ctx.Err() == nil {
 		var rows []spoolRow
@@ -63,11 +64,7 @@ func (in *Intake) RunSpool(ctx context.Context) error {
 func (in *Intake) processAll(ctx context.Context, rows []spoolRow) error {
 	lanes := make([][]spoolRow, max(in.Parallel, 1))
 	for _, r := range rows {
-		h := fnv.New32a()
-		if len(r.Envelope.To) > 0 {
-			_, _ = h.Write([]byte(r.Envelope.To[0])) // never fails (hash.Hash)
-		}
-		i := int(h.Sum32() % uint32(len(lanes)))
+		i := int(laneOf(r.Envelope) % uint32(len(lanes)))
 		lanes[i] = append(lanes[i], r)
 	}
 	errs := make([]error, len(lanes))
@@ -84,6 +81,13 @@ func (in *Intake) processAll(ctx context.Context, rows []spoolRow) error {
 	}
 	wg.Wait()
 	return errors.Join(errs...)
+}
+
+// laneOf is the same for all mails from one sender to one address.
+func laneOf(e Envelope) uint32 {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(strings.ToLower(e.From + "\x00" + strings.Join(e.To, "\x00")))) // never fails (hash.Hash)
+	return h.Sum32()
 }
 
 // processRow processes one mail. A panic or repeated failure in it keeps that

@@ -167,14 +167,11 @@ func heldKey(n cvd.Notice) string { return "held:" + noticeRef(n) }
 // somebody must act.
 func (b *Base) tellHeld(tx *store.Tx, n cvd.Notice) error {
 	where := fmt.Sprintf("%s, case %s", n.Party, n.Case)
-	what := string(n.Kind)
-	if n.Stage != "" {
-		what = string(n.Stage)
-	}
+	what := noticeName(n)
 	r, err := b.Templates.Refusal(refusal(
 		fmt.Sprintf("%s to %s", what, where),
-		"Nothing left this server; the notice is held, sealed, and goes by itself once the reason is gone. Other vendors go on.",
-		n.Why, nextFor(n)))
+		"Nothing left this server. The notice is held, sealed, and goes by itself once the reason is gone. Other vendors go on.",
+		n.Why, b.nextFor(n)))
 	if err != nil {
 		return err
 	}
@@ -186,15 +183,17 @@ func (b *Base) tellHeld(tx *store.Tx, n cvd.Notice) error {
 	return b.task(tx, heldKey(n)+":folder", p)
 }
 
-func nextFor(n cvd.Notice) string {
-	c, p := n.Case, n.Party
+func (b *Base) nextFor(n cvd.Notice) string {
+	c, p, control := n.Case, n.Party, "control@"+b.DeskDomain
 	switch {
 	case strings.Contains(n.Why, "key"):
-		return fmt.Sprintf("import a good key (parley key import FILE --party %s) and confirm it:\n    case %s\n    key confirm %s FINGERPRINT evidence \"...\"", p, c, p)
+		return fmt.Sprintf("import a good key on the server,\n    parley key import FILE --party %s --config FILE\n"+
+			"compare its fingerprint with them another way, and confirm it in a signed mail to %s:\n"+
+			"    case %s\n    key confirm %s FINGERPRINT evidence \"...\"", p, control, c, p)
 	case strings.Contains(n.Why, "material"):
-		return fmt.Sprintf("write it in a mail to %s.%s@...", n.Stage, c.Lower())
+		return fmt.Sprintf("write the material in a mail to\n    %s.%s@%s", n.Stage, c.Lower(), b.DeskDomain)
 	}
-	return fmt.Sprintf("case %s, then release %s, when the reason is gone", c, p)
+	return fmt.Sprintf("see to the reason. If it was a hold that should end, write to %s:\n    case %s\n    release %s", control, c, p)
 }
 
 // heldDone takes the mails about a held notice away once it left or ended.

@@ -2,6 +2,7 @@ package mailflow
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -137,7 +138,7 @@ func mayStage(q Question) *Answer {
 		}
 		return nil
 	}
-	if lead := c.Policy.Lead; lead > 0 && q.Now.Before(end.Add(-lead)) {
+	if lead := c.Lead(p); lead > 0 && q.Now.Before(end.Add(-lead)) {
 		return later(end.Add(-lead), "earlier than the lead that the policy allows")
 	}
 	if !q.Now.Before(end) {
@@ -186,6 +187,11 @@ func mayNeeds(q Question) *Answer {
 	}
 	if len(missing) > 0 {
 		return no(Wait, "needs %s", strings.Join(missing, " and "))
+	}
+	// A longer embargo asks again; until then the old date binds this
+	// participant, and it learns no more.
+	if slices.Contains(rule.Needs, cvd.Accepted) && q.Case.End(p).Before(q.Case.Embargo().End) {
+		return no(Wait, "needs accepted version %d", q.Case.Embargo().Version)
 	}
 	return nil
 }

@@ -68,6 +68,12 @@ func TestMayRelease(t *testing.T) {
 		{"stage before refused", func(q *Question) { q.Prior[1].State = cvd.Failed }, HoldIt, "refused scope"},
 		{"stage before unknown", func(q *Question) { q.Prior[1].State = cvd.Unknown }, Release, ""},
 		{"not accepted", func(q *Question) { q.Participant.Acceptances = nil }, Wait, "needs accepted"},
+		{"longer embargo not accepted", func(q *Question) {
+			q.Case.Embargoes = append(q.Case.Embargoes, cvd.Embargo{Version: 2, End: q.Case.Embargo().End.Add(cvd.Day)})
+		}, Wait, "accepted version 2"},
+		{"shorter embargo not accepted", func(q *Question) {
+			q.Case.Embargoes = append(q.Case.Embargoes, cvd.Embargo{Version: 2, End: q.Case.Embargo().End.Add(-cvd.Day)})
+		}, Release, ""},
 		{"declined", func(q *Question) { q.Participant.Declined = &cvd.Hold{} }, Wait, "declined"},
 		{"lead", func(q *Question) { q.Case.Policy.Lead = 20 * cvd.Day }, NotYet, "lead"},
 		{"after the end", func(q *Question) { q.Now = q.Case.Embargo().End }, Never, "ended"},

@@ -212,8 +212,8 @@ func (b *Base) setSending(tx *store.Tx, s Sending) error {
 	kind := "sending.resumed"
 	if s.Paused {
 		kind = "sending.paused"
-		r, err := b.Templates.Refusal(refusal("sending", "Nothing leaves this server until a person resumes it. Reports still come in.",
-			s.Because, "look at `plan` of each case, hold what must not go, then\n    sending resume"))
+		r, err := b.Templates.Refusal(refusal("sending", "Nothing leaves this server until a person resumes it. Reports still come in, and nothing is lost.",
+			s.Because, "look at the plan of each case, hold what must not go any more, then write to control@"+b.DeskDomain+"\n    sending resume"))
 		if err != nil {
 			return err
 		}

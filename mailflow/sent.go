@@ -196,13 +196,13 @@ func (b *Base) tellDelivery(tx *store.Tx, n cvd.Notice, it queue.Item) error {
 	var subject, state, next string
 	switch n.State {
 	case cvd.Unknown:
-		subject = fmt.Sprintf("Did it arrive? %s to %s in %s (%s)", n.Stage, n.Party, n.Case, id)
-		state = "The connection broke after the whole mail was handed over and before an answer came. It may have been accepted, or not. It is not sent again by itself."
-		next = fmt.Sprintf("ask %s whether it arrived, then say one of\n    delivery %s sent\n    delivery %s again\n    delivery %s drop", n.Party, id, id, id)
+		subject = fmt.Sprintf("Did it arrive? %s to %s in %s (%s)", noticeName(n), n.Party, n.Case, id)
+		state = "The whole mail was handed over, and no answer came back. Their server has it, or not; nobody here can know. It is not sent again by itself."
+		next = fmt.Sprintf("ask %s whether it arrived, then write to control@%s one of\n    delivery %s sent\n    delivery %s again\n    delivery %s drop", n.Party, b.DeskDomain, id, id, id)
 	case cvd.Failed:
-		subject = fmt.Sprintf("Refused: %s to %s in %s (%s)", n.Stage, n.Party, n.Case, id)
-		state = "Their mail server refused the mail, or did not take it in time. Further stages for this vendor wait; others go on."
-		next = fmt.Sprintf("find another contact (vendor edit %s address ...), then\n    delivery %s again", n.Party, id)
+		subject = fmt.Sprintf("Refused: %s to %s in %s (%s)", noticeName(n), n.Party, n.Case, id)
+		state = "Their mail server refused the mail, or did not take it in time: they do not have it. Further stages for this vendor wait; others go on."
+		next = fmt.Sprintf("find out what is wrong with their address. Where another one is right, write in a signed mail to control@%s\n    vendor edit %s address ADDRESS\nand then\n    delivery %s again", b.DeskDomain, n.Party, id)
 	default:
 		return b.taskDone(tx, key)
 	}

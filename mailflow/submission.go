@@ -2,6 +2,7 @@ package mailflow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -56,7 +57,9 @@ func (s *Submission) CheckRcpt(_ context.Context, by string, before []string, rc
 	}
 	var reply *Reply
 	err := s.Store.View(func(tx *store.Tx) (err error) {
-		reply, err = s.mayWrite(tx, by, d)
+		if d, err = inItsCase(tx, d); err == nil {
+			reply, err = s.mayWrite(tx, by, d)
+		}
 		return err
 	})
 	if err != nil {
@@ -66,6 +69,19 @@ func (s *Submission) CheckRcpt(_ context.Context, by string, before []string, rc
 		return reply
 	}
 	return nil
+}
+
+// inItsCase follows the address of a report that became part of a case: views
+// that were filed before keep the old one.
+func inItsCase(tx *store.Tx, d deskAddress) (deskAddress, error) {
+	r, ok, err := reportOf(tx, d.Case)
+	if errors.Is(err, store.ErrNotFound) {
+		return d, nil // mayWrite says that there is none
+	}
+	if ok && r.Case != "" {
+		d.Case = r.Case
+	}
+	return d, err
 }
 
 // mayWrite says why a coordinator cannot write to a place, or nil. A case

@@ -20,6 +20,10 @@ func (s *Submission) take(ctx context.Context, m *submitted, d deskAddress) erro
 		return s.control(ctx, m)
 	}
 	return s.Store.Update(func(tx *store.Tx) error {
+		d, err := inItsCase(tx, d)
+		if err != nil {
+			return err
+		}
 		switch d.Kind {
 		case addrNew:
 			return s.openByMail(tx, m)
@@ -53,13 +57,13 @@ func (s *Submission) control(ctx context.Context, m *submitted) error {
 		subject = "Not done: your commands"
 	}
 	return s.Store.Update(func(tx *store.Tx) error {
-		if _, _, _, err := s.post(tx, Post{Folder: "Status", Subject: subject + " (" + m.by.Name + ")", Text: t.String(), Kind: "transcript"}); err != nil {
+		if _, _, _, err := s.post(tx, Post{Folder: "Status", Case: t.Case, Subject: subject + " (" + m.by.Name + ")", Text: t.String(), Kind: "transcript"}); err != nil {
 			return err
 		}
 		if t.Done() {
 			return nil
 		}
-		_, _, _, err := s.post(tx, Post{Folder: "INBOX", Subject: subject + " (" + m.by.Name + ")", Text: t.String(), Kind: "transcript"})
+		_, _, _, err := s.post(tx, Post{Folder: "INBOX", Case: t.Case, Subject: subject + " (" + m.by.Name + ")", Text: t.String(), Kind: "transcript"})
 		return err
 	})
 }

@@ -81,9 +81,9 @@ func (in *Intake) wrote(tx *store.Tx, a *arrival, p place, m store.Message) erro
 	}
 	r, err := in.Templates.Refusal(refusal(
 		fmt.Sprintf("a letter from %s in %s", p.Party, p.Case),
-		"It is filed in its thread. It holds no command that counts, so nothing changed by it.",
-		orNone(a.subject()),
-		"read it, answer it with Reply, or file what it says: record "+string(p.Party)+" ..."))
+		fmt.Sprintf("%s wrote: %s\n\nThe mail is filed in its thread. No date, stage or status changed by it.", p.Party, orNone(a.subject())),
+		"it holds no command that counts",
+		"read it, and answer it with Reply. If it says what a command would have said, file it:\n    record "+string(p.Party)+" ..."))
 	if err != nil {
 		return err
 	}

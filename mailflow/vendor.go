@@ -205,7 +205,7 @@ func (in *Intake) apply(tx *store.Tx, c cvd.Case, who *cvd.Participant, cmd vend
 	case "PROPOSE":
 		return in.propose(tx, c, who, cmd.Args, now)
 	}
-	return "these are the lines that you can answer with", nil
+	return "see below", nil
 }
 
 func acknowledge(who *cvd.Participant, a cvd.Acceptance) string {
@@ -257,13 +257,17 @@ func (in *Intake) propose(tx *store.Tx, c cvd.Case, who *cvd.Participant, args [
 	reason := strings.Join(args[1:], " ")
 	who.Proposals = append(who.Proposals, cvd.Proposal{Date: day, Reason: reason, At: a.At})
 	err = in.decisionFor(tx, c, who.Party, "proposes", fmt.Sprintf("%s proposes %s in %s (now %s)", who.Party, args[0], c.ID,
-		c.Embargo().End.Format(time.DateOnly)), reason, "decide, and say embargo DATE because ..., or answer the vendor")
+		c.Embargo().End.Format(time.DateOnly)), reason,
+		"decide. If the date is to change, write to control@"+in.DeskDomain+"\n    case "+string(c.ID)+"\n    embargo DATE because \"...\"\nand answer the vendor in any case")
 	return "you propose " + args[0] + "; the date stays as it is until the coordinators decide", err
 }
 
 // decisionFor puts an answer that needs a decision before the desk.
 func (in *Intake) decisionFor(tx *store.Tx, c cvd.Case, p cvd.PartyID, what, subject, why, next string) error {
-	r, err := in.Templates.Refusal(refusal(subject, "It is filed in its thread and counts.", orNone(why), next))
+	if why == "" {
+		why = "they gave no reason"
+	}
+	r, err := in.Templates.Refusal(refusal(subject, subject+". It is filed in the thread, and it counts.", why, next))
 	if err != nil {
 		return err
 	}

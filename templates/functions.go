@@ -25,16 +25,17 @@ import (
 //	rule TITLE, banner PARTS...    a heading over the whole line; one of several parts
 //	choices LINE MEANING ...       lines to answer with, and what each means
 //	steps, files, size             what is learned when; attachments; octets
-//	matrix, timeline, rows         the case file's and the approval's tables
+//	matrix, timeline, agenda       the case file's tables
+//	rows                           the approval's
 //	again CASE SUBJECT             a Subject without the marks of an earlier letter
 //	oneline, fit, sentence, some   one line; one line cut to a Subject's length;
 //	                               a full stop at its end; "1 thing", "2 things"
 func functions(t *template.Template) template.FuncMap {
 	return template.FuncMap{
-		"day":     func(t time.Time) string { return t.UTC().Format("Mon 2 January 2006") },
+		"day":     func(t time.Time) string { return whole(t.UTC().Format("Mon 2 January 2006")) },
 		"short":   func(t time.Time) string { return t.UTC().Format("Mon 2 Jan") },
 		"full":    func(t time.Time) string { return t.UTC().Format("Mon 2 Jan 2006") },
-		"exact":   func(t time.Time) string { return t.UTC().Format("Mon 2 January 2006, 15:04:05 UTC") },
+		"exact":   func(t time.Time) string { return dateTime(t, "15:04:05") },
 		"at":      at,
 		"wrap":    func(s string) string { return hang("", s) },
 		"hang":    hang,
@@ -52,6 +53,7 @@ func functions(t *template.Template) template.FuncMap {
 		"size":     size,
 		"matrix":   matrix,
 		"timeline": timeline,
+		"agenda":   agenda,
 		"rows":     approvalRows,
 		"again":    again,
 		"oneline":  oneline,
@@ -64,7 +66,7 @@ func functions(t *template.Template) template.FuncMap {
 // at writes an instant in UTC, and in the reader's zone where that is known
 // (an IANA name; one that is not is left out).
 func at(t time.Time, zone string) string {
-	s := t.UTC().Format("Mon 2 January 2006, 15:04 UTC")
+	s := dateTime(t, "15:04")
 	loc, err := time.LoadLocation(zone)
 	if zone == "" || zone == "UTC" || err != nil {
 		return s
@@ -74,7 +76,12 @@ func at(t time.Time, zone string) string {
 	if local.Format(time.DateOnly) != t.UTC().Format(time.DateOnly) {
 		form = "Mon 15:04"
 	}
-	return fmt.Sprintf("%s (%s %s)", s, local.Format(form), city(zone, local))
+	return s + " " + whole(fmt.Sprintf("(%s %s)", local.Format(form), city(zone, local)))
+}
+
+// dateTime is an instant whose date and whose time stay on one line each.
+func dateTime(t time.Time, clock string) string {
+	return whole(t.UTC().Format("Mon 2 January 2006,")) + " " + whole(t.UTC().Format(clock+" UTC"))
 }
 
 // city is how people call a zone: by its city, else by its distance from UTC,
@@ -132,14 +139,15 @@ func again(id cvd.CaseID, subject string) string {
 		return subject
 	}
 	mark := regexp.MustCompile(`(?i)^(re:\s*)?(TLP:\S+ +)?\[` + regexp.QuoteMeta(string(id)) + `\]\s*`)
-	re := ""
+	reply := false
 	for m := mark.FindStringSubmatch(subject); m != nil; m = mark.FindStringSubmatch(subject) {
-		if m[1] != "" {
-			re = "Re: "
-		}
+		reply = reply || m[1] != ""
 		subject = subject[len(m[0]):]
 	}
-	return re + subject
+	if reply && !strings.HasPrefix(strings.ToLower(subject), "re:") {
+		return "Re: " + subject
+	}
+	return subject
 }
 
 // oneline makes a text fit for a header of a mail to the desk, which must not

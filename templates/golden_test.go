@@ -37,15 +37,17 @@ func stageLetters() []letter {
 	bare.Product, bare.Severity, bare.Zone, bare.TLP = "", "", "", "RED"
 	long := notice(cvd.HeadsUp)
 	long.Us.Fingerprint = strings.Repeat("4B32 ", 15) + "4B32"
-	long.Case, long.Version, long.Zone = "COORDINATE-2026-0007", 12, "America/Ho_Chi_Minh_City"
+	long.Case, long.Version = "COORDINATE-2026-0007", 12
 	long.Zone, long.Product = "Asia/Ho_Chi_Minh", "Player 9.1, Player 9.2 for the living room, and Recorder 3"
 	reminder := notice(cvd.Scope)
 	reminder.Reminder, reminder.ReplyBy = true, time.Date(2026, 12, 30, 9, 0, 0, 0, time.UTC)
+	told := notice(cvd.Scope)
+	told.Accepted = time.Date(2026, 12, 2, 8, 12, 0, 0, time.UTC)
 	annex := notice(cvd.Proof)
 	annex.Material, annex.Product, annex.Annex = "", "", "For you alone."
 	return []letter{
 		stage("heads-up", notice(cvd.HeadsUp)), stage("heads-up-bare", bare), stage("heads-up-long", long),
-		stage("scope", notice(cvd.Scope)), stage("scope-reminder", reminder), stage("details", details()),
+		stage("scope", told), stage("scope-reminder", reminder), stage("details", details()),
 		stage("proof-annex", annex), stage("advisory", notice(cvd.Advisory)), stage("public", notice(cvd.Public)),
 	}
 }
@@ -57,7 +59,7 @@ func vendorLetters() []letter {
 			{Line: "PROPOSE PAR-2026-0007 2027-02-15 because our next release is on that day and the one after it comes only in May", Result: "you propose 2027-02-15; the date stays as it is until the coordinators decide"},
 		}}
 	help := answer
-	help.Lines, help.Help = []templates.Understood{{Line: "HELP", Result: "these are the lines that you can answer with"}}, true
+	help.Lines, help.Help = []templates.Understood{{Line: "HELP", Result: "see below"}}, true
 	finder := help
 	finder.Finder, finder.TLP, finder.End, finder.Zone = true, "", time.Time{}, ""
 	later := templates.Embargo{Us: us, Case: caseID, TLP: "AMBER+STRICT", Version: 2, Old: end, New: end.Add(14 * cvd.Day), Zone: "Asia/Tokyo", Code: "M2D8-F4RT", Asks: true}
@@ -144,6 +146,7 @@ func TestLetters(t *testing.T) {
 	for _, l := range letters() {
 		seen[l.name+".txt"] = true
 		t.Run(l.name, func(t *testing.T) {
+			t.Parallel()
 			r, err := l.get(s)
 			if err != nil {
 				t.Fatal(err)

@@ -16,13 +16,24 @@ const (
 	// asIs stands before a line that tidy leaves alone. It is no character of
 	// a mail's text (RFC 5322 section 2.3).
 	asIs = "\x00"
+	// tied stands for a blank at which no line is broken.
+	tied = "\x1f"
 )
+
+// whole keeps words on one line.
+func whole(s string) string { return strings.ReplaceAll(s, " ", tied) }
+
+func untie(s string) string { return strings.ReplaceAll(s, tied, " ") }
 
 // columnsOf is how many columns a text takes in a terminal: two for wide
 // characters (Unicode Standard Annex 11), none for combining ones.
 func columnsOf(s string) int {
 	n := 0
 	for _, r := range s {
+		if r < 0x80 {
+			n++
+			continue
+		}
 		switch k := width.LookupRune(r).Kind(); {
 		case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf):
 		case k == width.EastAsianWide || k == width.EastAsianFullwidth:
@@ -123,7 +134,7 @@ func tidy(text string) string {
 			blank = false
 			continue
 		}
-		line = strings.TrimRight(line, " \t\r")
+		line = strings.TrimRight(untie(line), " \t\r")
 		if line == "" && blank {
 			continue
 		}

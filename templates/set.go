@@ -4,6 +4,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"slices"
@@ -17,7 +18,11 @@ import (
 //go:embed en/*.tmpl
 var shipped embed.FS
 
-const extension = ".tmpl"
+const (
+	extension = ".tmpl"
+	// parts is the file of what several mails share.
+	parts = "parts" + extension
+)
 
 // Set is a complete set of templates, safe for use by several goroutines.
 type Set struct{ t *template.Template }
@@ -32,9 +37,9 @@ func Builtin() (*Set, error) {
 }
 
 // Load gives the shipped templates with those of a folder in their place,
-// file by file (heads-up.tmpl, receipt.tmpl ...; parts.tmpl holds what several
-// share); "" is Builtin. The first line of a file is "Subject: ...", the second
-// is empty, the text follows.
+// file by file (heads-up.tmpl, receipt.tmpl ...), and each part that its
+// parts.tmpl defines; "" is Builtin. The first line of a file is "Subject: ...",
+// the second is empty, the text follows.
 //
 // Every template is executed against sample views before the set is used. An
 // error names the file and line: of what does not parse, of a field that the
@@ -91,27 +96,30 @@ func readFolder(dir string) (map[string]string, error) {
 	return own, nil
 }
 
-// add parses all templates of base, with those of own in their place.
+// add parses the templates of base, and then those of own, which take their
+// place; the parts that own lacks stay those of base.
 func (s *Set) add(base fs.FS, own map[string]string) error {
 	names, err := fs.Glob(base, "*"+extension)
 	if err != nil {
 		return err
 	}
-	for name := range own {
+	for _, name := range names {
+		if _, ok := own[name]; ok && name != parts {
+			continue
+		}
+		text, err := fs.ReadFile(base, name)
+		if err != nil {
+			return err
+		}
+		if err := s.parse(name, string(text)); err != nil {
+			return err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(own)) {
 		if !slices.Contains(names, name) {
 			return fmt.Errorf("%s is no mail of Parley's (%s)", name, strings.Join(names, ", "))
 		}
-	}
-	for _, name := range names {
-		text, ok := own[name]
-		if !ok {
-			b, err := fs.ReadFile(base, name)
-			if err != nil {
-				return err
-			}
-			text = string(b)
-		}
-		if err := s.parse(name, text); err != nil {
+		if err := s.parse(name, own[name]); err != nil {
 			return err
 		}
 	}
@@ -122,11 +130,11 @@ func (s *Set) add(base fs.FS, own map[string]string) error {
 // value with a line break in it can never begin the text; the text keeps the
 // line numbers of the file.
 func (s *Set) parse(name, text string) error {
-	if name != "parts"+extension {
+	if name != parts {
 		first, rest, _ := strings.Cut(text, "\n")
 		subject, ok := strings.CutPrefix(first, "Subject: ")
 		if !ok {
-			return fmt.Errorf("%s:1: the first line is not Subject: ...", name)
+			return fmt.Errorf("%s:1: the first line does not begin with Subject and a colon", name)
 		}
 		if second, _, _ := strings.Cut(rest, "\n"); strings.TrimSpace(second) != "" {
 			return fmt.Errorf("%s:2: the line after the Subject is not empty", name)
@@ -148,13 +156,14 @@ func (s *Set) render(name string, view any) (Rendered, error) {
 	if err := s.t.ExecuteTemplate(&subject, subjectOf(name+extension), view); err != nil {
 		return Rendered{}, fmt.Errorf("render %s: %w", name, err)
 	}
-	if err := message.CheckHeaderValue(subject.String()); err != nil {
+	title := untie(subject.String())
+	if err := message.CheckHeaderValue(title); err != nil {
 		return Rendered{}, fmt.Errorf("render %s: Subject: %w", name, err)
 	}
 	if err := s.t.ExecuteTemplate(&text, name+extension, view); err != nil {
 		return Rendered{}, fmt.Errorf("render %s: %w", name, err)
 	}
-	r := Rendered{Subject: strings.TrimSpace(subject.String()), Text: tidy(text.String())}
+	r := Rendered{Subject: strings.TrimSpace(title), Text: tidy(text.String())}
 	if r.Subject == "" || strings.TrimSpace(r.Text) == "" {
 		return Rendered{}, fmt.Errorf("render %s: the Subject or the text is empty", name)
 	}

@@ -32,15 +32,15 @@ func matrix(v CaseFile) string {
 const (
 	tightCell   = 7  // "12 Dec+", "approve"
 	tightStatus = 13 // "investigating", "no answer yet"
+	longName    = 16
 )
 
-// tightMatrix writes the matrix with six stages into 72 columns.
+// tightMatrix writes the matrix with six stages into 72 columns. Of a long
+// status the first word stands in the line.
 func tightMatrix(v CaseFile, rows [][]string) string {
-	var below []string
 	sent := false
 	for n, r := range rows {
-		last := len(r) - 1
-		for i, c := range r[1:last] {
+		for i, c := range r[1 : len(r)-1] {
 			r[i+1] = cut(c, tightCell)
 			if date, ok := strings.CutSuffix(c, " ok"); ok {
 				r[i+1], sent = date+"+", true
@@ -49,12 +49,8 @@ func tightMatrix(v CaseFile, rows [][]string) string {
 				r[i+1] = tightHead(v.Stages[i])
 			}
 		}
-		if status := r[last]; columnsOf(status) > tightStatus {
-			word, _, _ := strings.Cut(status, " ")
-			r[last] = cut(word+"..", tightStatus)
-			below = append(below, hang("  "+v.Rows[n-1].Party+"  ", status))
-		}
 	}
+	below := shortenStatus(rows)
 	out := table("", rows)
 	if sent {
 		out += "\n\n  + has gone; a date without it is planned"
@@ -63,6 +59,35 @@ func tightMatrix(v CaseFile, rows [][]string) string {
 		out += "\n\n" + strings.Join(below, "\n")
 	}
 	return out
+}
+
+// shortenStatus leaves the first word of each status that is too long for the
+// room that the other columns leave, and gives those in full.
+func shortenStatus(rows [][]string) []string {
+	last := len(rows[0]) - 1
+	wide := widths(rows)
+	wide[0] = min(wide[0], longName)
+	room := max(columns-total(wide[:last], 1)-1, tightStatus)
+	var below []string
+	for _, r := range rows {
+		status := r[last]
+		if columnsOf(status) <= room {
+			continue
+		}
+		word, _, _ := strings.Cut(status, " ")
+		r[last] = cut(word+" ..", room)
+		below = append(below, entry(r[0], status))
+	}
+	return below
+}
+
+// entry is a name and what there is to say of it; a long name has a line of
+// its own.
+func entry(name, text string) string {
+	if columnsOf(name) > longName {
+		return "  " + name + "\n" + hang("      ", text)
+	}
+	return hang("  "+name+"  ", text)
 }
 
 // tightHead is a stage as the head of a narrow column.
@@ -74,6 +99,27 @@ func tightHead(s cvd.Stage) string {
 		return "advis."
 	}
 	return string(s)
+}
+
+// agenda writes what comes next, each "when  what".
+func agenda(next []string) string {
+	at := 0
+	for _, n := range next {
+		when, _, _ := strings.Cut(n, "  ")
+		at = max(at, columnsOf(when))
+	}
+	var out []string
+	for i, n := range next {
+		label := pad("", 12)
+		if i == 0 {
+			label = pad("NEXT", 12)
+		}
+		if when, what, ok := strings.Cut(n, "  "); ok {
+			label, n = label+pad(when, at+2), what
+		}
+		out = append(out, hang(label, n))
+	}
+	return strings.Join(out, "\n")
 }
 
 // timeline draws the embargo as one line with today on it; nothing before the
@@ -92,7 +138,7 @@ func timeline(v CaseFile) string {
 
 // approvalRows writes the recipients of what is to be approved.
 func approvalRows(v Approval) string {
-	rows := [][]string{{"vendor", "key", "", "until", "stage now", "gets"}}
+	rows := [][]string{{"vendor", "key", "", "until", "knows", "gets"}}
 	var notes []string
 	for _, r := range v.Rows {
 		until, stage := keyEnd(r), string(r.Stage)

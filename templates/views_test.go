@@ -40,7 +40,7 @@ func notice(s cvd.Stage) templates.Notice {
 		v.Accepted = time.Date(2026, 12, 2, 9, 12, 0, 0, time.UTC)
 	}
 	if s != cvd.HeadsUp {
-		v.Material = "The material of this stage, as the coordinator wrote it.\n\n\n    if (len > MAX)   \n        return;\n"
+		v.Material = "The material of this stage, as the coordinator wrote it.\n\n\n    if (len > MAX)\n        return;\n"
 	}
 	return v
 }
@@ -64,7 +64,7 @@ func caseFile() templates.CaseFile {
 			{Party: "initech", Cells: []string{"1 Dec ok", "waits", "waits", "waits", "waits", "1 Mar"}, Status: "no answer yet"},
 			{Party: "umbrella", Cells: []string{"1 Dec ok", "3 Dec ok", "approve", "-", "-", "1 Mar"}, Status: "declined"},
 		},
-		Next: []string{"Tue 8 Dec 2026, 09:00 UTC  details to initech", "Wed 9 Dec 2026, 09:00 UTC  proof to acme"},
+		Next:  []string{"Tue 8 Dec 2026, 09:00 UTC  details to initech", "Wed 9 Dec 2026, 09:00 UTC  proof to acme"},
 		Start: start, End: end, Now: start.Add(11 * cvd.Day),
 	}
 }

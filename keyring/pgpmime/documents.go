@@ -9,8 +9,12 @@ import (
 	"parley/keyring"
 )
 
-// maxDocuments bounds the pieces that are opened in one message.
-const maxDocuments = 50
+// Bounds on the pieces of one message: how many are opened, and how many may fail
+// to before the rest is left alone.
+const (
+	maxDocuments = 50
+	maxFailed    = 10
+)
 
 // openDocuments opens the encrypted and signed pieces in a tree, each by itself.
 func (j *job) openDocuments(p *Part) {
@@ -81,7 +85,7 @@ func documentName(file string) string {
 }
 
 func (j *job) openDocument(name string, data []byte) {
-	if len(j.out.Documents)+len(j.failed) >= maxDocuments {
+	if len(j.out.Documents) >= maxDocuments || len(j.failed) >= maxFailed {
 		return
 	}
 	limits := j.limits
@@ -95,6 +99,9 @@ func (j *job) openDocument(name string, data []byte) {
 	if err != nil {
 		if encrypted {
 			j.failed = append(j.failed, err)
+		}
+		if keyring.Reason(err) == keyring.ReasonTooLarge {
+			j.spent = j.limits.Plain // one bomb is enough: nothing more is unpacked
 		}
 		return
 	}

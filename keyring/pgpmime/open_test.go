@@ -2,6 +2,7 @@ package pgpmime_test
 
 import (
 	"bytes"
+	"compress/flate"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -387,6 +388,38 @@ func TestP4_ManyDocuments(t *testing.T) {
 	if o := w.mustOpen(mail(textPart("many\n" + b.String()))); len(o.Documents) != 50 {
 		t.Errorf("%d documents", len(o.Documents))
 	}
+}
+
+// Fifty bombs must not cost fifty times one: after the first nothing is unpacked
+// any more, and after ten failures nothing is tried.
+func TestP4_ManyBombs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	bomb := armored(t, keyring.ArmorMessage, w.encrypt(deflated(t, append([]byte{0xcb, 255, 0, 64, 0, 6, 'b', 0, 0, 0, 0, 0}, make([]byte, 4<<20)...))))
+	packed := armored(t, keyring.ArmorMessage, w.encrypt(deflated(t, literal(t, "small"))))
+	plain := w.unsigned("plain")
+	o := w.mustOpen(mail(textPart(packed + bomb + packed + plain)))
+	if len(o.Documents) != 2 || string(o.Documents[1].Data) != "plain" || strings.Join(o.Unopened, " ") != "too-large too-large" {
+		t.Errorf("%d documents, %q", len(o.Documents), o.Unopened)
+	}
+	o = w.mustOpen(mail(textPart(plain + strings.Repeat(bomb, 20) + plain)))
+	if len(o.Documents) != 1 || len(o.Unopened) != 10 {
+		t.Errorf("%d documents, %q", len(o.Documents), o.Unopened)
+	}
+}
+
+// deflated is a compressed packet. RFC 9580, section 5.6.
+func deflated(t *testing.T, packets []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w, err := flate.NewWriter(&b, 9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Write(packets)
+	w.Close()
+	n := b.Len() + 1
+	return append([]byte{0xc8, 255, byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n), 1}, b.Bytes()...)
 }
 
 func TestTrap5_OpenConcurrently(t *testing.T) {

@@ -42,8 +42,8 @@ const (
 	RcptTo     Step = "RCPT"
 	Open       Step = "open" // of the message, by the caller
 	Data       Step = "DATA"
-	Message    Step = "message" // between DATA and the final dot
-	Answer     Step = "answer"  // to the final dot
+	Message    Step = "message" // after DATA, up to the final dot
+	Answer     Step = "final dot"
 )
 
 // A Result is what an attempt came to.
