@@ -182,6 +182,10 @@ func (in *Intake) verdict(tx *store.Tx, a *arrival, p cvd.Participant) (pgpmime.
 	if err != nil {
 		return pgpmime.Verdict{}, err
 	}
+	least, err := leastTrust(tx, p)
+	if err != nil {
+		return pgpmime.Verdict{}, err
+	}
 	addresses := []string{p.Address}
 	if p.Party != cvd.Finder {
 		party, err := PartyByID(tx, p.Party)
@@ -190,17 +194,34 @@ func (in *Intake) verdict(tx *store.Tx, a *arrival, p cvd.Participant) (pgpmime.
 		}
 		addresses = append(addresses, party.Addresses()...)
 	}
-	claim := pgpmime.Claim{Pinned: pinned(keys, p.Party == cvd.Finder), Addresses: addresses, From: a.from(),
+	claim := pgpmime.Claim{Pinned: pinned(keys, least), Addresses: addresses, From: a.from(),
 		Other: in.otherOwner(tx, OwnerOf(p))}
 	return pgpmime.Judge(a.opened, claim, a.row.At), nil
 }
 
-// pinned are the keys whose signatures count: found or confirmed ones, and of
-// a finder the key that signed the report which carried it.
-func pinned(keys []keyring.Pinned, finder bool) []keyring.Fingerprint {
+// leastTrust is what a key must have for its signatures to count: found, or
+// what the participant's stage went out to. Whoever could read the notice may
+// answer it. Of a finder only keys are kept that signed the report which
+// carried them.
+func leastTrust(tx *store.Tx, p cvd.Participant) (keyring.Trust, error) {
+	if p.Party == cvd.Finder {
+		return keyring.Claimed, nil
+	}
+	c, err := CaseByID(tx, p.Case)
+	if err != nil {
+		return keyring.Confirmed, err
+	}
+	if rule, ok := c.Policy.Rule(p.Reached); ok && rule.Trust == cvd.Claimed {
+		return keyring.Claimed, nil
+	}
+	return keyring.Found, nil
+}
+
+// pinned are the keys whose signatures count as the participant's.
+func pinned(keys []keyring.Pinned, least keyring.Trust) []keyring.Fingerprint {
 	var out []keyring.Fingerprint
 	for _, k := range keys {
-		if k.Trust == keyring.Found || k.Trust == keyring.Confirmed || (finder && k.Trust == keyring.Claimed) {
+		if k.Trust.Meets(least) {
 			out = append(out, k.Fingerprint)
 		}
 	}

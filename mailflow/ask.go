@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"parley/keyring"
 	"parley/mailflow/cvd"
 	"parley/mailflow/journal"
 	"parley/mailflow/message"
@@ -210,6 +211,15 @@ func (b *Base) postApproval(tx *store.Tx, c cvd.Case, a cvd.ApprovalRequest, g [
 // maskedCode stands where a one-time code stands in the mail that leaves.
 const maskedCode = "****-****"
 
+func trustOf(keys []keyring.Pinned, f keyring.Fingerprint) string {
+	for _, k := range keys {
+		if k.Fingerprint == f {
+			return k.Trust.String()
+		}
+	}
+	return ""
+}
+
 func approvalRow(p *parcel) templates.ApprovalRow {
 	row := templates.ApprovalRow{Party: string(p.Notice.Party), Stage: p.Participant.Reached}
 	n, _ := p.Case.Policy.Number(p.Notice.Stage)
@@ -221,8 +231,7 @@ func approvalRow(p *parcel) templates.ApprovalRow {
 	}
 	cert := p.Keys.Certificates[0]
 	row.Key = cert.Fingerprint().Spaced()[:9] + ".."
-	rule, _ := p.Case.Policy.Rule(p.Notice.Stage)
-	row.Trust = string(rule.Trust)
+	row.Trust = trustOf(p.Pinned, cert.Fingerprint())
 	row.Until = cert.Expires()
 	row.Soon = !row.Until.IsZero() && row.Until.Before(p.Case.End(p.Participant))
 	return row

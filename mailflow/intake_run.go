@@ -24,7 +24,7 @@ func (in *Intake) Run(ctx context.Context) error {
 	defer changes.Close()
 	for {
 		next := time.Time{}
-		if err := in.RunSpool(ctx); err != nil {
+		if err := in.RunSpool(ctx); err != nil && ctx.Err() == nil {
 			in.Log.Error("process spool", "err", err)
 			next = in.Clock.Now().Add(time.Second)
 		}
@@ -36,29 +36,39 @@ func (in *Intake) Run(ctx context.Context) error {
 
 // RunSpool processes every accepted mail once. Mails from one sender to one
 // address are processed in the order in which they came; others side by side.
+// One that can be neither filed nor kept opaque stays in the spool, and holds
+// up no other.
 func (in *Intake) RunSpool(ctx context.Context) error {
-	for ctx.Err() == nil {
-		var rows []spoolRow
-		err := in.Store.View(func(tx *store.Tx) error {
-			rows = rows[:0]
-			for r, err := range spool.All(tx, nil) {
-				if err != nil {
-					return err
-				}
-				if rows = append(rows, r.Value); len(rows) == dueBatch {
-					break
-				}
-			}
-			return nil
-		})
+	var errs []error
+	for next := uint64(0); ctx.Err() == nil; {
+		rows, err := in.spooled(next)
 		if err != nil || len(rows) == 0 {
+			return errors.Join(append(errs, err)...)
+		}
+		next = rows[len(rows)-1].ID + 1
+		err = in.processAll(ctx, rows)
+		if errors.Is(err, store.ErrBroken) || errors.Is(err, store.ErrFull) {
 			return err
 		}
-		if err := in.processAll(ctx, rows); err != nil {
-			return err
-		}
+		errs = append(errs, err)
 	}
 	return ctx.Err()
+}
+
+// spooled reads the next mails that wait, from a number on.
+func (in *Intake) spooled(from uint64) (rows []spoolRow, err error) {
+	err = in.Store.View(func(tx *store.Tx) error {
+		for r, err := range spool.From(tx, nil, store.Seq(from)) {
+			if err != nil {
+				return err
+			}
+			if rows = append(rows, r.Value); len(rows) == dueBatch {
+				return nil
+			}
+		}
+		return nil
+	})
+	return rows, err
 }
 
 func (in *Intake) processAll(ctx context.Context, rows []spoolRow) error {
@@ -73,8 +83,7 @@ func (in *Intake) processAll(ctx context.Context, rows []spoolRow) error {
 		wg.Go(func() {
 			for _, r := range lane {
 				if err := in.processRow(ctx, r); err != nil {
-					errs[i] = err
-					return
+					errs[i] = errors.Join(errs[i], err)
 				}
 			}
 		})
@@ -100,7 +109,7 @@ func (in *Intake) processRow(ctx context.Context, row spoolRow) error {
 	if errors.Is(err, store.ErrBroken) || errors.Is(err, store.ErrFull) {
 		return err
 	}
-	in.Log.Error("process mail", "spool", row.ID, "try", row.Tries+1, "err", err)
+	in.logFailure(row.ID, row.Tries+1, err)
 	if row.Tries++; row.Tries < spoolTries {
 		if err := in.Store.Update(func(tx *store.Tx) error {
 			return spool.Put(tx, spoolScope, store.Seq(row.ID), row)
@@ -112,13 +121,27 @@ func (in *Intake) processRow(ctx context.Context, row spoolRow) error {
 	return in.giveUp(row)
 }
 
-func (in *Intake) try(ctx context.Context, row spoolRow) (err error) {
+func (in *Intake) try(ctx context.Context, row spoolRow) error {
+	return guarded(func() error { return in.process(ctx, row) })
+}
+
+// guarded turns a panic into an error that tells its kind and place, and not
+// its value: that may hold anything of a mail (rule H6).
+func guarded(do func() error) (err error) {
 	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+		if v := recover(); v != nil {
+			err = &store.PanicError{Value: v, Stack: debug.Stack()}
 		}
 	}()
-	return in.process(ctx, row)
+	return do()
+}
+
+func (in *Intake) logFailure(spoolID uint64, try int, err error) {
+	about := []any{"spool", spoolID, "try", try, "err", err}
+	if p := (*store.PanicError)(nil); errors.As(err, &p) {
+		about = append(about, "stack", string(p.Stack))
+	}
+	in.Log.Error("process mail", about...)
 }
 
 // giveUp keeps a mail that could not be processed as it came.
@@ -128,8 +151,10 @@ func (in *Intake) giveUp(row spoolRow) error {
 		return err
 	}
 	a := &arrival{row: row, raw: raw, broken: "it could not be processed"}
-	return in.commit(a, func(tx *store.Tx) error {
-		return in.quarantine(tx, a, place{}, a.broken)
+	return guarded(func() error {
+		return in.commit(a, func(tx *store.Tx) error {
+			return in.quarantine(tx, a, place{}, a.broken)
+		})
 	})
 }
 

@@ -50,7 +50,8 @@ func (o *Outbox) releaseOnce(row dueNotice, now time.Time) error {
 		return o.dropRow(row.key)
 	}
 	if err != nil {
-		return fmt.Errorf("read notice %d: %w", row.Notice, err)
+		o.Log.Error("read notice", "notice", row.Notice, "err", err)
+		return o.hold(row.dueRow, "it could not be read: "+err.Error())
 	}
 	if a := MayRelease(p.Question); a.Decision != Release {
 		return o.settleNow(row.dueRow, now)

@@ -24,7 +24,7 @@ type parcel struct {
 	View    *templates.Notice // of stages and reminders
 	Letter  *Letter           // of everything else
 	Files   []cvd.File
-	Report  uint64
+	Pinned  []keyring.Pinned // every key that is known of the participant
 }
 
 // gather reads a parcel. now is the instant that the gate is asked for.
@@ -68,8 +68,8 @@ func (b *Base) gatherHome(tx *store.Tx, p *parcel) error {
 		return err
 	}
 	p.Case = c
-	if p.Notice.Party == cvd.Finder {
-		return nil
+	if p.Notice.Party == cvd.Finder || p.Notice.Case == deskCase {
+		return nil // in no directory
 	}
 	p.Party, err = PartyByID(tx, p.Notice.Party)
 	return err
@@ -100,6 +100,7 @@ func (b *Base) gatherKeys(tx *store.Tx, p *parcel) error {
 	if err != nil {
 		return err
 	}
+	p.Pinned = keys
 	p.Keys = keyring.Select(b.Certs, keys, needTrust(p.Question), p.Now)
 	return nil
 }
@@ -123,7 +124,9 @@ func (b *Base) gatherStage(tx *store.Tx, p *parcel) error {
 		return err
 	}
 	p.HasMaterial = ok || annexed
-	p.Files = append(files, more...)
+	if n.Stage != cvd.HeadsUp {
+		p.Files = append(files, more...)
+	}
 	p.View = b.noticeView(p, text, annex)
 	if n.Stage.Rank() >= cvd.Scope.Rank() {
 		p.View.Mitigation = mitigation

@@ -24,15 +24,16 @@ func (s *Scheduler) Prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var errs []error
 	for _, id := range dirty {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if err := s.Store.Update(func(tx *store.Tx) error { return s.prepareCase(tx, id) }); err != nil {
-			return fmt.Errorf("prepare case: %w", err)
+			errs = append(errs, fmt.Errorf("prepare %s: %w", id, err)) // one bad case keeps no other waiting
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func (b *Base) prepareCase(tx *store.Tx, id cvd.CaseID) error {

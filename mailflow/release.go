@@ -60,13 +60,12 @@ func later(at time.Time, why string) *Answer {
 // Release. It is asked when a notice falls due, and again inside the
 // transaction that queues it. The zero Answer is Never: fail closed.
 func MayRelease(q Question) Answer {
-	checks := []func(Question) *Answer{mayLeave, mayTime}
-	if q.Notice.Kind == cvd.KindStage || q.Notice.Kind == cvd.KindReminder {
-		checks = append(checks, mayStage, mayNeeds, mayMaterial)
-	}
-	checks = append(checks, mayKey)
-	if q.Notice.Kind == cvd.KindStage {
-		checks = append(checks, mayApproval)
+	checks := []func(Question) *Answer{mayLeave, mayTime, mayKey}
+	switch q.Notice.Kind {
+	case cvd.KindStage: // what a person must mend is told before what the vendor must do
+		checks = []func(Question) *Answer{mayLeave, mayTime, mayStage, mayMaterial, mayKey, mayNeeds, mayApproval}
+	case cvd.KindReminder:
+		checks = []func(Question) *Answer{mayLeave, mayTime, mayStage, mayMaterial, mayKey}
 	}
 	for _, check := range checks {
 		if a := check(q); a != nil {
@@ -129,6 +128,9 @@ func mayStage(q Question) *Answer {
 	if n.Kind == cvd.KindReminder {
 		return nil
 	}
+	if p.Declined != nil && n.Stage != cvd.Public {
+		return no(Wait, "%s declined", p.Party)
+	}
 	if n.Stage.Rank() <= p.Reached.Rank() {
 		return no(Never, "%s was already told %s", p.Party, p.Reached)
 	}
@@ -173,12 +175,6 @@ func mayFollow(policy cvd.Policy, rule cvd.StageRule, prior []cvd.Notice) *Answe
 func mayNeeds(q Question) *Answer {
 	p, n := q.Participant, q.Notice
 	rule, _ := q.Case.Policy.Rule(n.Stage)
-	if n.Kind == cvd.KindReminder {
-		return nil
-	}
-	if p.Declined != nil && n.Stage != cvd.Public {
-		return no(Wait, "%s declined", p.Party)
-	}
 	var missing []string
 	for _, need := range rule.Needs {
 		if !p.Meets(need, n.Stage) {

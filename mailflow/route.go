@@ -253,7 +253,7 @@ func (in *Intake) tagged(tx *store.Tx, a *arrival) ([]place, error) {
 func (in *Intake) holdsCode(a *arrival, who cvd.Participant) bool {
 	for _, l := range commandLines(a.text()) {
 		for _, w := range strings.Fields(l) {
-			if cvd.LooksLikeCode(w) && who.Knows(w) {
+			if mayBeCode(w) && who.Knows(w) {
 				return true
 			}
 		}

@@ -189,10 +189,9 @@ func (s *Scheduler) round(ctx context.Context) (time.Time, error) {
 	if err := s.CheckClock(now, passed); err != nil {
 		return now.Add(time.Minute), err
 	}
-	if err := s.Prepare(ctx); err != nil {
-		return now.Add(time.Minute), err
-	}
-	return s.RunDue(ctx, now)
+	prepared := s.Prepare(ctx) // what it could not show holds nothing up: approvals are asked for by the gate
+	next, err := s.RunDue(ctx, now)
+	return next, errors.Join(prepared, err)
 }
 
 // sendingNow reads whether notices may leave.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"parley/mailflow/cvd"
@@ -188,6 +189,9 @@ func (s *Submission) letter(tx *store.Tx, m *submitted, id cvd.CaseID, party cvd
 	return record(tx, journal.Record{Case: string(id), Party: string(party), Actor: m.by.Name, Kind: "letter"})
 }
 
+// viewWords begin the lines that the gateway puts at the top of its views.
+var viewWords = []string{"Really from ", "It came encrypted.", "It came in CLEAR.", "Only parts of it came", "Not opened: ", "Sent to "}
+
 // ownWords drops what a client quoted from the desk's view of a mail: the
 // lines that the gateway itself put there are not for the recipient.
 func ownWords(text string) string {
@@ -195,7 +199,7 @@ func ownWords(text string) string {
 	for line := range strings.Lines(text) {
 		l := strings.TrimRight(line, "\r\n")
 		bare := strings.TrimLeft(l, "> ")
-		if strings.HasPrefix(l, ">") && (strings.HasPrefix(bare, "Really from ") || strings.HasPrefix(bare, "It came encrypted.") || strings.HasPrefix(bare, "Sent to ")) {
+		if strings.HasPrefix(l, ">") && slices.ContainsFunc(viewWords, func(w string) bool { return strings.HasPrefix(bare, w) }) {
 			continue
 		}
 		out = append(out, l)

@@ -74,13 +74,18 @@ func parseVendorLine(line string) (vendorCommand, bool) {
 		case c.Version == 0 && verb == "ACCEPT" && isVersion(word):
 			_, _ = fmt.Sscanf(strings.ToLower(word), "v%d", &c.Version) // isVersion has read it
 		default:
-			if cvd.LooksLikeCode(word) {
+			if mayBeCode(word) {
 				c.Codes = append(c.Codes, word)
 			}
 			c.Args = append(c.Args, word)
 		}
 	}
 	return c, true
+}
+
+// mayBeCode leaves out plain words of eight letters, such as affected.
+func mayBeCode(word string) bool {
+	return cvd.LooksLikeCode(word) && strings.ContainsAny(word, "-0123456789")
 }
 
 func isVersion(s string) bool {
@@ -166,7 +171,7 @@ func counts(who *cvd.Participant, cmd *vendorCommand, id cvd.CaseID, signed bool
 		code = cmd.Codes[len(cmd.Codes)-1]
 	}
 	coded := code != "" && !(signed && !who.Knows(code)) && who.Redeem(code, now)
-	if coded || cvd.LooksLikeCode(last(cmd.Args)) {
+	if coded || slices.Contains(cmd.Codes, last(cmd.Args)) {
 		cmd.Args = slices.DeleteFunc(cmd.Args, func(w string) bool { return w == code })
 	}
 	if cmd.Case != "" && cmd.Case != id {

@@ -68,7 +68,7 @@ func (g *gate) note(code int) {
 	if code >= 400 || (code == 250 && g.state == atText) || code == 235 {
 		level = slog.LevelInfo
 	}
-	g.log.Log(g.ctx, level, "reply", "verb", g.verb, "code", code)
+	g.log.Log(g.ctx, level, "reply", "verb", g.verb, "status", code)
 }
 
 // correct changes what go-smtp says wrongly. It offers CHUNKING whatever its

@@ -1,0 +1,327 @@
+package mailflow
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"mime"
+	"net/mail"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"parley/mailflow/cvd"
+	"parley/mailflow/mailtest"
+	"parley/mailflow/message"
+	"parley/mailflow/store"
+)
+
+// letterGot is one mail that a person received, opened as far as it goes.
+type letterGot struct {
+	mailtest.Received
+	*mailtest.Opened
+	Outer mail.Header
+	Clear bool // it came signed, not encrypted
+}
+
+// mails opens everything that came to an address; each must verify with our
+// key, whether encrypted or not.
+func (w *world) mails(p *mailtest.Person) []letterGot {
+	w.t.Helper()
+	var out []letterGot
+	for _, m := range w.sink.To(p.Address) {
+		out = append(out, w.opened(p, m))
+	}
+	return out
+}
+
+func (w *world) opened(p *mailtest.Person, m mailtest.Received) letterGot {
+	w.t.Helper()
+	outer, err := mail.ReadMessage(bytes.NewReader(m.Raw))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	l := letterGot{Received: m, Outer: outer.Header}
+	kind, _, _ := mime.ParseMediaType(outer.Header.Get("Content-Type"))
+	if l.Clear = kind == "multipart/signed"; l.Clear {
+		l.Opened, err = p.OpenSigned(m.Raw, w.ourKey())
+	} else {
+		l.Opened, err = p.Open(m.Raw, w.ourKey())
+	}
+	if err != nil {
+		w.t.Fatalf("%s cannot open a mail: %v\n%s", p.Name, err, m.Raw)
+	}
+	if l.Signer != string(w.signer().Certificate().Fingerprint()) {
+		w.t.Fatalf("a mail to %s is signed by %q", p.Name, l.Signer)
+	}
+	return l
+}
+
+// layers are all forms in which a mail's octets can be looked at: as they
+// came, unfolded, decrypted, decoded, and the OpenPGP packets in base64.
+func (l letterGot) layers() []string {
+	out := []string{string(l.Raw), unfold(l.Raw), string(l.Inner), unfold(l.Inner), l.Subject, l.Text, l.From, l.To}
+	for name, data := range l.Files {
+		out = append(out, name, data, unfold([]byte(data)))
+	}
+	for _, text := range []string{string(l.Raw), string(l.Inner)} {
+		out = append(out, packets(text)...)
+	}
+	for _, data := range l.Files {
+		out = append(out, packets(data)...)
+	}
+	return out
+}
+
+func unfold(b []byte) string {
+	return strings.NewReplacer("\r\n ", "", "\r\n\t", "", "\n ", "", "=\r\n", "").Replace(string(b))
+}
+
+var base64Block = regexp.MustCompile(`(?:[A-Za-z0-9+/]{40,}={0,2}\s*)+`)
+
+// packets decodes every stretch of base64: armor, key data and attachments.
+func packets(text string) []string {
+	var out []string
+	for _, block := range base64Block.FindAllString(unfold([]byte(text)), -1) {
+		joined := strings.Join(strings.Fields(block), "")
+		for cut := range 4 {
+			if b, err := base64.StdEncoding.DecodeString(joined[:len(joined)-cut]); err == nil {
+				out = append(out, string(b))
+				break
+			}
+		}
+	}
+	return out
+}
+
+// find gives the first of the words that stands in any layer, in any case of
+// letters.
+func (l letterGot) find(words []string) string {
+	for _, layer := range l.layers() {
+		low := strings.ToLower(layer)
+		for _, word := range words {
+			if word != "" && strings.Contains(low, strings.ToLower(word)) {
+				return word
+			}
+		}
+	}
+	return ""
+}
+
+// stages lists the stages that a person was told, in order, by the numbers in
+// the inner Subjects.
+func (w *world) stages(name string) []string {
+	w.t.Helper()
+	var out []string
+	for _, l := range w.mails(w.people[name]) {
+		if m := stageMark.FindStringSubmatch(l.Subject); m != nil {
+			out = append(out, m[1])
+		}
+	}
+	return out
+}
+
+var stageMark = regexp.MustCompile(`\] \d/\d ([A-Z][a-z-]+)`)
+
+// told wants a person to have been told exactly these stages so far.
+func (w *world) told(name string, want ...string) {
+	w.t.Helper()
+	if got := w.stages(name); !slices.Equal(got, want) {
+		w.t.Fatalf("%s was told %q, want %q", name, got, want)
+	}
+}
+
+// notice is the newest notice of a stage that was not cancelled.
+func (w *world) notice(id cvd.CaseID, party cvd.PartyID, s cvd.Stage) cvd.Notice {
+	w.t.Helper()
+	var found cvd.Notice
+	w.view(func(tx *store.Tx) error {
+		all, err := Notices(tx, id, party)
+		for _, n := range all {
+			if n.Kind == cvd.KindStage && n.Stage == s && n.State != cvd.Cancelled {
+				found = n
+			}
+		}
+		return err
+	})
+	return found
+}
+
+func (w *world) participant(id cvd.CaseID, party cvd.PartyID) cvd.Participant {
+	w.t.Helper()
+	var p cvd.Participant
+	w.view(func(tx *store.Tx) (err error) {
+		p, err = ParticipantByID(tx, id, party)
+		return err
+	})
+	return p
+}
+
+func (w *world) theCase(id cvd.CaseID) cvd.Case {
+	w.t.Helper()
+	var c cvd.Case
+	w.view(func(tx *store.Tx) (err error) {
+		c, err = CaseByID(tx, id)
+		return err
+	})
+	return c
+}
+
+// in gives commands about a case as the operator.
+func (w *world) in(id cvd.CaseID, lines ...string) string {
+	w.t.Helper()
+	return w.do(append([]string{"case " + string(id)}, lines...)...)
+}
+
+// as gives commands as somebody and answers with the transcript, done or not.
+func (w *world) as(by Actor, lines ...string) Transcript {
+	w.t.Helper()
+	t, err := w.desk.Do(context.Background(), by, lines)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.settle()
+	return t
+}
+
+// refuses wants a command refused with these words.
+func (w *world) refuses(by Actor, why string, lines ...string) {
+	w.t.Helper()
+	if t := w.as(by, lines...); t.Done() || !strings.Contains(t.String(), why) {
+		w.t.Errorf("%q by %s: want it refused with %q, got\n%s", lines, by.Name, why, t)
+	}
+}
+
+// coordinator puts somebody with an own key on the desk.
+func (w *world) coordinator(name string) *mailtest.Person {
+	w.t.Helper()
+	p := w.person(name, name+"@"+w.DeskDomain)
+	w.update(func(tx *store.Tx) error {
+		return PutCoordinator(tx, Coordinator{Name: name, Address: p.Address, Key: p.PublicKey(), Added: tx.Now})
+	})
+	return p
+}
+
+// submits hands a coordinator's mail to the submission port. Signed ones are
+// sealed to the gateway's key.
+func (w *world) submits(name, to string, signed bool, subject, text string, files ...mailtest.File) {
+	w.t.Helper()
+	if err := w.trySubmit(name, to, signed, subject, text, files...); err != nil {
+		w.t.Fatalf("%s to %s: %v", name, to, err)
+	}
+	w.settle()
+}
+
+func (w *world) trySubmit(name, to string, signed bool, subject, text string, files ...mailtest.File) error {
+	w.t.Helper()
+	p := w.people[name]
+	raw := w.seal(p, to, signed, mailtest.Entity(subject, text, files...))
+	return w.sub.Submit(context.Background(), Envelope{From: p.Address, To: []string{to}, Login: name, TLS: true}, bytes.NewReader(raw))
+}
+
+// mail submits commands to control@.
+func (w *world) control(name string, signed bool, lines ...string) {
+	w.t.Helper()
+	w.submits(name, "control@"+w.DeskDomain, signed, "commands", strings.Join(lines, "\n")+"\n")
+}
+
+// requests lists the open requests for approval of a stage.
+func (w *world) requests(s cvd.Stage) []cvd.ApprovalRequest {
+	w.t.Helper()
+	var out []cvd.ApprovalRequest
+	w.view(func(tx *store.Tx) error {
+		all, err := collect(approvals.All(tx, nil), nil)
+		for _, a := range all {
+			if a.Open() && (s == "" || a.Stage == s) {
+				out = append(out, a)
+			}
+		}
+		return err
+	})
+	return out
+}
+
+// request is the one open request for a stage.
+func (w *world) request(s cvd.Stage) cvd.ApprovalRequest {
+	w.t.Helper()
+	all := w.requests(s)
+	if len(all) != 1 {
+		w.t.Fatalf("%d requests for %s are open, want 1", len(all), s)
+	}
+	return all[0]
+}
+
+// folder reads the mails of a desk's folder, oldest first.
+func (w *world) folder(name string) []store.Message {
+	w.t.Helper()
+	var out []store.Message
+	w.view(func(tx *store.Tx) error {
+		box, err := tx.MailboxNamed("", name)
+		if err != nil {
+			return err
+		}
+		uids, err := tx.UIDs(box.Number, func(store.Scope) bool { return true })
+		if err != nil {
+			return err
+		}
+		for _, uid := range uids {
+			e, err := tx.Entry(box.Number, uid)
+			if err != nil {
+				return err
+			}
+			m, err := tx.Message(e.Message)
+			if err != nil {
+				return err
+			}
+			out = append(out, m)
+		}
+		return nil
+	})
+	return out
+}
+
+// text is the served form of a message, parsed.
+func (w *world) served(m store.Message) *message.Part {
+	w.t.Helper()
+	raw, err := w.Store.Bytes(m.Served)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	p, err := message.Parse(raw, ownLimits(w.Limits))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return p
+}
+
+// counts how many Subjects of a folder hold a text.
+func (w *world) countIn(folder, text string) int {
+	w.t.Helper()
+	n := 0
+	for _, s := range w.subjects(folder) {
+		if strings.Contains(s, text) {
+			n++
+		}
+	}
+	return n
+}
+
+// delivery is the item of the delivery queue that carries a notice.
+func (w *world) deliveryOf(n cvd.Notice) string {
+	w.t.Helper()
+	if n.Delivery == 0 {
+		w.t.Fatalf("notice %d has no delivery", n.ID)
+	}
+	return fmt.Sprintf("D%d", n.Delivery)
+}
+
+// steps lets time pass in steps of any length.
+func (w *world) steps(step, d time.Duration) {
+	w.t.Helper()
+	for ; d > 0; d -= step {
+		w.clock.Advance(min(step, d))
+		w.settle()
+	}
+}
