@@ -17,52 +17,67 @@ type again struct {
 
 // again compares a mail with all that came before it, and remembers it
 // (rules S6, T7).
-func (in *Intake) again(tx *store.Tx, a *arrival, rcpt string, p place) (again, error) {
-	from := a.sender()
-	sum := sha256.Sum256(append([]byte(rcpt+"\x00"), a.raw...))
-	if before, err := remember(tx, "raw", sum[:], from, a.row.ID); err != nil || before != nil {
-		return again{drop: before != nil}, err
+func (in *Intake) again(tx *store.Tx, a *arrival, p place) (again, error) {
+	_, before, err := a.known(tx, "raw", digestAt(p.Via, a.raw))
+	if err != nil || before || a.opened == nil {
+		return again{drop: before}, err
 	}
-	var out again
-	if a.opened == nil {
-		return out, nil
-	}
-	if d := a.opened.BodyDigest; d != [32]byte{} {
-		before, err := remember(tx, "body", d[:], from, a.row.ID)
-		if err != nil {
-			return out, err
-		}
-		if before != nil && before.Message != a.row.ID {
-			if before.From != from {
-				out.why = "the same ciphertext came before from somebody else"
-				return out, nil
-			}
-			sameRcpt := sha256.Sum256(append([]byte(rcpt+"\x00"), d[:]...))
-			if twin, err := remember(tx, "bodyto", sameRcpt[:], from, a.row.ID); err != nil || twin != nil {
-				return again{drop: twin != nil}, err
-			}
-			out.replay = true
-			return out, nil
-		}
-		toRcpt := sha256.Sum256(append([]byte(rcpt+"\x00"), d[:]...))
-		if _, err := remember(tx, "bodyto", toRcpt[:], from, a.row.ID); err != nil {
-			return out, err
-		}
+	out, err := a.sameBody(tx, p.Via)
+	if err != nil || out != (again{}) {
+		return out, err
 	}
 	for _, s := range a.opened.Signatures {
 		if s.Digest == [32]byte{} {
 			continue
 		}
-		before, err := remember(tx, "signature", s.Digest[:], from, a.row.ID)
+		_, before, err := a.known(tx, "signature", s.Digest[:])
 		if err != nil {
 			return out, err
 		}
-		if before != nil && before.Message != a.row.ID {
-			out.replay = true
-		}
+		out.replay = out.replay || before
 	}
 	out.replay = out.replay || stale(p.Verdict, a.row.At)
 	return out, nil
+}
+
+// sameBody compares the ciphertext. Only where it is the whole mail does the
+// same one to the same address say nothing new: a file that is encrypted by
+// itself may come with another letter.
+func (a *arrival) sameBody(tx *store.Tx, via string) (again, error) {
+	d := a.opened.BodyDigest
+	if d == [32]byte{} {
+		return again{}, nil
+	}
+	first, before, err := a.known(tx, "body", d[:])
+	if err != nil {
+		return again{}, err
+	}
+	if before && first.From != a.sender() {
+		return again{why: "the same ciphertext came before from somebody else"}, nil
+	}
+	if !a.encrypted() {
+		return again{}, nil
+	}
+	_, here, err := a.known(tx, "bodyto", digestAt(via, d[:]))
+	return again{drop: here, replay: before}, err
+}
+
+// digestAt digests something together with the address that it came to.
+func digestAt(via string, b []byte) []byte {
+	h := sha256.New()
+	h.Write([]byte(via + "\x00"))
+	h.Write(b)
+	return h.Sum(nil)
+}
+
+// known says whether another mail brought a digest before, and remembers it
+// where none did.
+func (a *arrival) known(tx *store.Tx, kind string, digest []byte) (seenRow, bool, error) {
+	before, err := remember(tx, kind, digest, a.sender(), a.row.ID)
+	if err != nil || before == nil {
+		return seenRow{}, false, err
+	}
+	return *before, before.Message != a.row.ID, nil
 }
 
 // remember looks a digest up and keeps it where it is new.

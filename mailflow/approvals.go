@@ -12,17 +12,66 @@ import (
 	"parley/mailflow/store"
 )
 
-// approvalByID reads a request; a clear error when there is none.
+// What a request names never changes, and may be a thousand notices. It is
+// kept beside the request, so that the gate reads only what concerns the
+// notice that it is asked about.
+type approvalSubject struct {
+	Notices []uint64
+	Parties []cvd.PartyID
+}
+
+var (
+	approvalSubjects = store.WriteOnce[approvalSubject]("approvalsubjects")
+	approvalHashes   = store.WriteOnce[string]("approvalhashes") // request and notice
+)
+
+// approvalByID reads a request with all that it names, its hashes excepted; a
+// clear error when there is none.
 func approvalByID(tx *store.Tx, id string) (cvd.ApprovalRequest, error) {
-	a, err := approvals.Get(tx, approvalKey(tx, strings.ToLower(strings.TrimSpace(id))))
+	key := approvalKey(tx, strings.ToLower(strings.TrimSpace(id)))
+	a, err := approvals.Get(tx, key)
 	if errors.Is(err, store.ErrNotFound) {
 		return a, fmt.Errorf("there is no approval %s", id)
 	}
+	if err != nil {
+		return a, err
+	}
+	about, err := approvalSubjects.Get(tx, key)
+	a.Notices, a.Parties = about.Notices, about.Parties
 	return a, err
 }
 
+// approvalOf reads the request that names a notice, with its hash of that
+// notice alone; store.ErrNotFound when there is none.
+func approvalOf(tx *store.Tx, n cvd.Notice) (cvd.ApprovalRequest, error) {
+	key := approvalKey(tx, n.ApprovalID)
+	a, err := approvals.Get(tx, key)
+	if err != nil {
+		return a, err
+	}
+	hash, err := approvalHashes.Get(tx, append(key, store.Seq(n.ID)...))
+	if errors.Is(err, store.ErrNotFound) {
+		return a, nil // bound to nothing
+	}
+	a.Hashes = map[uint64]string{n.ID: hash}
+	return a, err
+}
+
+// putApproval writes a request, and with its first version all that it names.
 func putApproval(tx *store.Tx, a cvd.ApprovalRequest) error {
-	return approvals.Put(tx, caseScope(a.Case), approvalKey(tx, a.ID), a)
+	scope, key := caseScope(a.Case), approvalKey(tx, a.ID)
+	if !approvals.Has(tx, key) {
+		if err := approvalSubjects.Put(tx, scope, key, approvalSubject{a.Notices, a.Parties}); err != nil {
+			return err
+		}
+		for n, hash := range a.Hashes {
+			if err := approvalHashes.Put(tx, scope, slices.Concat(key, store.Seq(n)), hash); err != nil {
+				return err
+			}
+		}
+	}
+	a.Notices, a.Parties, a.Hashes = nil, nil, nil
+	return approvals.Put(tx, scope, key, a)
 }
 
 // approve adds one coordinator's yes to a request. The author never approves,
@@ -125,10 +174,15 @@ func (b *Base) endApproval(tx *store.Tx, a cvd.ApprovalRequest) error {
 	return nil
 }
 
+// partyList names parties; of many only the first.
 func partyList(ps []cvd.PartyID) string {
+	const most = 20
 	var out []string
-	for _, p := range ps {
+	for _, p := range ps[:min(len(ps), most)] {
 		out = append(out, string(p))
+	}
+	if len(ps) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(out, ", "), len(ps)-most)
 	}
 	return strings.Join(out, ", ")
 }

@@ -23,7 +23,9 @@ type arrival struct {
 	opened *pgpmime.Opened // nil where broken
 	shown  *message.Part   // the tree to display: of the payload where there is one
 	broken string          // why it is kept opaque, in words for the desk
+	limit  string          // why it counts for nothing though it was opened: what was encrypted is over a limit, and shown as it stands
 	parsed []*message.Part
+	filed  bool                  // some view names its bytes
 	views  map[string]*rendering // made so far
 }
 
@@ -47,6 +49,9 @@ func (in *Intake) read(ctx context.Context, row spoolRow) (*arrival, error) {
 	o := pgpmime.Opener{Secrets: in.Secrets, Limits: pgpmime.DefaultLimits(), Certificates: in.candidates,
 		Parse: func(b []byte) (*pgpmime.Part, error) {
 			p, err := message.Parse(b, in.Limits)
+			if over := (*message.LimitError)(nil); errors.As(err, &over) {
+				a.limit = "what it holds, encrypted, cannot be read as a message (" + over.Error() + ")"
+			}
 			if err != nil {
 				return nil, err
 			}
@@ -66,6 +71,14 @@ func (in *Intake) read(ctx context.Context, row spoolRow) (*arrival, error) {
 		a.shown = a.payloadTree()
 	}
 	return a, nil
+}
+
+// stops says why a mail goes to Quarantine wherever it was sent to, or "".
+func (a *arrival) stops() string {
+	if a.broken != "" {
+		return a.broken
+	}
+	return a.limit
 }
 
 // payloadTree finds the parse of the decrypted payload among those that
@@ -146,12 +159,17 @@ func (a *arrival) encrypted() bool {
 	return a.opened != nil && a.opened.Encryption == pgpmime.Encrypted
 }
 
-// automatic says why no person wrote the mail, or "".
+// automatic says why no person wrote the mail, or "". What was encrypted may
+// be an automatic reply, too.
 func (a *arrival) automatic() string {
 	if a.root == nil {
 		return "it cannot be read"
 	}
-	return a.root.Automatic(a.row.Envelope.From)
+	why := a.root.Automatic(a.row.Envelope.From)
+	if why == "" && a.shown != nil {
+		why = a.shown.Automatic(a.row.Envelope.From)
+	}
+	return why
 }
 
 // mentions says whether the signed or encrypted words name the case.
@@ -186,17 +204,22 @@ func (in *Intake) verdict(tx *store.Tx, a *arrival, p cvd.Participant) (pgpmime.
 	if err != nil {
 		return pgpmime.Verdict{}, err
 	}
-	addresses := []string{p.Address}
-	if p.Party != cvd.Finder {
-		party, err := PartyByID(tx, p.Party)
-		if err != nil {
-			return pgpmime.Verdict{}, err
-		}
-		addresses = append(addresses, party.Addresses()...)
+	addresses, err := addressesOf(tx, p)
+	if err != nil {
+		return pgpmime.Verdict{}, err
 	}
 	claim := pgpmime.Claim{Pinned: pinned(keys, least), Addresses: addresses, From: a.from(),
 		Other: in.otherOwner(tx, OwnerOf(p))}
 	return pgpmime.Judge(a.opened, claim, a.row.At), nil
+}
+
+// addressesOf are all addresses from which a participant may write.
+func addressesOf(tx *store.Tx, p cvd.Participant) ([]string, error) {
+	if p.Party == cvd.Finder {
+		return []string{p.Address}, nil
+	}
+	party, err := PartyByID(tx, p.Party)
+	return append([]string{p.Address}, party.Addresses()...), err
 }
 
 // leastTrust is what a key must have for its signatures to count: found, or

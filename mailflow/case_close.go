@@ -109,33 +109,13 @@ func (s *sitting) cancelPlanned(c cvd.Case, party cvd.PartyID, why string) (int,
 			if notice.State.Over() || notice.Kind == cvd.KindAnswer || notice.Kind == cvd.KindReceipt {
 				continue
 			}
-			notice.State, notice.Why = cvd.Cancelled, why
-			if err := putNotice(s.tx, notice, time.Time{}); err != nil {
-				return n, err
-			}
-			if err := s.heldDone(s.tx, notice); err != nil {
-				return n, err
-			}
-			if err := s.voidRequest(notice, why); err != nil {
+			if err := s.cancel(s.tx, notice, why); err != nil {
 				return n, err
 			}
 			n++
 		}
 	}
 	return n, nil
-}
-
-// voidRequest ends the request for approval that a notice waited for. What
-// else was in it is asked for anew.
-func (s *sitting) voidRequest(n cvd.Notice, why string) error {
-	if n.ApprovalID == "" {
-		return nil
-	}
-	a, err := approvalByID(s.tx, n.ApprovalID)
-	if err != nil || !a.Open() {
-		return err
-	}
-	return s.void(s.tx, a, why)
 }
 
 // count writes a number with its noun, "1 notice", "2 notices".

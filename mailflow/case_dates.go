@@ -139,6 +139,9 @@ func (s *sitting) stageArgs(c cvd.Case, p *phrase) (who cvd.Participant, stage c
 func (s *sitting) mayMove(c cvd.Case, who cvd.Participant, stage cvd.Stage, at time.Time) error {
 	_, inPolicy := c.Policy.Rule(stage)
 	end := c.End(who)
+	if stage == cvd.Public {
+		end = c.Embargo().End
+	}
 	switch {
 	case !inPolicy:
 		return notDone("policy %s has no stage %s", c.Policy.Name, stage)

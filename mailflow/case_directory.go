@@ -171,18 +171,19 @@ func vendorEdit(s *sitting, p *phrase) (string, error) {
 // mayEdit refuses, from a mailbox that may be stolen, what gives a party a new
 // recipient or lets something go earlier (rule A3).
 func (s *sitting) mayEdit(p cvd.Party, got map[string]string) error {
-	switch {
+	why := ""
+	lead, err := cvd.ParseDuration(got["lead"])
+	switch { // any one of them is enough, whatever else is changed beside it
 	case got["address"] != "" || got["second"] != "":
-		return s.mustBeProved("vendor edit "+string(p.ID), "adds a recipient")
-	case got["lead"] != "":
-		d, err := cvd.ParseDuration(got["lead"])
-		if err == nil && p.Lead > 0 && (d == 0 || d > p.Lead) {
-			return s.mustBeProved("vendor edit "+string(p.ID), "moves dates earlier")
-		}
+		why = "adds a recipient"
 	case strings.EqualFold(got["channel"], string(cvd.ChannelPGP)) && p.Channel == cvd.ChannelHand:
-		return s.mustBeProved("vendor edit "+string(p.ID), "lets mail go to a recipient that had none")
+		why = "lets mail go to a recipient that had none"
+	case got["lead"] != "" && err == nil && p.Lead > 0 && (lead == 0 || lead > p.Lead):
+		why = "moves dates earlier"
+	default:
+		return nil
 	}
-	return nil
+	return s.mustBeProved("vendor edit "+string(p.ID), why)
 }
 
 // followParty brings what the cases copied of a party up to date, and plans

@@ -40,7 +40,7 @@ func caseEmbargo(s *sitting, p *phrase) (string, error) {
 	if err := s.dropDelays(c); err != nil {
 		return "", err
 	}
-	told, err := s.tellEmbargo(c, was)
+	told, err := s.tellEmbargo(c)
 	if err != nil {
 		return "", err
 	}
@@ -87,7 +87,7 @@ func (s *sitting) dropDelays(c cvd.Case) error {
 	for _, p := range ps {
 		end, kept := c.End(p), map[cvd.Stage]time.Time{}
 		for stage, at := range p.Delays {
-			if overtaken := stage == cvd.Public && at.Before(end) || stage != cvd.Public && at.After(end); !overtaken {
+			if overtaken := stage == cvd.Public && at.Before(c.Embargo().End) || stage != cvd.Public && at.After(end); !overtaken {
 				kept[stage] = at
 			}
 		}
@@ -104,7 +104,7 @@ func (s *sitting) dropDelays(c cvd.Case) error {
 
 // tellEmbargo writes the new date to every vendor that was told something. A
 // shorter one informs; a longer one asks for a new ACCEPT.
-func (s *sitting) tellEmbargo(c cvd.Case, was cvd.Embargo) (int, error) {
+func (s *sitting) tellEmbargo(c cvd.Case) (int, error) {
 	if !c.Started() {
 		return 0, nil
 	}
@@ -117,7 +117,14 @@ func (s *sitting) tellEmbargo(c cvd.Case, was cvd.Embargo) (int, error) {
 		if p.Withdrawn != nil || p.Reached == "" || !p.Has(cvd.RoleVendor) {
 			continue
 		}
-		if err := s.embargoNotice(c, p, was); err != nil {
+		known, err := s.datesKnown(c, p)
+		if err != nil {
+			return n, err
+		}
+		if known.End(p).Equal(c.Embargo().End) {
+			continue
+		}
+		if err := s.embargoNotice(c, p, known.End(p)); err != nil {
 			return n, err
 		}
 		n++
@@ -125,14 +132,37 @@ func (s *sitting) tellEmbargo(c cvd.Case, was cvd.Embargo) (int, error) {
 	return n, nil
 }
 
-func (s *sitting) embargoNotice(c cvd.Case, p cvd.Participant, was cvd.Embargo) error {
+// datesKnown is the case before its newest date, as a participant knows it: a
+// version of which the notice has not left yet is not told any more.
+func (s *sitting) datesKnown(c cvd.Case, p cvd.Participant) (cvd.Case, error) {
+	all, err := Notices(s.tx, c.ID, p.Party)
+	if err != nil {
+		return c, err
+	}
+	first := c.Embargo().Version
+	for _, n := range all {
+		if n.Kind != cvd.KindEmbargo || n.State.Over() {
+			continue
+		}
+		first = min(first, n.Version)
+		if err := s.cancel(s.tx, n, "replaced by a later version"); err != nil {
+			return c, err
+		}
+	}
+	c.Embargoes = c.Embargoes[:first-1]
+	return c, nil
+}
+
+// embargoNotice tells one participant the new date; old is the one that bound
+// it so far, which is not the last one where it never agreed to that.
+func (s *sitting) embargoNotice(c cvd.Case, p cvd.Participant, old time.Time) error {
 	party, err := PartyByID(s.tx, p.Party)
 	if err != nil {
 		return err
 	}
 	fresh := c.Embargo()
-	v := templates.Embargo{Us: s.us(), Case: c.ID, Version: fresh.Version, Old: was.End, New: fresh.End, Zone: party.Zone,
-		Code: cvd.NewCode(), Asks: fresh.End.After(was.End)}
+	v := templates.Embargo{Us: s.us(), Case: c.ID, Version: fresh.Version, Old: old, New: fresh.End, Zone: party.Zone,
+		Code: cvd.NewCode(), Asks: fresh.End.After(old)}
 	if rule, ok := c.Policy.Rule(p.Reached); ok {
 		v.TLP = rule.TLP
 	}

@@ -143,7 +143,7 @@ func (b *Base) planFacts(tx *store.Tx, r *planRow) error {
 	if n.ApprovalID == "" {
 		return nil
 	}
-	a, err := approvalByID(tx, n.ApprovalID)
+	a, err := approvalOf(tx, n)
 	r.Approval = &a
 	return err
 }

@@ -107,8 +107,18 @@ func fromStart(p cvd.Policy, r cvd.StageRule) time.Duration {
 	return at
 }
 
-// easier says what a policy asks less for than another.
+// easier says what a policy asks less for than another. A stage that is left
+// out asks for nothing any more before those after it.
 func easier(old, fresh cvd.Policy) string {
+	last := cvd.HeadsUp
+	for _, r := range fresh.Stages {
+		last = r.Stage
+	}
+	for _, r := range old.Stages {
+		if _, kept := fresh.Rule(r.Stage); !kept && r.Stage.Rank() < last.Rank() {
+			return fmt.Sprintf("leaves out %s before %s", r.Stage, last)
+		}
+	}
 	for _, r := range fresh.Stages {
 		before, ok := old.Rule(r.Stage)
 		switch {

@@ -248,7 +248,7 @@ func (s *sitting) toHandOver(c cvd.Case, who cvd.Participant, stage cvd.Stage) (
 		if n.Kind != cvd.KindStage || n.Stage != stage || n.State.Over() {
 			continue
 		}
-		parcel, err := s.gather(s.tx, dueRow{Case: c.ID, Party: who.Party, Notice: n.ID}, s.tx.Now)
+		parcel, err := s.gather(s.tx, dueRow{Case: c.ID, Party: who.Party, Notice: n.ID}, s.tx.Now, new(looks))
 		if err != nil {
 			return n, Question{}, err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,22 +28,70 @@ func (in *Intake) process(ctx context.Context, row spoolRow) error {
 	if err != nil {
 		return err
 	}
-	return in.commit(a, func(tx *store.Tx) error {
-		for _, rcpt := range row.Envelope.To {
-			if err := in.deliver(tx, a, rcpt); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return in.commit(a, func(tx *store.Tx) error { return in.deliverAll(tx, a) })
 }
 
-func (in *Intake) deliver(tx *store.Tx, a *arrival, rcpt string) error {
-	p, err := in.route(tx, a, rcpt)
-	if err != nil {
-		return fmt.Errorf("route: %w", err)
+// deliverAll files a mail wherever its recipients say. Bytes that no view
+// names are given up: of a duplicate, or of a question for our key.
+func (in *Intake) deliverAll(tx *store.Tx, a *arrival) error {
+	a.filed = false
+	var all []place
+	for _, rcpt := range a.row.Envelope.To {
+		p, err := in.route(tx, a, rcpt)
+		if err != nil {
+			return fmt.Errorf("route: %w", err)
+		}
+		p.Via = strings.ToLower(rcpt)
+		all = append(all, p)
 	}
-	again, err := in.again(tx, a, rcpt, p)
+	for _, p := range onceEach(all) {
+		if err := in.deliver(tx, a, p); err != nil {
+			return err
+		}
+	}
+	if a.filed {
+		return nil
+	}
+	return tx.Forget(a.row.Body)
+}
+
+// onceEach keeps what several recipients of one mail come to: it is filed once
+// in a thread, under the participant's own address where that is among them,
+// and it is a report or a riddle only where it belongs to no thread.
+func onceEach(all []place) []place {
+	slices.SortStableFunc(all, func(x, y place) int { return rankOf(x) - rankOf(y) })
+	var out []place
+	for _, p := range all {
+		same := func(o place) bool {
+			switch {
+			case o.Via == p.Via:
+				return true
+			case p.thread():
+				return o.Kind != toBounce && p.Kind != toBounce && o.Case == p.Case && o.Party == p.Party
+			}
+			return (p.Kind == toIntake || p.Kind == toQuarantine) && (o.Kind == toThread || o.Kind == toIntake || o.Kind == toQuarantine)
+		}
+		if !slices.ContainsFunc(out, same) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// rankOf puts a participant's own address before what else leads to its
+// thread, and all that before the rest.
+func rankOf(p place) int {
+	switch {
+	case p.thread() && strings.HasPrefix(p.Via, prefixCase):
+		return 0
+	case p.thread():
+		return 1
+	}
+	return 2
+}
+
+func (in *Intake) deliver(tx *store.Tx, a *arrival, p place) error {
+	again, err := in.again(tx, a, p)
 	if err != nil {
 		return err
 	}
@@ -54,11 +103,11 @@ func (in *Intake) deliver(tx *store.Tx, a *arrival, rcpt string) error {
 	}
 	switch p.Kind {
 	case toThread:
-		return in.fileThread(tx, a, p, rcpt, again.replay)
+		return in.fileThread(tx, a, p, again.replay)
 	case toIntake:
-		return in.fileReport(tx, a)
+		return in.fileReport(tx, a, p)
 	case toDesk:
-		return in.fileDesk(tx, a, rcpt)
+		return in.fileDesk(tx, a, p)
 	case toKey:
 		return in.answerKey(tx, a)
 	case toBounce:
@@ -78,6 +127,7 @@ func (in *Intake) present(tx *store.Tx, a *arrival, p place, v view) (store.Mess
 	if err != nil {
 		return store.Message{}, err
 	}
+	a.filed = true
 	raw := a.row.Body
 	return tx.PutMessage(store.Message{Scope: v.scope, At: a.row.At, Raw: &raw, Served: body, Size: body.Size,
 		Envelope: r.tree.Envelope(), Structure: r.tree.Structure(), MessageID: r.tree.Header.MessageID(), Case: string(v.caseID),
@@ -101,6 +151,18 @@ type view struct {
 	kind, ref string
 }
 
+// within seals a view under a case, or under a report that has none, and names
+// it.
+func (v view) within(id cvd.CaseID) view {
+	v.scope = caseScope(id)
+	if n, inReport := reportNumber(id); inReport {
+		v.report = n
+	} else if id != deskCase {
+		v.caseID = id
+	}
+	return v
+}
+
 // viewFields are the header fields that the gateway writes; Present drops
 // whatever came in under these names (rule S8).
 func (in *Intake) viewFields(a *arrival, p place, v view) []message.Field {
@@ -120,9 +182,11 @@ func (in *Intake) viewFields(a *arrival, p place, v view) []message.Field {
 		message.Field{Name: "Parley-Signature", Value: headerText(signatureWords(a, p))},
 		message.Field{Name: "Parley-Encryption", Value: enc},
 		message.Field{Name: "Parley-From", Value: headerText(orNone(a.sender()))})
-	if len(a.row.Envelope.To) > 0 {
-		fields = append(fields, message.Field{Name: "Parley-Via", Value: headerText(a.row.Envelope.To[0])})
+	via := p.Via
+	if via == "" {
+		via = strings.Join(a.row.Envelope.To, ", ")
 	}
+	fields = append(fields, message.Field{Name: "Parley-Via", Value: headerText(via)})
 	return append(fields, carried(a)...)
 }
 
@@ -147,10 +211,14 @@ func carried(a *arrival) []message.Field {
 	return out
 }
 
+// maxMessageID is the longest that a view repeats: a header line ends at 998
+// octets (RFC 5322 section 2.1.1).
+const maxMessageID = 400
+
 func inBrackets(ids ...string) string {
 	var out []string
 	for _, id := range ids {
-		if id != "" {
+		if id != "" && len(id) <= maxMessageID {
 			out = append(out, "<"+id+">")
 		}
 	}
@@ -169,18 +237,29 @@ func signatureWords(a *arrival, p place) string {
 	v := p.Verdict
 	switch v.State() {
 	case pgpmime.Good:
-		return fmt.Sprintf("good; party=%s; key=%s", p.Party, v.Key())
+		return fmt.Sprintf("good; party=%s; key=%s; trust=%s", p.Party, v.Key(), p.Trust)
 	case pgpmime.OtherParty:
-		return fmt.Sprintf("other-party; key=%s", v.Key())
+		return fmt.Sprintf("other-party; party=%s; key=%s", ownerName(v.Owner()), v.Key())
 	case pgpmime.UnknownKey:
-		return fmt.Sprintf("unknown-key; key=%s", v.Key())
+		return "unknown-key; " + unknownKey(a, v)
 	case pgpmime.Bad:
 		return "bad; reason=" + v.Reason()
 	}
-	if a.opened != nil && a.opened.WholeSigned && len(a.opened.Signatures) > 0 && a.opened.Signatures[0].Err == nil {
-		return "unknown-key; key=" + string(a.opened.Signatures[0].Signer)
-	}
 	return "none"
+}
+
+// unknownKey names a key that nobody pinned: by its fingerprint where its
+// certificate came along, else by what its signature says.
+func unknownKey(a *arrival, v pgpmime.Verdict) string {
+	if v.Key() != "" {
+		return "key=" + string(v.Key())
+	}
+	for _, s := range a.opened.Signatures {
+		if s.Unknown && s.KeyID != 0 {
+			return fmt.Sprintf("keyid=%016X", s.KeyID)
+		}
+	}
+	return "key=unknown"
 }
 
 // words says the same as the header fields, for readers whose client hides
@@ -197,6 +276,9 @@ func words(a *arrival, p place) string {
 	default:
 		b.WriteString("It came in CLEAR.")
 	}
+	if a.opened != nil && len(a.opened.Unopened) > 0 {
+		fmt.Fprintf(&b, " %s could not be opened (%s).", pieces(len(a.opened.Unopened)), strings.Join(a.opened.Unopened, ", "))
+	}
 	sig := signatureWords(a, p)
 	fmt.Fprintf(&b, " Signature: %s.\nReally from %s", sig, orNone(a.sender()))
 	if a.opened == nil || !strings.HasPrefix(sig, "good") {
@@ -211,6 +293,13 @@ func words(a *arrival, p place) string {
 	return b.String()
 }
 
+func pieces(n int) string {
+	if n == 1 {
+		return "1 encrypted piece"
+	}
+	return fmt.Sprintf("%d encrypted pieces", n)
+}
+
 // documents are parts that were opened on their own, each an attachment of
 // its own (rule P1).
 func documents(o *pgpmime.Opened) []message.Attachment {
@@ -223,6 +312,7 @@ func documents(o *pgpmime.Opened) []message.Attachment {
 		if name == "" {
 			name = fmt.Sprintf("opened-%d.txt", i+1)
 		}
+		name = shortened(headerText(name), maxName)
 		out = append(out, message.Attachment{Filename: name, MediaType: "application/octet-stream", Data: d.Data})
 	}
 	return out
@@ -235,7 +325,7 @@ func (in *Intake) quarantine(tx *store.Tx, a *arrival, p place, why string) erro
 	v := view{scope: DeskScope, name: orNone(a.sender()), alias: "control", kind: "quarantine",
 		subject: "[QUARANTINE] " + orNone(a.subject()), note: "Quarantine: " + why + ".\n" + words(a, p)}
 	if p.thread() && tx.HasScope(caseScope(p.Case)) {
-		v.scope, v.caseID = caseScope(p.Case), p.Case
+		v = v.within(p.Case)
 		v.subject = fmt.Sprintf("[QUARANTINE] %s in %s: %s", p.Party, p.Case, orNone(a.subject()))
 	}
 	m, err := in.present(tx, a, p, v)
@@ -282,11 +372,11 @@ func (in *Intake) askToEncrypt(tx *store.Tx, a *arrival, p place) error {
 }
 
 // fileDesk shows mail to postmaster@ and abuse@ in INBOX.
-func (in *Intake) fileDesk(tx *store.Tx, a *arrival, rcpt string) error {
-	local, _ := in.localPart(rcpt)
+func (in *Intake) fileDesk(tx *store.Tx, a *arrival, p place) error {
+	local, _ := in.localPart(p.Via)
 	v := view{scope: DeskScope, name: orNone(a.sender()), alias: "control", kind: "desk",
-		subject: fmt.Sprintf("[%s] %s", local, orNone(a.subject())), note: words(a, place{})}
-	m, err := in.present(tx, a, place{}, v)
+		subject: fmt.Sprintf("[%s] %s", local, orNone(a.subject())), note: words(a, p)}
+	m, err := in.present(tx, a, p, v)
 	if err != nil {
 		return err
 	}
@@ -297,7 +387,7 @@ func (in *Intake) fileDesk(tx *store.Tx, a *arrival, rcpt string) error {
 	if _, err := tx.File(box.Number, m.ID); err != nil {
 		return err
 	}
-	return received(tx, a, place{}, "mail.desk", m)
+	return received(tx, a, p, "mail.desk", m)
 }
 
 // fileBounce records that a mail server gave a delivery back. It changes the
@@ -307,8 +397,8 @@ func (in *Intake) fileBounce(tx *store.Tx, a *arrival, p place) error {
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	v := view{scope: caseScope(p.Case), caseID: p.Case, name: "Mail server", alias: "control", kind: "bounce",
-		subject: fmt.Sprintf("Bounced: %s to %s in %s", noticeName(n), p.Party, p.Case), note: words(a, p)}
+	v := view{name: "Mail server", alias: "control", kind: "bounce",
+		subject: fmt.Sprintf("Bounced: %s to %s in %s", noticeName(n), p.Party, p.Case), note: words(a, p)}.within(p.Case)
 	m, err := in.present(tx, a, p, v)
 	if err != nil {
 		return err

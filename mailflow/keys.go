@@ -28,9 +28,14 @@ func ownerKeys(tx *store.Tx, owner string) ([]keyring.Pinned, error) {
 // (FinderOwner).
 func OwnerKeys(tx *store.Tx, owner string) ([]keyring.Pinned, error) { return ownerKeys(tx, owner) }
 
-// ErrKeyKnown is wrapped where a key is offered that would lower what is
-// already known of it.
-var ErrKeyKnown = errors.New("already known")
+// ownerName is how the holder of a key is called in views and errors: the
+// token of a finder is nobody's business.
+func ownerName(owner string) string {
+	if strings.HasPrefix(owner, FinderOwner("")) {
+		return string(cvd.Finder)
+	}
+	return owner
+}
 
 // addKey pins a certificate to its owner. What is claimed or found never
 // replaces what is confirmed, nor does anything revive what was rejected
@@ -39,10 +44,10 @@ var ErrKeyKnown = errors.New("already known")
 func (b *Base) addKey(tx *store.Tx, owner string, k keyring.Pinned) error {
 	certs, err := keyring.ParseCertificates(k.Cert)
 	if err != nil {
-		return fmt.Errorf("read key of %s: %w", owner, err)
+		return fmt.Errorf("read key of %s: %w", ownerName(owner), err)
 	}
 	if len(certs) != 1 || certs[0].Fingerprint() != k.Fingerprint {
-		return fmt.Errorf("key of %s: expected exactly the certificate %s", owner, k.Fingerprint)
+		return fmt.Errorf("key of %s: expected exactly the certificate %s", ownerName(owner), k.Fingerprint)
 	}
 	cert := certs[0]
 	old, err := pinnedKeys.Get(tx, keyKey(tx, owner, k.Fingerprint))
@@ -120,7 +125,7 @@ func (b *Base) rejectKey(tx *store.Tx, owner string, f keyring.Fingerprint, why,
 func (b *Base) judgeKey(tx *store.Tx, owner string, f keyring.Fingerprint, t keyring.Trust, evidence, by string) error {
 	k, err := pinnedKeys.Get(tx, keyKey(tx, owner, f))
 	if errors.Is(err, store.ErrNotFound) {
-		return fmt.Errorf("no key %s of %s is known; import it first", f, owner)
+		return fmt.Errorf("no key %s of %s is known; import it first", f, ownerName(owner))
 	}
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package mailflow
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"parley/mailflow/cvd"
@@ -14,6 +15,17 @@ import (
 // until the report belongs to a case. It is a scope of its own, so that the
 // report can move into a case's.
 func reportCase(n uint64) cvd.CaseID { return cvd.CaseID(fmt.Sprintf("report-%d", n)) }
+
+// reportNumber reads the number back from a report's CaseID.
+func reportNumber(c cvd.CaseID) (uint64, bool) {
+	var n uint64
+	rest, ok := strings.CutPrefix(string(c), "report-")
+	if !ok {
+		return 0, false
+	}
+	_, err := fmt.Sscanf(rest, "%d", &n)
+	return n, err == nil
+}
 
 // putNotice writes a notice and keeps its row among the due ones in step: a
 // notice that time alone can move has one, at n.Row; others have none.
@@ -62,6 +74,9 @@ func (b *Base) newNotice(tx *store.Tx, n cvd.Notice, l *Letter) (cvd.Notice, err
 // settle writes what the gate said of a notice that does not leave now. A
 // notice that is held or asks for a person is told to the desk once.
 func (b *Base) settle(tx *store.Tx, n cvd.Notice, a Answer) error {
+	if n.State.Over() {
+		return putNotice(tx, n, time.Time{}) // it left or ended meanwhile, and only its row is too many
+	}
 	var row time.Time
 	was, why := n.State, n.Why
 	n.Why = a.Why
@@ -75,13 +90,18 @@ func (b *Base) settle(tx *store.Tx, n cvd.Notice, a Answer) error {
 	case HoldIt:
 		n.State = cvd.Held
 	default:
-		n.State = cvd.Cancelled
+		return b.cancel(tx, n, a.Why)
 	}
 	if err := putNotice(tx, n, row); err != nil {
 		return err
 	}
 	b.touch(tx, n.Case)
-	if n.State != cvd.Held || (was == cvd.Held && why == n.Why) {
+	switch {
+	case n.State == was && why == n.Why:
+		return nil
+	case n.State != cvd.Held && was == cvd.Held:
+		return b.heldDone(tx, n)
+	case n.State != cvd.Held:
 		return nil
 	}
 	err := record(tx, journal.Record{Case: string(n.Case), Party: string(n.Party), Kind: "notice.held", Ref: noticeRef(n), Detail: a.Why})
@@ -92,6 +112,36 @@ func (b *Base) settle(tx *store.Tx, n cvd.Notice, a Answer) error {
 		return err
 	}
 	return b.askForKey(tx, n)
+}
+
+// cancel ends a notice that will not leave any more, with what stood before
+// the desk because of it.
+func (b *Base) cancel(tx *store.Tx, n cvd.Notice, why string) error {
+	held := n.State == cvd.Held
+	n.State, n.Why = cvd.Cancelled, why
+	if err := putNotice(tx, n, time.Time{}); err != nil {
+		return err
+	}
+	b.touch(tx, n.Case)
+	if held {
+		if err := b.heldDone(tx, n); err != nil {
+			return err
+		}
+	}
+	return b.voidRequest(tx, n, why)
+}
+
+// voidRequest ends the request for approval that a notice waited for. What
+// else was in it is asked for anew.
+func (b *Base) voidRequest(tx *store.Tx, n cvd.Notice, why string) error {
+	if n.ApprovalID == "" {
+		return nil
+	}
+	a, err := approvalByID(tx, n.ApprovalID)
+	if err != nil || !a.Open() {
+		return err
+	}
+	return b.void(tx, a, why)
 }
 
 // askForKey asks a vendor's contact, once, for a key that can be used: in
@@ -160,7 +210,7 @@ func wakeOne(tx *store.Tx, n cvd.Notice, byNeed bool) error {
 	if n.State.Over() {
 		return nil
 	}
-	row := n.Due
+	was, row := n, n.Due
 	if row.Before(tx.Now) {
 		row = tx.Now
 	}
@@ -172,6 +222,9 @@ func wakeOne(tx *store.Tx, n cvd.Notice, byNeed bool) error {
 	}
 	if n.State == cvd.Waiting {
 		n.State, n.Why = cvd.Planned, ""
+	}
+	if n == was && n.Row.Equal(row) {
+		return nil // most are: one answer wakes one stage
 	}
 	return putNotice(tx, n, row)
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"time"
 
 	"parley/keyring/pgpmime"
@@ -27,12 +26,12 @@ var errStale = errors.New("changed while it was sealed")
 // Release asks the gate about one due notice and, where it answers Release,
 // renders, seals and queues it. A notice that fails to render or seal is
 // held, and the desk told; it never stops the others.
-func (o *Outbox) Release(ctx context.Context, row dueNotice, now time.Time) error {
+func (o *Outbox) Release(ctx context.Context, row dueNotice, now time.Time, l *looks) error {
 	for range 3 {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		err := o.releaseOnce(row, now)
+		err := o.releaseOnce(row, now, l)
 		if !errors.Is(err, errStale) {
 			return err
 		}
@@ -40,29 +39,57 @@ func (o *Outbox) Release(ctx context.Context, row dueNotice, now time.Time) erro
 	return nil // still due; the next round tries again
 }
 
-func (o *Outbox) releaseOnce(row dueNotice, now time.Time) error {
+func (o *Outbox) releaseOnce(row dueNotice, now time.Time, l *looks) error {
 	var p *parcel
 	err := o.Store.View(func(tx *store.Tx) (err error) {
-		p, err = o.gather(tx, row.dueRow, now)
+		p, err = o.gather(tx, row.dueRow, now, l)
 		return err
 	})
 	if errors.Is(err, store.ErrNotFound) || errors.Is(err, ErrNoParticipant) {
 		return o.dropRow(row.key)
 	}
 	if err != nil {
-		o.Log.Error("read notice", "notice", row.Notice, "err", err)
-		return o.hold(row.dueRow, "it could not be read: "+err.Error())
+		return o.fault(row.dueRow, "it could not be read", err)
 	}
 	if a := MayRelease(p.Question); a.Decision != Release {
-		return o.settleNow(row.dueRow, now)
+		return o.settleNow(row.dueRow, now, l)
 	}
-	s, err := o.seal(p)
+	var s *sealed
+	err = guarded(func() (err error) {
+		s, err = o.seal(p)
+		return err
+	})
 	if err != nil {
-		o.Log.Error("seal notice", "notice", row.Notice, "err", err)
-		return o.hold(row.dueRow, "it could not be written: "+err.Error())
+		return o.fault(row.dueRow, "it could not be written", err)
 	}
 	defer s.drop()
-	return o.Store.Update(func(tx *store.Tx) error { return o.enqueue(tx, row.dueRow, now, p.mark(), s) })
+	mark := p.mark()
+	return o.Store.Update(func(tx *store.Tx) error { return o.enqueue(tx, row.dueRow, now, mark, s, l) })
+}
+
+// fault holds a notice that cannot be read or written. Why stands before the
+// desk; a log learns the kind only, since the words may be those of the case
+// (rule H6). What ails the store itself is tried again.
+func (o *Outbox) fault(row dueRow, what string, err error) error {
+	for _, store := range []error{store.ErrFull, store.ErrBroken, store.ErrClosed} {
+		if errors.Is(err, store) {
+			return err
+		}
+	}
+	about := []any{"notice", row.Notice, "kind", fmt.Sprintf("%T", rootOf(err))}
+	if p := (*store.PanicError)(nil); errors.As(err, &p) {
+		about = append(about, "stack", string(p.Stack))
+	}
+	o.Log.Error("notice held: "+what, about...)
+	return o.hold(row, what+": "+err.Error())
+}
+
+// rootOf is the innermost error.
+func rootOf(err error) error {
+	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
+		err = inner
+	}
+	return err
 }
 
 // dropRow forgets the row of a notice that is gone.
@@ -71,9 +98,9 @@ func (o *Outbox) dropRow(key []byte) error {
 }
 
 // settleNow asks again inside a transaction and writes the answer.
-func (o *Outbox) settleNow(row dueRow, now time.Time) error {
+func (o *Outbox) settleNow(row dueRow, now time.Time, l *looks) error {
 	return o.Store.Update(func(tx *store.Tx) error {
-		p, err := o.gather(tx, row, now)
+		p, err := o.gather(tx, row, now, l)
 		if err != nil {
 			return err
 		}
@@ -111,19 +138,18 @@ func (s *sealed) drop() {
 
 // seal renders, composes, signs and encrypts one parcel to its participant
 // alone (rules V1, V5: without a key there is an error, never a plain mail).
-func (o *Outbox) seal(p *parcel) (s *sealed, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
-		}
-	}()
+func (o *Outbox) seal(p *parcel) (*sealed, error) {
 	r, err := o.render(p)
 	if err != nil {
 		return nil, err
 	}
-	s = &sealed{messageID: newMessageID(o.Domain), bounce: cvd.NewToken()}
+	files, err := o.attachments(p)
+	if err != nil {
+		return nil, err
+	}
+	s := &sealed{messageID: newMessageID(o.Domain), bounce: cvd.NewToken()}
 	outer := o.outer(p, s.messageID)
-	inner, err := o.inner(p, r, outer)
+	inner, err := innerOf(p, r, outer, files)
 	if err != nil {
 		return nil, err
 	}
@@ -131,11 +157,11 @@ func (o *Outbox) seal(p *parcel) (s *sealed, err error) {
 	if err != nil {
 		return nil, err
 	}
-	view, err := o.sentView(p, r, outer)
+	view, err := o.sentView(p, r, outer, files)
 	if err != nil {
 		return nil, err
 	}
-	if s.tree, err = message.Parse(view, o.Limits); err != nil {
+	if s.tree, err = message.Parse(view, ownLimits(o.Limits)); err != nil {
 		return nil, fmt.Errorf("read our own mail: %w", err)
 	}
 	if s.wire, err = o.Store.SealBytes(wire); err != nil {
@@ -174,9 +200,9 @@ func (o *Outbox) outer(p *parcel, id string) pgpmime.Outer {
 		Date: p.Now.UTC(), Autocrypt: autocrypt(from, cert.Minimal())}
 }
 
-// inner composes the entity that is signed and encrypted, with its protected
+// innerOf composes the entity that is signed and encrypted, with its protected
 // header fields (RFC 9788; the older draft's marking beside it).
-func (o *Outbox) inner(p *parcel, r templates.Rendered, outer pgpmime.Outer) ([]byte, error) {
+func innerOf(p *parcel, r templates.Rendered, outer pgpmime.Outer, files []message.Attachment) ([]byte, error) {
 	fields := []message.Field{
 		{Name: "From", Value: outer.From},
 		{Name: "To", Value: outer.To},
@@ -196,10 +222,6 @@ func (o *Outbox) inner(p *parcel, r templates.Rendered, outer pgpmime.Outer) ([]
 			message.Field{Name: "HP-Outer", Value: "Date: " + outer.Date.Format(time.RFC1123Z)},
 			message.Field{Name: "HP-Outer", Value: "Message-ID: <" + outer.MessageID + ">"})
 	}
-	files, err := o.attachments(p)
-	if err != nil {
-		return nil, err
-	}
 	e := message.Entity{Fields: fields, Text: r.Text, Attachments: files}
 	if !clearKind(p.Notice.Kind) {
 		e.ContentTypeParams = map[string]string{"protected-headers": "v1", "hp": "cipher"}
@@ -207,13 +229,14 @@ func (o *Outbox) inner(p *parcel, r templates.Rendered, outer pgpmime.Outer) ([]
 	return e.Bytes(randomHex(16))
 }
 
-// attachments are the material's files, our key, and the date as a calendar.
+// attachments are the material's files, our key and, for a vendor, the date as
+// a calendar.
 func (o *Outbox) attachments(p *parcel) ([]message.Attachment, error) {
 	var out []message.Attachment
 	for _, f := range p.Files {
 		out = append(out, message.Attachment{Filename: f.Name, MediaType: f.MediaType, Data: f.Data})
 	}
-	if p.View != nil {
+	if p.Case.Started() && p.Participant.Has(cvd.RoleVendor) && !clearKind(p.Notice.Kind) {
 		ics, err := embargoCalendar(p)
 		if err != nil {
 			return nil, err
@@ -231,8 +254,8 @@ func (o *Outbox) attachments(p *parcel) ([]message.Attachment, error) {
 // enqueue is the transaction in which a notice leaves the desk: the gate is
 // asked again, then thread, queue row, notice, participant and journal change
 // together.
-func (o *Outbox) enqueue(tx *store.Tx, row dueRow, now time.Time, mark string, s *sealed) error {
-	p, err := o.gather(tx, row, now)
+func (o *Outbox) enqueue(tx *store.Tx, row dueRow, now time.Time, mark string, s *sealed, l *looks) error {
+	p, err := o.gather(tx, row, now, l)
 	if err != nil {
 		return err
 	}
@@ -258,6 +281,11 @@ func (o *Outbox) enqueue(tx *store.Tx, row dueRow, now time.Time, mark string, s
 	}
 	if err := msgIDs.Put(tx, caseScope(n.Case), msgIDKey(tx, s.messageID), back); err != nil {
 		return err
+	}
+	if n.State == cvd.Held {
+		if err := o.heldDone(tx, n); err != nil {
+			return err
+		}
 	}
 	n.State, n.Why, n.MessageID, n.Hash = cvd.Queued, "", s.messageID, mark
 	if err := putNotice(tx, n, time.Time{}); err != nil {

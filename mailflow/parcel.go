@@ -1,13 +1,9 @@
 package mailflow
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"parley/keyring"
@@ -20,59 +16,89 @@ import (
 // one transaction: what the gate is asked about, and what is rendered.
 type parcel struct {
 	Question
-	Request *cvd.ApprovalRequest
 	View    *templates.Notice // of stages and reminders
 	Letter  *Letter           // of everything else
 	Files   []cvd.File
+	Shared  []cvd.File       // those of Files that everybody gets
+	Own     []cvd.File       // and those for this participant alone
+	Made    []string         // digests of Material, Annex and Mitigation
 	Pinned  []keyring.Pinned // every key that is known of the participant
 }
 
+// home is what all notices to one participant have in common.
+type home struct {
+	Sending     Sending
+	Case        cvd.Case
+	Participant cvd.Participant
+	Party       cvd.Party
+	Pinned      []keyring.Pinned
+	All         []cvd.Notice
+}
+
 // gather reads a parcel. now is the instant that the gate is asked for.
-func (b *Base) gather(tx *store.Tx, row dueRow, now time.Time) (*parcel, error) {
+func (b *Base) gather(tx *store.Tx, row dueRow, now time.Time, l *looks) (*parcel, error) {
 	n, err := notices.Get(tx, noticeKey(tx, row.Case, row.Party, row.Notice))
 	if err != nil {
 		return nil, err
 	}
-	p := &parcel{Question: Question{Now: now, Undo: b.Undo, Notice: n}}
-	if p.Participant, err = ParticipantByID(tx, row.Case, row.Party); err != nil {
-		return nil, err
-	}
-	if p.Sending, err = sendingNow(tx); err != nil {
-		return nil, err
-	}
-	if err := b.gatherHome(tx, p); err != nil {
-		return nil, err
-	}
-	if err := b.gatherKeys(tx, p); err != nil {
-		return nil, err
-	}
-	if n.Kind == cvd.KindStage || n.Kind == cvd.KindReminder {
-		if err := b.gatherStage(tx, p); err != nil {
-			return nil, err
-		}
-		return p, nil
-	}
-	l, err := letters.Get(tx, letterKey(n.ID))
+	who, err := ParticipantByID(tx, row.Case, row.Party)
 	if err != nil {
 		return nil, err
 	}
-	p.Letter, p.Files = &l, l.Files
-	return p, nil
+	c, err := CaseByID(tx, row.Case)
+	if err != nil && !errors.Is(err, ErrNoCase) {
+		return nil, err
+	}
+	h, err := homeOf(tx, c, who)
+	if err != nil {
+		return nil, err
+	}
+	return b.parcelOf(tx, h, n, now, l)
 }
 
-// gatherHome reads the case and party of a notice; a report that belongs to
-// no case has neither.
-func (b *Base) gatherHome(tx *store.Tx, p *parcel) error {
-	c, err := CaseByID(tx, p.Notice.Case)
-	if err != nil && !errors.Is(err, ErrNoCase) {
-		return err
+// homeOf reads the home of a participant; the zero Case is a report's that
+// belongs to none.
+func homeOf(tx *store.Tx, c cvd.Case, who cvd.Participant) (h home, err error) {
+	h.Case, h.Participant = c, who
+	if h.Sending, err = sendingNow(tx); err != nil {
+		return h, err
 	}
-	p.Case = c
-	if p.Notice.Party == cvd.Finder || p.Notice.Case == deskCase {
-		return nil // in no directory
+	if h.Pinned, err = ownerKeys(tx, OwnerOf(who)); err != nil {
+		return h, err
 	}
-	p.Party, err = PartyByID(tx, p.Notice.Party)
-	return err
+	if h.All, err = Notices(tx, who.Case, who.Party); err != nil {
+		return h, err
+	}
+	if who.Party == cvd.Finder || who.Case == deskCase {
+		return h, nil // in no directory
+	}
+	h.Party, err = PartyByID(tx, who.Party)
+	return h, err
+}
+
+// parcelOf makes the parcel of one notice to a participant.
+func (b *Base) parcelOf(tx *store.Tx, h home, n cvd.Notice, now time.Time, l *looks) (*parcel, error) {
+	p := &parcel{Pinned: h.Pinned, Question: Question{Now: now, Undo: b.Undo, Notice: n, Sending: h.Sending,
+		Case: h.Case, Participant: h.Participant, Party: h.Party, Prior: h.All}}
+	p.Keys = keyring.Select(b.Certs, h.Pinned, needTrust(p.Question), now)
+	if n.Kind != cvd.KindStage && n.Kind != cvd.KindReminder {
+		letter, err := letters.Get(tx, letterKey(n.ID))
+		p.Letter, p.Files = &letter, letter.Files
+		return p, err
+	}
+	if err := b.gatherWords(tx, p, l); err != nil {
+		return nil, err
+	}
+	p.Hash = p.frozen()
+	if n.ApprovalID == "" {
+		return p, nil
+	}
+	a, err := approvalOf(tx, n)
+	if errors.Is(err, store.ErrNotFound) {
+		return p, nil
+	}
+	p.Approval = &a
+	return p, err
 }
 
 // needTrust is the trust that a notice's key must have.
@@ -95,113 +121,34 @@ func needTrust(q Question) keyring.Trust {
 	return t
 }
 
-func (b *Base) gatherKeys(tx *store.Tx, p *parcel) error {
-	keys, err := ownerKeys(tx, OwnerOf(p.Participant))
-	if err != nil {
-		return err
-	}
-	p.Pinned = keys
-	p.Keys = keyring.Select(b.Certs, keys, needTrust(p.Question), p.Now)
-	return nil
-}
-
-func (b *Base) gatherStage(tx *store.Tx, p *parcel) error {
+// gatherWords reads what was written for the stage, for everybody and for this
+// participant alone, and what belongs to every stage from scope on. A heads-up
+// is made of none of it: it names no component and no class of bug.
+func (b *Base) gatherWords(tx *store.Tx, p *parcel, l *looks) error {
 	n := p.Notice
-	var err error
-	if p.Prior, err = Notices(tx, n.Case, n.Party); err != nil {
-		return err
-	}
-	text, files, ok, err := stageMaterial(tx, n.Case, n.Stage, "")
-	if err != nil {
-		return err
-	}
-	annex, more, annexed, err := stageMaterial(tx, n.Case, n.Stage, n.Party)
-	if err != nil {
-		return err
-	}
-	mitigation, _, _, err := stageMaterial(tx, n.Case, cvd.Mitigation, "")
-	if err != nil {
-		return err
-	}
-	p.HasMaterial = ok || annexed
-	if n.Stage != cvd.HeadsUp {
-		p.Files = append(files, more...)
-	}
-	p.View = b.noticeView(p, text, annex)
-	if n.Stage.Rank() >= cvd.Scope.Rank() {
-		p.View.Mitigation = mitigation
-	}
-	p.Hash = p.frozen()
-	if n.ApprovalID == "" {
+	if n.Stage == cvd.HeadsUp {
+		p.View = b.noticeView(p)
 		return nil
 	}
-	a, err := approvals.Get(tx, approvalKey(tx, n.ApprovalID))
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	all, err := l.forStage(tx, n.Case, n.Stage, "")
+	if err != nil {
 		return err
 	}
-	if err == nil {
-		p.Approval = &a
+	annex, err := l.forStage(tx, n.Case, n.Stage, n.Party)
+	if err != nil {
+		return err
 	}
+	mitigation, err := l.latest(tx, n.Case, cvd.Mitigation, "")
+	if err != nil {
+		return err
+	}
+	p.HasMaterial = all.Version > 0 || annex.Version > 0
+	p.Shared, p.Own = slices.Concat(all.Files, mitigation.Files), annex.Files
+	p.Files = slices.Concat(p.Shared, p.Own)
+	p.Made = []string{all.Digest, annex.Digest, mitigation.Digest}
+	p.View = b.noticeView(p)
+	p.View.Material, p.View.Annex, p.View.Mitigation = all.Text, annex.Text, mitigation.Text
 	return nil
-}
-
-// stageMaterial reads what was written for a stage; the advisory stands in
-// for a public text that nobody wrote.
-func stageMaterial(tx *store.Tx, c cvd.CaseID, s cvd.Stage, party cvd.PartyID) (string, []cvd.File, bool, error) {
-	m, err := latestMaterial(tx, c, s, party)
-	if errors.Is(err, store.ErrNotFound) && s == cvd.Public {
-		m, err = latestMaterial(tx, c, cvd.Advisory, party)
-	}
-	if errors.Is(err, store.ErrNotFound) {
-		return "", nil, false, nil
-	}
-	return m.Text, m.Files, err == nil, err
-}
-
-func (b *Base) us() templates.Us {
-	return templates.Us{Name: b.Domain, Domain: b.Domain, Fingerprint: b.signer().Certificate().Fingerprint().Spaced()}
-}
-
-// noticeView fills what the recipient may know at this stage, and no more.
-func (b *Base) noticeView(p *parcel, text, annex string) *templates.Notice {
-	c, n := p.Case, p.Notice
-	rule, _ := c.Policy.Rule(n.Stage)
-	v := &templates.Notice{Us: b.us(), Case: c.ID, Stage: n.Stage, TLP: rule.TLP, Code: n.Code,
-		Version: c.Embargo().Version, End: c.End(p.Participant), Zone: p.Party.Zone,
-		Severity: c.Severity, Product: p.Participant.Affects, Material: text, Annex: annex,
-		Reminder: n.Kind == cvd.KindReminder}
-	v.Number, v.Of = c.Policy.Number(n.Stage)
-	v.ReplyBy = replyBy(n.Stage, p.Now, v.End)
-	if k := len(p.Participant.Acceptances); k > 0 {
-		v.Accepted = p.Participant.Acceptances[k-1].At
-	}
-	for _, d := range cvd.Plan(c, []cvd.Participant{p.Participant}) {
-		v.Steps = append(v.Steps, templates.Step{Stage: d.Stage, At: d.At, Done: d.Stage.Rank() <= n.Stage.Rank()})
-	}
-	for _, f := range p.Files {
-		v.Files = append(v.Files, f.Name)
-	}
-	if n.Stage == cvd.HeadsUp {
-		v.Material, v.Annex = "", "" // no component, no bug class
-	}
-	return v
-}
-
-// replyBy is by when an answer is asked: three days for the first stages, a
-// week for a status, never after the end; none for what only informs.
-func replyBy(s cvd.Stage, now, end time.Time) time.Time {
-	days := 3
-	switch s {
-	case cvd.Details, cvd.Proof:
-		days = 7
-	case cvd.Advisory, cvd.Public:
-		return time.Time{}
-	}
-	by := now.Add(time.Duration(days) * cvd.Day)
-	if by.After(end) {
-		return end
-	}
-	return by
 }
 
 // frozen digests what people decide of a stage notice: its words, files,
@@ -209,16 +156,27 @@ func replyBy(s cvd.Stage, now, end time.Time) time.Time {
 // the marks of progress, the day an answer is asked by) is not part of it,
 // so that a vendor's answer does not void an approval.
 func (p *parcel) frozen() string {
-	v := *p.View
+	v := p.wordless()
 	v.Code, v.Accepted, v.ReplyBy, v.Reminder = "", time.Time{}, time.Time{}, false
 	v.Steps = nil
-	return p.digest(v, p.Notice.Due)
+	rule, _ := p.Case.Policy.Rule(p.Notice.Stage)
+	return p.digest(v, p.Notice.Due, p.Case.Policy.Name, rule) // a yes under another policy is no yes under this one
+}
+
+// wordless is the view without the texts that Made stands for.
+func (p *parcel) wordless() templates.Notice {
+	if p.View == nil {
+		return templates.Notice{}
+	}
+	v := *p.View
+	v.Material, v.Annex, v.Mitigation = "", "", ""
+	return v
 }
 
 // mark digests the parcel as it leaves, to see that nothing changed between
 // rendering and queueing.
 func (p *parcel) mark() string {
-	return p.digest(p.View, p.Letter, p.Notice.Kind, p.Notice.Code)
+	return p.digest(p.wordless(), p.Letter, p.Notice.Kind, p.Notice.Code)
 }
 
 func (p *parcel) digest(what ...any) string {
@@ -227,12 +185,11 @@ func (p *parcel) digest(what ...any) string {
 		fprs = append(fprs, string(c.Fingerprint()))
 	}
 	slices.Sort(fprs)
-	h := sha256.New()
-	err := json.NewEncoder(h).Encode([]any{what, p.Files, p.Participant.Address, fprs})
+	d, err := digestOf(what, p.Made, p.Participant.Address, fprs)
 	if err != nil {
 		return "" // never equal to an approved hash
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	return d
 }
 
 // render writes the words of the parcel.
@@ -244,15 +201,4 @@ func (b *Base) render(p *parcel) (templates.Rendered, error) {
 		return templates.Rendered{}, fmt.Errorf("render notice %d: it has neither view nor letter", p.Notice.ID)
 	}
 	return templates.Rendered{Subject: p.Letter.Subject, Text: p.Letter.Text}, nil
-}
-
-// reportNumber reads the number back from a report's CaseID.
-func reportNumber(c cvd.CaseID) (uint64, bool) {
-	var n uint64
-	rest, ok := strings.CutPrefix(string(c), "report-")
-	if !ok {
-		return 0, false
-	}
-	_, err := fmt.Sscanf(rest, "%d", &n)
-	return n, err == nil
 }

@@ -103,19 +103,35 @@ func (b *Base) keepOwn(tx *store.Tx, raw []byte, m store.Message) (store.Message
 // mailbox writes a display name and address (RFC 5322 section 3.4); what a
 // header may not hold is replaced.
 func mailbox(name, addr string) string {
-	clean := strings.NewReplacer(`"`, "'", `\`, "/").Replace(headerText(name))
+	clean := strings.NewReplacer(`"`, "'", `\`, "/").Replace(shortened(headerText(name), maxName))
 	return fmt.Sprintf("%q <%s>", clean, addr)
 }
 
 // headerText makes a text fit for a header field of a view of ours: what came
 // from outside may hold anything, and a view must not fail over it.
 func headerText(s string) string {
-	return strings.Map(func(r rune) rune {
+	s = strings.Map(func(r rune) rune {
 		if message.CheckHeaderValue(string(r)) != nil {
 			return ' '
 		}
 		return r
 	}, strings.ToValidUTF8(s, "?"))
+	if message.CheckHeaderValue(s) != nil { // it would be decoded once more, to something that may not stand there
+		s = strings.ReplaceAll(s, "=?", "= ?")
+	}
+	return s
+}
+
+// maxName is how many characters of somebody's name, or of a file's, a view
+// shows: a header line ends at 998 octets.
+const maxName = 120
+
+func shortened(s string, most int) string {
+	r := []rune(s)
+	if len(r) <= most {
+		return s
+	}
+	return string(r[:most-3]) + "..."
 }
 
 // taskRow points at the mail in INBOX that stands for an open task.

@@ -47,7 +47,7 @@ func (b *Base) prepareCase(tx *store.Tx, id cvd.CaseID) error {
 	if err != nil {
 		return err
 	}
-	if err := b.askApprovals(tx, c); err != nil {
+	if err := b.askApprovals(tx, c, &looks{within: tx}); err != nil {
 		return err
 	}
 	return b.caseFile(tx, c)

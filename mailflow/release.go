@@ -2,7 +2,6 @@ package mailflow
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -97,13 +96,17 @@ func mayLeave(q Question) *Answer {
 	return nil
 }
 
-// mayTime: never before max(due, last human act + undo).
+// mayTime: never before max(due, last human act + undo). To resume sending is
+// an act on everything that waited.
 func mayTime(q Question) *Answer {
 	n := q.Notice
 	if q.Now.Before(n.Due) {
 		return later(n.Due, "not due")
 	}
-	if undo := n.LastAct.Add(q.Undo); !n.ByNeed && !n.LastAct.IsZero() && q.Now.Before(undo) {
+	if n.ByNeed || n.LastAct.IsZero() {
+		return nil
+	}
+	if undo := laterOf(n.LastAct, q.Sending.At).Add(q.Undo); q.Now.Before(undo) {
 		return later(undo, "it can still be undone")
 	}
 	return nil
@@ -124,7 +127,6 @@ func mayStage(q Question) *Answer {
 	case !p.Has(cvd.RoleVendor):
 		return no(Never, "%s is not a vendor of this case", p.Party)
 	}
-	end := c.End(p)
 	if n.Kind == cvd.KindReminder {
 		return nil
 	}
@@ -134,6 +136,7 @@ func mayStage(q Question) *Answer {
 	if n.Stage.Rank() <= p.Reached.Rank() {
 		return no(Never, "%s was already told %s", p.Party, p.Reached)
 	}
+	end := c.Embargo().End // who did not agree to a later one waits in mayNeeds
 	if n.Stage == cvd.Public {
 		if q.Now.Before(end) {
 			return later(end, "the embargo has not ended")
@@ -186,7 +189,7 @@ func mayNeeds(q Question) *Answer {
 	}
 	// A longer embargo asks again; until then the old date binds this
 	// participant, and it learns no more.
-	if slices.Contains(rule.Needs, cvd.Accepted) && q.Case.End(p).Before(q.Case.Embargo().End) {
+	if n.Stage != cvd.Public && q.Case.End(p).Before(q.Case.Embargo().End) {
 		return no(Wait, "needs accepted version %d", q.Case.Embargo().Version)
 	}
 	return nil

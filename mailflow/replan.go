@@ -1,8 +1,6 @@
 package mailflow
 
 import (
-	"errors"
-	"slices"
 	"time"
 
 	"parley/mailflow/cvd"
@@ -21,12 +19,8 @@ func (b *Base) replan(tx *store.Tx, id cvd.CaseID) error {
 	if err != nil {
 		return err
 	}
-	due := map[cvd.PartyID][]cvd.Due{}
-	for _, d := range cvd.Plan(c, ps) {
-		due[d.Party] = append(due[d.Party], d)
-	}
 	for _, p := range ps {
-		if err := b.replanOne(tx, c, p, due[p.Party]); err != nil {
+		if err := b.replanOne(tx, c, p, false); err != nil {
 			return err
 		}
 	}
@@ -34,7 +28,27 @@ func (b *Base) replan(tx *store.Tx, id cvd.CaseID) error {
 	return nil
 }
 
-func (b *Base) replanOne(tx *store.Tx, c cvd.Case, p cvd.Participant, due []cvd.Due) error {
+// replanParty plans for one participant anew after an answer of its own: an
+// ACCEPT may move its dates. What waited for the answer goes at once.
+func (b *Base) replanParty(tx *store.Tx, id cvd.CaseID, party cvd.PartyID) error {
+	c, err := CaseByID(tx, id)
+	if err != nil {
+		return err
+	}
+	p, err := ParticipantByID(tx, id, party)
+	if err != nil {
+		return err
+	}
+	b.touch(tx, id)
+	return b.replanOne(tx, c, p, true)
+}
+
+// replanOne replaces the future stage notices of one participant. byNeed says
+// that no coordinator did it, so that no undo window applies.
+func (b *Base) replanOne(tx *store.Tx, c cvd.Case, p cvd.Participant, byNeed bool) error {
+	if !c.Closed.IsZero() {
+		return nil // what was planned is cancelled, and nothing is added
+	}
 	all, err := Notices(tx, c.ID, p.Party)
 	if err != nil {
 		return err
@@ -45,63 +59,49 @@ func (b *Base) replanOne(tx *store.Tx, c cvd.Case, p cvd.Participant, due []cvd.
 			future[n.Stage] = n
 		}
 	}
-	for _, d := range due {
+	for _, d := range cvd.Plan(c, []cvd.Participant{p}) {
 		n, planned := future[d.Stage]
 		delete(future, d.Stage)
 		if d.Stage.Rank() <= p.Reached.Rank() {
 			continue
 		}
-		if err := b.place(tx, c, n, planned, d); err != nil {
+		if !planned {
+			n = cvd.Notice{Case: c.ID, Party: d.Party, Kind: cvd.KindStage, Stage: d.Stage, Code: cvd.NewCode(), LastAct: tx.Now, ByNeed: byNeed}
+		}
+		if err := b.place(tx, c, n, d.At, byNeed); err != nil {
 			return err
 		}
 	}
 	for _, n := range future { // no longer in the plan
-		n.State, n.Why = cvd.Cancelled, "no longer planned"
-		if err := putNotice(tx, n, time.Time{}); err != nil {
+		if err := b.cancel(tx, n, "no longer planned"); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// place makes or moves one planned stage notice.
-func (b *Base) place(tx *store.Tx, c cvd.Case, n cvd.Notice, planned bool, d cvd.Due) error {
-	version := c.Embargo().Version
-	if !planned {
-		_, err := b.newNotice(tx, cvd.Notice{Case: c.ID, Party: d.Party, Kind: cvd.KindStage, Stage: d.Stage,
-			Due: d.At, LastAct: tx.Now, Version: version, Code: cvd.NewCode()}, nil)
+// place makes a stage notice, or moves one that is there already.
+func (b *Base) place(tx *store.Tx, c cvd.Case, n cvd.Notice, due time.Time, byNeed bool) error {
+	moved := n
+	moved.Due, moved.Version = due, c.Embargo().Version
+	if n.ID == 0 {
+		_, err := b.newNotice(tx, moved, nil)
 		return err
 	}
-	if n.Due.Equal(d.At) && n.Version == version {
-		return wakeOne(tx, n, false)
+	if !moved.Due.Equal(n.Due) || moved.Version != n.Version {
+		if err := putNotice(tx, moved, n.Row); err != nil {
+			return err
+		}
 	}
-	n.Due, n.Version = d.At, version
-	return wakeOne(tx, n, false)
+	return wakeOne(tx, moved, byNeed)
 }
 
 // putMaterial keeps a new version of the material of a stage (or of one
 // party's annex to it); older ones stay.
 func (b *Base) putMaterial(tx *store.Tx, m cvd.Material) error {
-	last, err := latestMaterial(tx, m.Case, m.Stage, m.Party)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	m.Version, m.At = last.Version+1, tx.Now
+	m.Version, m.At = lastVersion(tx, m.Case, m.Stage, m.Party)+1, tx.Now
 	if err := materials.Put(tx, caseScope(m.Case), materialKey(tx, m.Case, m.Stage, m.Party, m.Version), m); err != nil {
 		return err
 	}
 	return b.wakeNotices(tx, m.Case, m.Party)
-}
-
-// latestMaterial reads the newest version; store.ErrNotFound when none was
-// written.
-func latestMaterial(tx *store.Tx, c cvd.CaseID, s cvd.Stage, p cvd.PartyID) (cvd.Material, error) {
-	all, err := collect(materials.All(tx, materialPrefix(tx, c, s, p)), nil)
-	if err != nil {
-		return cvd.Material{}, err
-	}
-	if len(all) == 0 {
-		return cvd.Material{}, store.ErrNotFound
-	}
-	return slices.MaxFunc(all, func(a, b cvd.Material) int { return a.Version - b.Version }), nil
 }

@@ -5,6 +5,7 @@ import (
 
 	"parley/keyring"
 	"parley/mailflow/cvd"
+	"parley/mailflow/journal"
 	"parley/mailflow/store"
 	"parley/templates"
 )
@@ -18,7 +19,7 @@ const (
 
 // fileReport takes a mail in as a new report: a number, a thread of its own,
 // its mail in Intake, and the finder's receipt.
-func (in *Intake) fileReport(tx *store.Tx, a *arrival) error {
+func (in *Intake) fileReport(tx *store.Tx, a *arrival, at place) error {
 	n, err := tx.Next("report")
 	if err != nil {
 		return err
@@ -29,7 +30,8 @@ func (in *Intake) fileReport(tx *store.Tx, a *arrival) error {
 	}
 	r := cvd.Report{Number: n, At: a.row.At, Clear: !a.encrypted(), Subject: a.subject(), From: a.sender(),
 		Name: in.senderName(a), Token: cvd.NewToken(), SHA256: a.sha256()}
-	p := place{Kind: toIntake, Case: id, Party: cvd.Finder, Report: n}
+	p := at
+	p.Case, p.Party, p.Report = id, cvd.Finder, n
 	m, err := in.presentReport(tx, a, p, r)
 	if err != nil {
 		return err
@@ -57,7 +59,7 @@ func (in *Intake) fileReport(tx *store.Tx, a *arrival) error {
 
 func (in *Intake) senderName(a *arrival) string {
 	if list, err := a.root.Header.Addresses("From"); err == nil && len(list) == 1 {
-		return headerText(list[0].Name)
+		return shortened(headerText(list[0].Name), maxName)
 	}
 	return ""
 }
@@ -185,6 +187,9 @@ const deskCase cvd.CaseID = cvd.CaseID(DeskScope)
 
 // answerKey answers report-key@ with our key and how to use it.
 func (in *Intake) answerKey(tx *store.Tx, a *arrival) error {
+	if err := record(tx, journal.Record{Kind: "key.asked", Detail: "sha256 " + a.sha256()}); err != nil {
+		return err
+	}
 	addr := a.sender()
 	if a.automatic() != "" || addr == "" || in.ownAddress(addr) {
 		return nil

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"parley/keyring"
 	"parley/keyring/pgpmime"
 	"parley/mailflow/cvd"
 	"parley/mailflow/store"
@@ -31,8 +32,14 @@ type place struct {
 	Why     string          // of Quarantine
 	Asks    bool            // the sender is told how to write, once a day: it came in clear
 	Verdict pgpmime.Verdict // of the participant's signature
+	Trust   string          // of the key that made it, where it is good
 	Notice  uint64          // of a bounce
+	Via     string          // our address that led here, in lower case
 }
+
+// noLongerValid is why a mail is in Quarantine whose address ended after it was
+// accepted.
+const noLongerValid = "its address is no longer valid"
 
 // thread says whether the place is a known participant's.
 func (p place) thread() bool { return p.Party != "" }
@@ -50,9 +57,9 @@ func (in *Intake) route(tx *store.Tx, a *arrival, rcpt string) (place, error) {
 		return in.routeToken(tx, a, token)
 	case local == localPost || local == localAbuse:
 		return place{Kind: toDesk}, nil
-	case a.broken != "":
-		return place{Kind: toQuarantine, Why: a.broken}, nil
-	case local == localReportKey:
+	case a.stops() != "":
+		return place{Kind: toQuarantine, Why: a.stops()}, nil
+	case local == localReportKey && !a.encrypted():
 		return place{Kind: toKey}, nil
 	}
 	return in.routeReport(tx, a)
@@ -61,22 +68,25 @@ func (in *Intake) route(tx *store.Tx, a *arrival, rcpt string) (place, error) {
 func (in *Intake) routeBounce(tx *store.Tx, a *arrival, token string) (place, error) {
 	row, err := bounces.Get(tx, tx.Name("bounce", token))
 	if errors.Is(err, store.ErrNotFound) {
-		return place{Kind: toQuarantine, Why: "its address is no longer valid"}, nil
+		return place{Kind: toQuarantine, Why: noLongerValid}, nil
 	}
 	return place{Kind: toBounce, Case: row.Case, Party: row.Party, Notice: row.Notice}, err
 }
 
 func (in *Intake) routeToken(tx *store.Tx, a *arrival, token string) (place, error) {
 	row, err := tokens.Get(tx, tokenKey(tx, token))
-	if errors.Is(err, store.ErrNotFound) || (err == nil && row.Revoked) {
-		return place{Kind: toQuarantine, Why: "its address is no longer valid"}, nil
+	if errors.Is(err, store.ErrNotFound) {
+		return place{Kind: toQuarantine, Why: noLongerValid}, nil
 	}
 	if err != nil {
 		return place{}, err
 	}
+	if row.Revoked { // who may not see the case may not see what came for it
+		return place{Kind: toQuarantine, Case: row.Case, Party: row.Party, Report: row.Report, Why: noLongerValid}, nil
+	}
 	p := place{Kind: toThread, Case: row.Case, Party: row.Party, Report: row.Report}
-	if a.broken != "" {
-		p.Kind, p.Why = toQuarantine, a.broken
+	if a.stops() != "" {
+		p.Kind, p.Why = toQuarantine, a.stops()
 		return p, nil
 	}
 	who, err := ParticipantByID(tx, row.Case, row.Party)
@@ -94,6 +104,13 @@ func (in *Intake) admit(tx *store.Tx, a *arrival, p place, who cvd.Participant) 
 		return p, err
 	}
 	p.Verdict = v
+	if v.Valid() {
+		keys, err := ownerKeys(tx, OwnerOf(who))
+		if err != nil {
+			return p, err
+		}
+		p.Trust = trustOf(keys, v.Key())
+	}
 	stop := func(why string) (place, error) {
 		p.Kind, p.Why = toQuarantine, why
 		return p, nil
@@ -110,12 +127,12 @@ func (in *Intake) admit(tx *store.Tx, a *arrival, p place, who cvd.Participant) 
 	}
 	switch v.State() {
 	case pgpmime.OtherParty:
-		return stop("it is signed by a key of somebody else (" + v.Reason() + ")")
+		return stop("it is signed by a key of somebody else: " + ownerName(v.Owner()) + ", " + string(v.Key()))
 	case pgpmime.Bad:
 		return stop("its signature is bad: " + v.Reason())
 	case pgpmime.UnknownKey:
 		if !in.holdsCode(a, who) {
-			return stop("it is signed by a key that is not known of " + string(who.Party) + ": " + string(v.Key()))
+			return stop("it is signed by a key that is not known of " + string(who.Party) + ": " + unknownKey(a, v))
 		}
 	}
 	return p, nil
@@ -133,8 +150,16 @@ func (in *Intake) contradicts(tx *store.Tx, a *arrival, who cvd.Participant) (st
 			return "it answers a mail of another thread", nil
 		}
 	}
+	if _, inReport := reportNumber(who.Case); inReport {
+		return "", nil
+	}
 	for _, t := range a.tags() {
-		if _, inReport := reportNumber(who.Case); !inReport && t != who.Case {
+		_, err := CaseByID(tx, t)
+		switch {
+		case t == who.Case || errors.Is(err, ErrNoCase): // CVE-2026-12345 looks like a tag, too
+		case err != nil:
+			return "", err
+		default:
 			return "its Subject names another case (" + string(t) + ")", nil
 		}
 	}
@@ -151,8 +176,8 @@ func (in *Intake) referenced(tx *store.Tx, a *arrival) ([]tokenRow, error) {
 	var out []tokenRow
 	for _, id := range ids {
 		row, err := msgIDs.Get(tx, msgIDKey(tx, id))
-		if errors.Is(err, store.ErrNotFound) {
-			continue
+		if errors.Is(err, store.ErrNotFound) || row.Case == deskCase {
+			continue // not ours, or our key: whoever asked for it has no thread
 		}
 		if err != nil {
 			return nil, err
@@ -192,7 +217,7 @@ func (in *Intake) routeReport(tx *store.Tx, a *arrival) (place, error) {
 	}
 	all := append(found, tagged...)
 	if len(all) == 0 {
-		return place{Kind: toIntake}, nil
+		return place{Kind: toIntake, Verdict: in.strangersVerdict(tx, a)}, nil
 	}
 	for _, p := range all[1:] {
 		if p.Case != all[0].Case || p.Party != all[0].Party {
@@ -206,8 +231,21 @@ func (in *Intake) routeReport(tx *store.Tx, a *arrival) (place, error) {
 	return in.admit(tx, a, all[0], who)
 }
 
+// strangersVerdict judges the signatures of whoever has no thread: nobody
+// pinned a key for it, but it may be a party's of the directory.
+func (in *Intake) strangersVerdict(tx *store.Tx, a *arrival) pgpmime.Verdict {
+	owner := in.otherOwner(tx, "")
+	inDirectory := func(f keyring.Fingerprint) (string, bool) {
+		o, ok := owner(f)
+		return o, ok && ownerName(o) == o
+	}
+	return pgpmime.Judge(a.opened, pgpmime.Claim{From: a.from(), Other: inDirectory}, a.row.At)
+}
+
 // claims says whether a mail that answers a thread comes from its
-// participant: by its key, or at least by its address.
+// participant: by its key, or at least by its address. A finder of whom no key
+// is known and who now signs with one starts anew, as the how-to asked for: an
+// address in clear does not vouch for a key.
 func (in *Intake) claims(tx *store.Tx, a *arrival, r tokenRow) (place, bool, error) {
 	who, err := ParticipantByID(tx, r.Case, r.Party)
 	if errors.Is(err, ErrNoParticipant) {
@@ -220,8 +258,19 @@ func (in *Intake) claims(tx *store.Tx, a *arrival, r tokenRow) (place, bool, err
 	if err != nil {
 		return place{}, false, err
 	}
-	if !v.Valid() && !strings.EqualFold(a.sender(), who.Address) {
-		return place{}, false, nil
+	if !v.Valid() {
+		own, err := addressesOf(tx, who)
+		if err != nil {
+			return place{}, false, err
+		}
+		keys, err := ownerKeys(tx, OwnerOf(who))
+		if err != nil {
+			return place{}, false, err
+		}
+		anew := who.Party == cvd.Finder && len(keys) == 0 && v.State() == pgpmime.UnknownKey
+		if anew || !slices.ContainsFunc(own, func(o string) bool { return strings.EqualFold(o, a.sender()) }) {
+			return place{}, false, nil
+		}
 	}
 	return place{Kind: toThread, Case: who.Case, Party: who.Party, Report: r.Report}, true, nil
 }

@@ -3,10 +3,13 @@ package mailflow
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/ProtonMail/go-crypto/openpgp"
+	"github.com/ProtonMail/go-crypto/openpgp/armor"
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
 	"parley/keyring"
@@ -49,7 +52,6 @@ func TestP10_KeptWholeAndShown(t *testing.T) {
 		return mailtest.PGPMIME(finder.Address, reportTo, w.clock.Now(), sealTo(t, entity, to, nil, cfg))
 	}
 	cfg := &packet.Config{Time: w.clock.Now}
-	pack := &packet.Config{Time: w.clock.Now, DefaultCompressionAlgo: packet.CompressionZLIB}
 	good := sealed(mailtest.Entity("x", "y"), w.ourKey(), cfg)
 	mails := []struct {
 		name, why string
@@ -61,7 +63,7 @@ func TestP10_KeptWholeAndShown(t *testing.T) {
 		{"a header of 257 KiB", "octets in a header", []byte(head + strings.Repeat("X-A: "+strings.Repeat("a", 1000)+"\r\n", 262) + "\r\nx\r\n")},
 		{"101 Received far down", "Received fields", []byte(head + "X-A: " + strings.Repeat("a", 70000) + "\r\n" + strings.Repeat("Received: by x\r\n", 101) + "\r\nx\r\n")},
 		{"another key", "cannot be decrypted", sealed(mailtest.Entity("x", "y"), other.PublicKey(), cfg)},
-		{"a bomb", "cannot be decrypted", sealed(make([]byte, 4<<20), w.ourKey(), pack)},
+		{"a bomb", "(too-large)", mailtest.PGPMIME(finder.Address, reportTo, w.clock.Now(), bombTo(t, w.ourKey(), 4<<20))},
 		{"a changed octet", "cannot be decrypted", changed(good)},
 		{"encrypted, says its type", "cannot be decrypted", []byte(head + "MIME-Version: 1.0\r\nContent-Type: multipart/encrypted; boundary=b\r\n\r\n--b\r\n\r\nnothing\r\n--b--\r\n")},
 		{"21 levels inside", "more than 20 levels of nesting", sealed(nested(21), w.ourKey(), cfg)},
@@ -75,19 +77,59 @@ func TestP10_KeptWholeAndShown(t *testing.T) {
 		})
 	}
 	// At the edge it is a report like any other.
-	for _, raw := range [][]byte{nested(20), manyParts(1000), good} {
+	small := mailtest.PGPMIME(finder.Address, reportTo, w.clock.Now(), bombTo(t, w.ourKey(), 1<<10))
+	for _, raw := range [][]byte{nested(20), manyParts(1000), good, small} {
 		w.arrives("a@x.example", reportTo, raw)
 	}
-	if n := len(w.filed("Intake")); n != 3 {
-		t.Errorf("Intake holds %d mails, want 3: %q", n, w.subjects("Quarantine"))
+	if n := len(w.filed("Intake")); n != 4 {
+		t.Errorf("Intake holds %d mails, want 4: %q", n, w.subjects("Quarantine"))
 	}
 	w.settle()
-	if n := len(w.sink.To("a@x.example")) + len(w.sink.To(finder.Address)); n != 3 {
+	if n := len(w.sink.To("a@x.example")) + len(w.sink.To(finder.Address)); n != 4 {
 		t.Errorf("%d answers, want one for each report", n)
 	}
 	if w.waiting() != 0 {
 		t.Error("the spool is not empty")
 	}
+}
+
+// bombTo encrypts a compressed packet that grows to so many octets.
+func bombTo(t testing.TB, key []byte, size int) []byte {
+	t.Helper()
+	ring, err := openpgp.ReadArmoredKeyRing(bytes.NewReader(key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := &packet.Config{}
+	session := make([]byte, cfg.Cipher().KeySize())
+	var b bytes.Buffer
+	a, err := armor.Encode(&b, "PGP MESSAGE", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sub, _ := ring[0].EncryptionKey(storyStart)
+	if err := packet.SerializeEncryptedKey(a, sub.PublicKey, cfg.Cipher(), session, cfg); err != nil {
+		t.Fatal(err)
+	}
+	encrypted, err := packet.SerializeSymmetricallyEncrypted(a, cfg.Cipher(), false, packet.CipherSuite{}, session, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed, err := packet.SerializeCompressed(encrypted, packet.CompressionZLIB, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	literal, err := packet.SerializeLiteral(packed, true, "", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := literal.Write(make([]byte, size)); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(literal.Close(), a.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
 
 // changed turns one character of the ciphertext into another.
@@ -107,7 +149,7 @@ func changed(raw []byte) []byte {
 func TestP10_InAThread(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	id := w.told("acme")
+	id := w.started("acme")
 	to := w.thread(id, "acme")
 	raws := [][]byte{[]byte("no message"), nested(21), w.seal(w.people["acme"], to, true, nested(21))}
 	for i, raw := range raws {

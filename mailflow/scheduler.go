@@ -36,15 +36,25 @@ type tickRow struct{ At time.Time }
 
 // RunDue asks the gate about everything that is due at now, and returns when
 // it wants to be called next (zero: when something changes). The cost grows
-// with what is due, not with what is planned.
+// with what is due, not with what is planned. What fails is passed over, and
+// tried again in a minute.
 func (s *Scheduler) RunDue(ctx context.Context, now time.Time) (time.Time, error) {
+	failed := map[uint64]bool{}
+	var errs []error
 	for ctx.Err() == nil {
-		batch, next, paused, err := s.dueAt(now)
-		if err != nil || paused || len(batch) == 0 {
-			return next, err
+		batch, next, err := s.dueAt(now, failed)
+		if err != nil || len(batch) == 0 {
+			if soon := now.Add(time.Minute); len(failed) > 0 && (next.IsZero() || soon.Before(next)) {
+				next = soon
+			}
+			return next, errors.Join(append(errs, err)...)
 		}
-		if err := s.releaseAll(ctx, batch, now); err != nil {
-			return now.Add(time.Minute), err
+		for id, err := range s.releaseAll(ctx, batch, now) {
+			failed[id] = true
+			errs = append(errs, fmt.Errorf("release notice %d: %w", id, err))
+			if errors.Is(err, store.ErrBroken) || errors.Is(err, store.ErrFull) {
+				return now.Add(time.Minute), err
+			}
 		}
 	}
 	return time.Time{}, ctx.Err()
@@ -56,18 +66,19 @@ type dueNotice struct {
 	key []byte
 }
 
-// dueAt reads the rows that are due, and the instant of the first that is
-// not.
-func (s *Scheduler) dueAt(now time.Time) (batch []dueNotice, next time.Time, paused bool, err error) {
+// dueAt reads the next rows that are due, and the instant of the first that is
+// not. While sending is paused there are none.
+func (s *Scheduler) dueAt(now time.Time, failed map[uint64]bool) (batch []dueNotice, next time.Time, err error) {
 	err = s.Store.View(func(tx *store.Tx) error {
-		batch, next = nil, time.Time{}
 		state, err := sendingNow(tx)
 		if err != nil || state.Paused {
-			paused = state.Paused
 			return err
 		}
 		limit := store.Instant(now)
 		for r, err := range dueRows.All(tx, nil) {
+			if errors.Is(err, store.ErrShredded) {
+				continue // its case is gone
+			}
 			if err != nil {
 				return err
 			}
@@ -75,25 +86,32 @@ func (s *Scheduler) dueAt(now time.Time) (batch []dueNotice, next time.Time, pau
 				next = store.ParseInstant(r.Key[:8])
 				return nil
 			}
+			if failed[r.Value.Notice] {
+				continue
+			}
 			if batch = append(batch, dueNotice{r.Value, r.Key}); len(batch) == dueBatch {
 				return nil
 			}
 		}
 		return nil
 	})
-	return batch, next, paused, err
+	return batch, next, err
 }
 
-// releaseAll spreads a batch over the cores: signing is what costs.
-func (s *Scheduler) releaseAll(ctx context.Context, batch []dueNotice, now time.Time) error {
-	work := make(chan dueNotice)
-	errs := make(chan error, len(batch))
+// releaseAll spreads a batch over the cores: signing is what costs. It gives
+// the errors by notice.
+func (s *Scheduler) releaseAll(ctx context.Context, batch []dueNotice, now time.Time) map[uint64]error {
+	work, l := make(chan dueNotice), &looks{}
+	var mu sync.Mutex
+	failed := map[uint64]error{}
 	var wg sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0)*2, len(batch)) {
 		wg.Go(func() {
 			for row := range work {
-				if err := s.Outbox.Release(ctx, row, now); err != nil {
-					errs <- fmt.Errorf("release notice %d: %w", row.Notice, err)
+				if err := s.Outbox.Release(ctx, row, now, l); err != nil {
+					mu.Lock()
+					failed[row.Notice] = err
+					mu.Unlock()
 				}
 			}
 		})
@@ -103,21 +121,23 @@ func (s *Scheduler) releaseAll(ctx context.Context, batch []dueNotice, now time.
 	}
 	close(work)
 	wg.Wait()
-	close(errs)
-	var all []error
-	for err := range errs {
-		all = append(all, err)
-	}
-	return errors.Join(all...)
+	return failed
 }
 
 // CheckClock stops sending when the clock jumped against the time that passed,
 // or when the gateway was away and comes back to overdue notices: a person
-// looks first (rule T5). It is asked before RunDue.
+// looks first (rule T5). It is asked before RunDue. Where it fails, the next
+// call compares with the same instants.
 func (s *Scheduler) CheckClock(now time.Time, passed time.Duration) error {
-	first := s.last.IsZero()
-	drift := now.Sub(s.last) - (passed - s.lastPassed)
+	if err := s.checkClock(now, now.Sub(s.last)-(passed-s.lastPassed)); err != nil {
+		return err
+	}
 	s.last, s.lastPassed = now, passed
+	return nil
+}
+
+func (s *Scheduler) checkClock(now time.Time, drift time.Duration) error {
+	first := s.last.IsZero()
 	if !first && drift.Abs() > clockJump {
 		return s.pause(fmt.Sprintf("the clock jumped by %s", drift.Round(time.Second)), now)
 	}
@@ -156,7 +176,9 @@ func (s *Scheduler) tick(now time.Time, first bool) error {
 
 func anyDue(tx *store.Tx, now time.Time) bool {
 	for r, err := range dueRows.All(tx, nil) {
-		return err == nil && string(r.Key[:8]) <= string(store.Instant(now))
+		if !errors.Is(err, store.ErrShredded) {
+			return string(r.Key[:8]) <= string(store.Instant(now))
+		}
 	}
 	return false
 }

@@ -60,6 +60,9 @@ func (s *Seat) Close() { s.sub.Close() }
 // Window.Refresh takes it in.
 func (s *Seat) Changed() <-chan struct{} { return s.sub.C }
 
+// Refresh lets go of changes that no open folder needs.
+func (s *Seat) Refresh() { s.take() }
+
 // take sorts the changes since the last time to where they belong.
 func (s *Seat) take() {
 	for _, c := range s.sub.Take() {

@@ -50,19 +50,14 @@ func (s *Seat) write(dest store.Mailbox, raw []byte, marks store.Marks, at time.
 		return 0, err
 	}
 	defer draft.Drop()
-	m := s.ownMail(raw, at)
-	about := s.about(raw)
+	own := s.ownMail(raw)
 	err = s.Store.Update(func(tx *store.Tx) error {
-		m := m
+		m := own
 		if m.Served, err = tx.Keep(draft); err != nil {
 			return err
 		}
-		if m.At.IsZero() {
+		if m.At = at.UTC(); at.IsZero() {
 			m.At = tx.Now
-		}
-		m.Scope, m.Case = DeskScope, string(about)
-		if about != "" && tx.HasScope(caseScope(about)) {
-			m.Scope = caseScope(about)
 		}
 		if m, err = tx.PutMessage(m); err != nil {
 			return err
@@ -75,35 +70,26 @@ func (s *Seat) write(dest store.Mailbox, raw []byte, marks store.Marks, at time.
 
 // ownMail describes a message that a client wrote. What cannot be parsed is
 // kept as one file, and comes back octet for octet like everything else.
-func (s *Seat) ownMail(raw []byte, at time.Time) store.Message {
-	m := store.Message{At: at.UTC(), Direction: ownMail, Sender: s.name}
-	if at.IsZero() {
-		m.At = time.Time{}
-	}
-	if tree, err := message.Parse(raw, ownLimits(s.Limits)); err == nil {
-		m.Envelope, m.Structure = tree.Envelope(), tree.Structure()
+func (s *Seat) ownMail(raw []byte) store.Message {
+	m := store.Message{Scope: DeskScope, Direction: ownMail, Sender: s.name}
+	tree, err := message.Parse(raw, ownLimits(s.Limits))
+	if err != nil {
+		m.Structure = &message.Structure{Type: "application", Subtype: "octet-stream", Encoding: "binary", Size: uint32(len(raw)), BodyEnd: int64(len(raw))}
 		return m
 	}
-	m.Structure = &message.Structure{Type: "application", Subtype: "octet-stream", Encoding: "binary", Size: uint32(len(raw)), BodyEnd: int64(len(raw))}
+	m.Envelope, m.Structure = tree.Envelope(), tree.Structure()
+	if about := s.about(m.Envelope); about != "" {
+		m.Case, m.Scope = string(about), caseScope(about)
+	}
 	return m
 }
 
 // about finds the case that a coordinator's own mail is of, so that it is
 // sealed, seen and shredded with it: by the desk addresses it goes to.
-func (s *Seat) about(raw []byte) cvd.CaseID {
-	tree, err := message.Parse(raw, ownLimits(s.Limits))
-	if err != nil {
-		return ""
-	}
-	for _, field := range []string{"To", "Cc", "Bcc"} {
-		list, err := tree.Header.Addresses(field)
-		if err != nil {
-			continue
-		}
-		for _, a := range list {
-			if d, ok := s.parseDeskAddress(a.Addr()); ok && d.Case != "" && s.seesCase(d.Case) {
-				return d.Case
-			}
+func (s *Seat) about(e message.Envelope) cvd.CaseID {
+	for _, a := range slices.Concat(e.To, e.Cc, e.Bcc) {
+		if d, ok := s.parseDeskAddress(a.Addr()); ok && d.Case != "" && s.seesCase(d.Case) {
+			return d.Case
 		}
 	}
 	return ""
@@ -112,7 +98,9 @@ func (s *Seat) about(raw []byte) cvd.CaseID {
 func (s *Seat) seesCase(id cvd.CaseID) bool {
 	var ok bool
 	err := s.Store.View(func(tx *store.Tx) (err error) {
-		ok, err = s.sees(tx, caseScope(id))
+		if tx.HasScope(caseScope(id)) {
+			ok, err = s.sees(tx, caseScope(id))
+		}
 		return err
 	})
 	return err == nil && ok

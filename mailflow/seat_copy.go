@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"parley/mailflow/store"
 )
@@ -29,7 +30,7 @@ func (w *Window) Move(ctx context.Context, at []int, to string) (Copied, error) 
 	return w.send(ctx, at, to, true)
 }
 
-// parcel of mail under way from one folder to another.
+// sending is a message under way from one folder to another.
 type sending struct {
 	uid     uint32
 	message uint64
@@ -50,9 +51,49 @@ func (w *Window) send(ctx context.Context, at []int, to string, move bool) (Copi
 		return Copied{}, err
 	}
 	c := Copied{UIDValidity: dest.UIDValidity}
-	if move && dest.Number == w.Number {
+	switch {
+	case move && dest.Number == w.Number:
 		return c, nil // where they are already
+	case placeOf(dest) == ownPlace:
+		err = w.keepAll(dest, mail, move, &c)
+	default:
+		err = w.actAll(ctx, dest, mail, move, &c)
 	}
+	return c, err
+}
+
+// atOnce is how many messages are changed in one commit: other writers wait
+// for it.
+const atOnce = 500
+
+// keepAll puts messages into a private folder.
+func (w *Window) keepAll(dest store.Mailbox, mail []sending, move bool, c *Copied) error {
+	for some := range slices.Chunk(mail, atOnce) {
+		var from, to []uint32
+		err := w.seat.Store.Update(func(tx *store.Tx) error {
+			from, to = nil, nil
+			for _, m := range some {
+				uid, err := w.seat.keep(tx, dest, m.message, m.marks)
+				if err != nil {
+					return err
+				}
+				from, to = append(from, m.uid), append(to, uid)
+			}
+			if !move {
+				return nil
+			}
+			return w.takeAway(tx, from)
+		})
+		if err != nil {
+			return err
+		}
+		c.From, c.To = append(c.From, from...), append(c.To, to...)
+	}
+	return nil
+}
+
+// actAll puts messages, each a command of its own, into a folder of the desk.
+func (w *Window) actAll(ctx context.Context, dest store.Mailbox, mail []sending, move bool, c *Copied) error {
 	for i, m := range mail {
 		uid, err := w.arrive(ctx, dest, m, move)
 		var r *Refusal
@@ -60,37 +101,27 @@ func (w *Window) send(ctx context.Context, at []int, to string, move bool) (Copi
 			err = &Refusal{fmt.Sprintf("%d of %d were done, then: %s", i, len(mail), r.Sentence)}
 		}
 		if err != nil {
-			return c, err
+			return err
 		}
 		if uid != 0 {
 			c.From, c.To = append(c.From, m.uid), append(c.To, uid)
 		}
 	}
-	return c, nil
+	return nil
 }
 
-// arrive puts one message into a folder, and says under which UID: 0 where it
-// did not stay there.
+// arrive puts one message into a folder of the desk, and says under which UID:
+// 0 where it did not stay there.
 func (w *Window) arrive(ctx context.Context, dest store.Mailbox, m sending, move bool) (uid uint32, err error) {
-	s := w.seat
-	switch placeOf(dest) {
-	case ownPlace:
-		err = s.Store.Update(func(tx *store.Tx) error {
-			if uid, err = s.keep(tx, dest, m.message, m.marks); err != nil || !move {
-				return err
-			}
-			return w.takeAway(tx, []uint32{m.uid})
-		})
-		return uid, err
-	case buttonPlace:
-		uid, err = s.act(ctx, w.Mailbox, dest, m.message)
-	default:
-		uid, err = s.bringBack(ctx, w.Mailbox, dest, m)
+	if placeOf(dest) == buttonPlace {
+		uid, err = w.seat.act(ctx, w.Mailbox, dest, m.message)
+	} else {
+		uid, err = w.seat.bringBack(ctx, w.Mailbox, dest, m)
 	}
 	if err != nil || !move {
 		return uid, err
 	}
-	return uid, s.Store.Update(func(tx *store.Tx) error { return w.takeAway(tx, []uint32{m.uid}) })
+	return uid, w.seat.Store.Update(func(tx *store.Tx) error { return w.takeAway(tx, []uint32{m.uid}) })
 }
 
 // keep files a message in a private folder with the marks that it had.

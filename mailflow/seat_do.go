@@ -169,9 +169,18 @@ func unfile(tx *store.Tx, box, uid uint32) error {
 	return nil
 }
 
-// opposite is the button that takes back what another did. A case that was
-// opened, a yes and an acknowledgement stay: others may rely on them.
+// opposite is the button that takes back what another did.
 var opposite = map[string]string{"Hold": "Release", "Release": "Hold"}
+
+// instead says what to do about commands that cannot be taken back by a
+// gesture.
+var instead = map[string]string{
+	"New case":    "close the case with `case close`",
+	"Approve":     "put a mail of the case into Do/Hold, which stops what has not left",
+	"Reject":      "any change to what was asked makes a new request",
+	"Acknowledge": "write `record PARTY status ...` to control@",
+	"Spam":        "write to control@",
+}
 
 // undo takes back what a receipt stands for, when it is moved to where the
 // message came from within the undo window. Moved there later, or by somebody
@@ -197,7 +206,7 @@ func (s *Seat) undo(ctx context.Context, from, dest store.Mailbox, m sending) er
 	button := strings.TrimPrefix(from.Name, buttonsFolder+delimiter)
 	back, ok := opposite[button]
 	if !ok {
-		return &Refusal{fmt.Sprintf("Do/%s cannot be undone by moving the mail back; nothing was changed", button)}
+		return &Refusal{fmt.Sprintf("Do/%s cannot be undone by moving the mail back, and nothing was changed; %s", button, instead[button])}
 	}
 	full, err := s.message(m.message)
 	if err != nil {
@@ -228,17 +237,22 @@ func (s *Seat) message(id uint64) (m store.Message, err error) {
 func (s *Seats) RunDue(ctx context.Context, now time.Time) (next time.Time, err error) {
 	var old []receipt
 	err = s.Store.View(func(tx *store.Tx) error {
-		all, err := collect(receipts.All(tx, nil), nil)
-		for _, r := range all {
-			end := r.At.Add(receiptLife)
+		for row, err := range receipts.All(tx, nil) {
+			if errors.Is(err, store.ErrShredded) {
+				continue // gone with its case
+			}
+			if err != nil {
+				return err
+			}
+			end := row.Value.At.Add(receiptLife)
 			switch {
 			case !end.After(now):
-				old = append(old, r)
+				old = append(old, row.Value)
 			case next.IsZero() || end.Before(next):
 				next = end
 			}
 		}
-		return err
+		return nil
 	})
 	if err != nil || len(old) == 0 || ctx.Err() != nil {
 		return next, err

@@ -91,16 +91,24 @@ func (s *Seat) DeleteFolder(name string) error {
 	if err != nil {
 		return err
 	}
-	return s.Store.Update(func(tx *store.Tx) error {
-		uids, err := tx.UIDs(m.Number, nil)
-		if err != nil {
+	for {
+		var left int
+		err := s.Store.Update(func(tx *store.Tx) error {
+			uids, err := tx.UIDs(m.Number, nil)
+			if err != nil {
+				return err
+			}
+			some := uids[:min(len(uids), atOnce)]
+			left = len(uids) - len(some)
+			if err := discard(tx, m.Number, some); err != nil || left > 0 {
+				return err
+			}
+			return tx.DeleteMailbox(m.Number)
+		})
+		if err != nil || left == 0 {
 			return err
 		}
-		if err := discard(tx, m.Number, uids); err != nil {
-			return err
-		}
-		return tx.DeleteMailbox(m.Number)
-	})
+	}
 }
 
 // discard takes messages out of a private folder. What only this

@@ -312,7 +312,12 @@ func (w *Window) Expunge(at []int) error {
 	for i, p := range at {
 		uids[i] = w.uids[p]
 	}
-	return w.seat.Store.Update(func(tx *store.Tx) error { return w.takeAway(tx, uids) })
+	for some := range slices.Chunk(uids, atOnce) {
+		if err := w.seat.Store.Update(func(tx *store.Tx) error { return w.takeAway(tx, some) }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (w *Window) takeAway(tx *store.Tx, uids []uint32) error {

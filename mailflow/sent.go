@@ -36,24 +36,19 @@ func autocrypt(addr string, key []byte) string {
 // embargoCalendar is embargo.ics: the end of the embargo with a summary that
 // tells nothing.
 func embargoCalendar(p *parcel) ([]byte, error) {
-	uid := p.Participant.Token + "-embargo"
-	return calendar.Calendar(uid, "Agreed date", p.View.End, p.View.Version-1, "PUBLISH", p.Now)
+	uid, end := p.Participant.Token+"-embargo", p.Case.End(p.Participant)
+	if p.Notice.Stage == cvd.Public {
+		end = p.Case.Embargo().End
+	}
+	return calendar.Calendar(uid, "Agreed date", end, p.Case.Embargo().Version-1, "PUBLISH", p.Now)
 }
 
-// sentView is what the desk sees of a mail that left: the inner entity under
-// header fields of ours. The one-time code is masked: who reads the desk's mail
-// must not answer for a vendor.
-func (o *Outbox) sentView(p *parcel, r templates.Rendered, outer pgpmime.Outer) ([]byte, error) {
+// sentView is what the desk sees of a mail that left: its words and files
+// under header fields of ours. The one-time code is masked: who reads the
+// desk's mail must not answer for a vendor.
+func (o *Outbox) sentView(p *parcel, r templates.Rendered, outer pgpmime.Outer, files []message.Attachment) ([]byte, error) {
 	if p.Notice.Code != "" {
 		r.Text = strings.ReplaceAll(r.Text, p.Notice.Code, maskedCode)
-	}
-	inner, err := o.inner(p, r, outer)
-	if err != nil {
-		return nil, err
-	}
-	root, err := message.Parse(inner, o.Limits)
-	if err != nil {
-		return nil, fmt.Errorf("read our own mail: %w", err)
 	}
 	var keys []string
 	for _, c := range p.Keys.Certificates {
@@ -75,14 +70,14 @@ func (o *Outbox) sentView(p *parcel, r templates.Rendered, outer pgpmime.Outer) 
 		{Name: "Parley-Via", Value: o.ThreadAddress(p.Participant.Token)},
 	}
 	note := fmt.Sprintf("Sent to %s <%s>, %s.", p.Notice.Party, p.Participant.Address, how)
-	return message.Present(root, fields, note, nil)
+	return message.Entity{Fields: fields, Text: note + "\n\n" + r.Text, Attachments: files}.Bytes(randomHex(16))
 }
 
 func (o *Outbox) aliasOf(p *parcel) string { return o.DeskAlias(p.Notice.Party, p.Notice.Case) }
 
 // partyTitle names a participant in a view: "Acme (vendor, PAR-2026-0007)".
 func partyTitle(p cvd.Participant, c cvd.Case) string {
-	name, role := string(p.Party), "vendor"
+	name, role := strings.ToUpper(string(p.Party[:1]))+string(p.Party[1:]), "vendor"
 	if p.Party == cvd.Finder {
 		name, role = p.Name, "finder"
 		if name == "" {
@@ -92,7 +87,7 @@ func partyTitle(p cvd.Participant, c cvd.Case) string {
 	if c.ID == "" {
 		return fmt.Sprintf("%s (%s)", name, role)
 	}
-	return fmt.Sprintf("%s (%s, %s)", strings.ToUpper(name[:1])+name[1:], role, c.ID)
+	return fmt.Sprintf("%s (%s, %s)", name, role, c.ID)
 }
 
 // fileSent puts the view of a mail that leaves into its thread. The thread of
@@ -165,6 +160,7 @@ func (b *Base) Delivered(tx *store.Tx, it queue.Item) error {
 	if err != nil {
 		return err
 	}
+	was := n.State
 	switch it.State {
 	case queue.Sent:
 		n.State, n.SentAt = cvd.Sent, tx.Now
@@ -182,8 +178,10 @@ func (b *Base) Delivered(tx *store.Tx, it queue.Item) error {
 		return err
 	}
 	b.touch(tx, n.Case)
-	if err := b.heldDone(tx, n); err != nil {
-		return err
+	if was == cvd.Failed { // what was held because of it is asked about again
+		if err := b.wake(tx, n.Case, n.Party, true); err != nil {
+			return err
+		}
 	}
 	if err := b.tellDelivery(tx, n, it); err != nil {
 		return err

@@ -10,7 +10,7 @@ import (
 // fileThread files a participant's mail into its thread and does what its
 // commands say. A letter without a command changes nothing and waits for a
 // coordinator.
-func (in *Intake) fileThread(tx *store.Tx, a *arrival, p place, rcpt string, replay bool) error {
+func (in *Intake) fileThread(tx *store.Tx, a *arrival, p place, replay bool) error {
 	who, err := ParticipantByID(tx, p.Case, p.Party)
 	if err != nil {
 		return err
@@ -42,7 +42,7 @@ func (in *Intake) fileThread(tx *store.Tx, a *arrival, p place, rcpt string, rep
 		return err
 	}
 	in.touch(tx, p.Case)
-	done, err := in.obey(tx, a, p, rcpt, replay)
+	done, err := in.obey(tx, a, p, replay)
 	if err != nil || done {
 		return err
 	}

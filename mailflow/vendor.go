@@ -104,10 +104,10 @@ func isDay(s string) bool {
 // with the case inside the signed part, or with an unused one-time code (rule
 // S5). It reports whether something was understood, so that the mail is not a
 // mere letter.
-func (in *Intake) obey(tx *store.Tx, a *arrival, p place, rcpt string, replay bool) (bool, error) {
+func (in *Intake) obey(tx *store.Tx, a *arrival, p place, replay bool) (bool, error) {
 	commands := vendorCommands(a.text())
 	_, inReport := reportNumber(p.Case)
-	if len(commands) == 0 || replay || inReport || !in.atOwnAddress(tx, p, rcpt) || a.automatic() != "" {
+	if len(commands) == 0 || replay || inReport || !in.atOwnAddress(tx, p) || a.automatic() != "" {
 		return false, nil
 	}
 	c, err := CaseByID(tx, p.Case)
@@ -121,8 +121,9 @@ func (in *Intake) obey(tx *store.Tx, a *arrival, p place, rcpt string, replay bo
 	signed := p.Verdict.Valid() && !stale(p.Verdict, a.row.At) && a.mentions(p.Case)
 	var lines []templates.Understood
 	changed := false
+	live := liveCodes(who, commands)
 	for _, cmd := range commands {
-		via, ok := counts(&who, &cmd, p.Case, signed, tx.Now)
+		via, ok := counts(&who, &cmd, p.Case, signed, live, tx.Now)
 		if !ok {
 			continue
 		}
@@ -146,41 +147,54 @@ func (in *Intake) obey(tx *store.Tx, a *arrival, p place, rcpt string, replay bo
 	if err := in.answer(tx, c, who, lines, commands); err != nil {
 		return false, err
 	}
-	return true, in.wake(tx, c.ID, who.Party, true)
+	return true, in.replanParty(tx, c.ID, who.Party)
 }
 
 // atOwnAddress says whether the mail came to the participant's own address.
-func (in *Intake) atOwnAddress(tx *store.Tx, p place, rcpt string) bool {
-	local, _ := in.localPart(rcpt)
+func (in *Intake) atOwnAddress(tx *store.Tx, p place) bool {
+	local, _ := in.localPart(p.Via)
 	kind, token := splitLocal(local)
 	row, err := tokens.Get(tx, tokenKey(tx, token))
 	return kind == prefixCase && err == nil && row.Case == p.Case && row.Party == p.Party
 }
 
+// liveCodes are the words of a mail that were unused codes of its participant
+// when it came. Notices print one code on every line that they offer, so it
+// may vouch for several lines of the one mail that uses it up.
+func liveCodes(who cvd.Participant, commands []vendorCommand) map[string]bool {
+	live := map[string]bool{}
+	for _, cmd := range commands {
+		for _, w := range cmd.Codes {
+			live[w] = who.Knows(w)
+		}
+	}
+	return live
+}
+
 // counts says whether a command line is vouched for, and by what. A code is
 // used up even where the signature would do, and is no argument; one wrong
-// line costs one try, however many of its words look like codes.
-func counts(who *cvd.Participant, cmd *vendorCommand, id cvd.CaseID, signed bool, now time.Time) (string, bool) {
+// line costs one try, however many of its words look like codes. A line for
+// another case is none of ours.
+func counts(who *cvd.Participant, cmd *vendorCommand, id cvd.CaseID, signed bool, live map[string]bool, now time.Time) (string, bool) {
+	if cmd.Case != "" && cmd.Case != id {
+		return "", false
+	}
 	code := ""
 	for _, w := range cmd.Codes {
-		if who.Knows(w) {
+		if code == "" || !live[code] {
 			code = w
 		}
 	}
-	if code == "" && len(cmd.Codes) > 0 {
-		code = cmd.Codes[len(cmd.Codes)-1]
+	if who.Knows(code) || (code != "" && !live[code] && !signed) {
+		who.Redeem(code, now)
 	}
-	coded := code != "" && !(signed && !who.Knows(code)) && who.Redeem(code, now)
-	if coded || slices.Contains(cmd.Codes, last(cmd.Args)) {
+	if live[code] || slices.Contains(cmd.Codes, last(cmd.Args)) {
 		cmd.Args = slices.DeleteFunc(cmd.Args, func(w string) bool { return w == code })
-	}
-	if cmd.Case != "" && cmd.Case != id {
-		return "", false
 	}
 	switch {
 	case signed:
 		return "mail, signed", true
-	case coded:
+	case live[code]:
 		return "mail, code", true
 	}
 	return "", false

@@ -106,9 +106,20 @@ func (f *fetch) items(w *imapserver.FetchWriter) error {
 	return nil
 }
 
+// needsMail says whether more is needed than the entry: all but the message as
+// a whole.
 func (f *fetch) needsMail() bool {
 	o := f.options
-	return o.Envelope || o.BodyStructure != nil || len(o.BodySection)+len(o.BinarySection)+len(o.BinarySectionSize) > 0
+	for _, b := range o.BodySection {
+		if !whole(b) {
+			return true
+		}
+	}
+	return o.Envelope || o.BodyStructure != nil || len(o.BinarySection)+len(o.BinarySectionSize) > 0
+}
+
+func whole(b *imap.FetchItemBodySection) bool {
+	return len(b.Part) == 0 && b.Specifier == imap.PartSpecifierNone
 }
 
 // item writes one response. What could fail is done before its first octet,
@@ -147,7 +158,13 @@ func (f *fetch) item(w *imapserver.FetchWriter, it item) error {
 		sections = append(sections, p.slice(sec.Partial))
 	}
 	m := w.CreateMessage(uint32(it.at + 1))
-	f.facts(m, it)
+	err := f.write(m, b, sections, binaries, sizes)
+	// Closed in any case: the library waits for ever for one that is not.
+	return errors.Join(err, m.Close())
+}
+
+func (f *fetch) write(m *imapserver.FetchResponseWriter, b *bodyOf, sections, binaries []part, sizes []uint32) error {
+	f.facts(m, b.item)
 	for i, sec := range f.options.BodySection {
 		if err := b.write(m.WriteBodySection(sec, sections[i].size()), sections[i]); err != nil {
 			return err
@@ -161,7 +178,7 @@ func (f *fetch) item(w *imapserver.FetchWriter, it item) error {
 	for i, sec := range f.options.BinarySectionSize {
 		m.WriteBinarySectionSize(sec, sizes[i])
 	}
-	return m.Close()
+	return nil
 }
 
 // facts writes what is known without the body.

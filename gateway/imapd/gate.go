@@ -38,6 +38,7 @@ type gate struct {
 	pass    []byte // looked at, for the library
 	literal int64  // octets of an accepted literal that are still to pass
 	inside  bool   // what comes next continues a command
+	search  bool   // the command is a SEARCH
 	size    int    // of the command so far, literals aside
 	unknown int
 }
@@ -48,16 +49,18 @@ type offer struct {
 	size     int64
 	sync     bool // the client waits for a go-ahead
 	accepted bool
+	refused  bool // the library answered otherwise
 }
 
-// answered notes that the library accepts a literal, and says whether its
-// go-ahead must not reach the client, which does not wait for one.
+// answered notes what the library says to a literal. Its go-ahead must not
+// reach a client that does not wait for one: then it says true.
 func (o *offer) answered(b []byte) (swallow bool) {
-	if o == nil || !bytes.HasPrefix(b, []byte("+ ")) {
+	if o == nil || o.accepted || o.refused {
 		return false
 	}
-	o.accepted = true
-	return !o.sync
+	o.accepted = bytes.HasPrefix(b, []byte("+ "))
+	o.refused = !o.accepted
+	return o.accepted && !o.sync
 }
 
 // between says whether no command is under way as far as the client has sent.
@@ -101,8 +104,13 @@ func (g *gate) settle() error {
 		return nil
 	}
 	g.inside = false
+	if !o.refused {
+		// It reads on without a word, as if the command had no literal. Its end
+		// makes it say so; what comes next is not part of it.
+		defer func() { g.pass = []byte("\r\n") }()
+	}
 	if o.sync {
-		return nil // the client was refused and does not send it
+		return nil // the client does not send what was refused
 	}
 	return g.discard(o.size, true)
 }
@@ -138,6 +146,10 @@ func (g *gate) next() error {
 		if answered, err := g.answer(line); answered || err != nil {
 			return err
 		}
+		g.search = isSearch(line)
+	}
+	if g.search {
+		line = withoutSmaller(line)
 	}
 	l, ok, err := g.literalOf(line)
 	if err != nil {

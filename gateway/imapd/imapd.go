@@ -155,7 +155,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		for _, w := range open {
 			w.cut()
 		}
-		<-s.empty
+		select {
+		case <-s.empty:
+		case <-time.After(time.Second): // whatever still runs has nobody to answer
+		}
 	}
 	s.stop()
 	return err

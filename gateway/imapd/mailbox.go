@@ -68,6 +68,9 @@ func (s *session) Poll(w *imapserver.UpdateWriter, allowExpunge bool) error {
 
 func (s *session) poll(w *imapserver.UpdateWriter, allowExpunge bool) error {
 	if s.window == nil {
+		if s.seat != nil {
+			s.seat.Refresh()
+		}
 		return nil
 	}
 	if err := s.window.Refresh(); err != nil {

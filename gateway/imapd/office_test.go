@@ -52,6 +52,7 @@ type office struct {
 	server *imapd.Server
 	clock  *mailtest.Clock
 	addr   string
+	cert   tls.Certificate
 	roots  *x509.CertPool
 	log    *log
 }
@@ -88,13 +89,16 @@ func newOffice(t testing.TB, options ...option) *office {
 	return o
 }
 
-// openOffice is an office whose port is not open yet.
-func openOffice(t testing.TB) *office {
+// openOffice is an office whose port is not open yet. Its store does not wait
+// for the disk.
+func openOffice(t testing.TB) *office { return openStore(t, true) }
+
+func openStore(t testing.TB, noSync bool) *office {
 	t.Helper()
 	o := &office{TB: t, clock: mailtest.NewClock(officeHours), log: &log{}, dir: filepath.Join(t.TempDir(), "state")}
 	unlock := store.UnlockKey(bytes.Repeat([]byte{7}, 32))
 	must(t, store.Create(o.dir, unlock))
-	st, err := store.Open(store.Options{Dir: o.dir, Unlock: unlock, Now: o.clock.Now, NoSync: true})
+	st, err := store.Open(store.Options{Dir: o.dir, Unlock: unlock, Now: o.clock.Now, NoSync: noSync})
 	must(t, err)
 	o.Store = st
 	t.Cleanup(func() { must(t, st.Close()) })
@@ -121,9 +125,8 @@ func openOffice(t testing.TB) *office {
 
 func (o *office) open(options ...option) {
 	o.Helper()
-	cert, roots := certificate(o)
-	o.roots = roots
-	c := imapd.Config{TLS: tlsWith(cert), Seats: o.seats, Logins: o.logins,
+	o.cert, o.roots = certificate(o)
+	c := imapd.Config{TLS: tlsWith(o.cert), Seats: o.seats, Logins: o.logins,
 		Limiter: auth.NewLimiter(200, 200), Log: o.base.Log}
 	for _, f := range options {
 		f(&c, o)

@@ -143,13 +143,13 @@ func TestFetch_LargeBody(t *testing.T) {
 	raw := "Subject: large\r\n\r\n" + strings.Repeat("0123456789abcdef", 40000) + "the end"
 	o.file("Intake", mail{raw: raw})
 	c := o.in("ana", "Intake")
-	c.talk(fmt.Sprintf(`
+	c.talk(`
 		C: a FETCH 1 BODY.PEEK[TEXT]<639990.100>
 		S: * 1 FETCH (BODY[TEXT]<639990> {17}...6789abcdefthe end)
 		S: a OK ...
 		C: b FETCH 1 BODY.PEEK[]<0.20>
 		S: * 1 FETCH (BODY[]<0> {20}...Subject: large...01)
-		S: b OK ...`))
+		S: b OK ...`)
 	got := c.ask("FETCH 1 BODY.PEEK[]")
 	if len(got) != 1 || !strings.HasSuffix(got[0], raw+")") {
 		t.Errorf("other bytes: %d", len(got[0]))

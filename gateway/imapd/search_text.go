@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"iter"
 	"strings"
 	"time"
 
@@ -25,8 +26,8 @@ type subject struct {
 
 	hasHead, hasHeader, hasWords bool
 	head                         store.Head
-	header                       message.Header
-	plain                        []byte // header as it stands and decoded, in lower case
+	header                       []byte // as it stands
+	plain                        []byte // the header, and its encoded words decoded, in lower case
 	words                        []byte // the texts of the body, decoded, in lower case
 }
 
@@ -68,18 +69,14 @@ func (m *subject) readHeader() {
 	}
 	m.hasHeader = true
 	m.readHead()
-	raw := m.head.Header
-	if raw == nil && m.err == nil {
+	m.header = m.head.Header
+	if m.header == nil && m.err == nil {
 		full, err := m.tx.Message(m.entry.Message)
 		m.fail(err)
 		if err == nil {
-			raw = m.read(store.Span{From: full.Structure.HeaderStart, To: full.Structure.HeaderEnd})
+			m.header = m.read(store.Span{From: full.Structure.HeaderStart, To: full.Structure.HeaderEnd})
 		}
 	}
-	if tree, err := message.Parse(raw, message.Limits{HeaderBytes: len(raw) + 1, Received: 1 << 20}); err == nil {
-		m.header = tree.Header
-	}
-	m.plain = appendLower(m.plain, raw)
 }
 
 // hasHeaders asks for header fields. An empty value asks whether the field is
@@ -95,26 +92,66 @@ func (m *subject) hasHeaders(keys []headerKey) bool {
 }
 
 func (m *subject) fieldHas(k headerKey) bool {
-	for _, v := range m.header.Values(k.name) {
-		if k.value.in(appendLower(nil, []byte(v))) {
+	for line := range fieldsOf(m.header) {
+		name, value, ok := bytes.Cut(line, []byte(":"))
+		if !ok || !strings.EqualFold(string(bytes.TrimRight(name, " \t")), k.name) {
+			continue
+		}
+		m.plain = appendLower(m.plain[:0], unfolded(value))
+		if k.value.in(m.plain) || k.value.in(appendLower(m.plain[:0], decoded(line))) {
 			return true
 		}
 	}
-	return m.header.Has(k.name) && k.value.in(appendLower(nil, []byte(m.header.Text(k.name))))
+	return false
 }
 
 // headerHas asks whether any field holds the words, encoded or decoded.
 func (m *subject) headerHas(n needle) bool {
 	m.readHeader()
+	m.plain = appendLower(m.plain[:0], m.header)
 	if n.in(m.plain) {
 		return true
 	}
-	for _, f := range m.header.Fields() {
-		if strings.Contains(f.Value, "=?") && n.in(appendLower(nil, []byte(m.header.Text(f.Name)))) {
+	for line := range fieldsOf(m.header) {
+		if n.in(appendLower(m.plain[:0], decoded(line))) {
 			return true
 		}
 	}
 	return false
+}
+
+// fieldsOf yields the fields of a header with their continuation lines.
+func fieldsOf(header []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for len(header) > 0 {
+			n := fieldEnd(header)
+			if !yield(header[:n]) {
+				return
+			}
+			header = header[n:]
+		}
+	}
+}
+
+func unfolded(value []byte) []byte {
+	if bytes.IndexByte(bytes.TrimRight(value, "\r\n"), '\n') < 0 {
+		return bytes.Trim(value, " \t\r\n")
+	}
+	return bytes.Trim(bytes.ReplaceAll(bytes.ReplaceAll(value, []byte("\r"), nil), []byte("\n"), nil), " \t")
+}
+
+// decoded is the value of a field that holds encoded words (RFC 2047), as
+// people read it; nil for one that holds none.
+func decoded(line []byte) []byte {
+	if !bytes.Contains(line, []byte("=?")) {
+		return nil
+	}
+	name, _, _ := bytes.Cut(line, []byte(":"))
+	tree, err := message.Parse(line, message.Limits{Size: int64(len(line)) + 1, HeaderBytes: len(line) + 1})
+	if err != nil {
+		return nil
+	}
+	return []byte(tree.Header.Text(string(bytes.TrimRight(name, " \t"))))
 }
 
 // bodyHas asks whether the texts of the message hold the words.

@@ -80,6 +80,9 @@ func embeds(s *message.Structure) bool { return s.Envelope != nil && len(s.Child
 // section finds BODY[...]: where its octets are, or the lines of a header. A
 // section that does not exist is empty.
 func (b *bodyOf) section(sec *imap.FetchItemBodySection) (part, error) {
+	if whole(sec) {
+		return part{to: b.entry.Size}, nil
+	}
 	n := find(b.mail.Structure, sec.Part)
 	if n.s == nil {
 		return part{made: true}, nil
@@ -104,10 +107,7 @@ func (b *bodyOf) section(sec *imap.FetchItemBodySection) (part, error) {
 		raw, err := b.bytes(header.from, header.to)
 		return part{made: true, bytes: fields(nil, raw, sec)}, err
 	}
-	if len(sec.Part) > 0 {
-		return part{from: n.s.HeaderEnd, to: n.s.BodyEnd}, nil
-	}
-	return part{to: b.entry.Size}, nil
+	return part{from: n.s.HeaderEnd, to: n.s.BodyEnd}, nil
 }
 
 // fields appends the lines of a header that HEADER.FIELDS or

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 
@@ -12,6 +13,7 @@ import (
 
 	"parley/gateway/auth"
 	"parley/mailflow"
+	"parley/mailflow/message"
 	"parley/mailflow/store"
 )
 
@@ -105,8 +107,15 @@ func (s *session) ended() string {
 	return "Your login was ended or changed"
 }
 
-// AppendLimit is the largest message that APPEND takes, in octets.
-func (s *session) AppendLimit() uint32 { return uint32(s.server.Seats.Limits.Size) }
+// AppendLimit is the largest message that APPEND takes, in octets: what SMTP
+// accepts can be appended.
+func (s *session) AppendLimit() uint32 {
+	limit := s.server.Seats.Limits.Size
+	if limit == 0 {
+		limit = message.DefaultLimits().Size
+	}
+	return uint32(min(limit, math.MaxUint32))
+}
 
 func no(code imap.ResponseCode, text string) error {
 	return &imap.Error{Type: imap.StatusResponseTypeNo, Code: code, Text: plain(text)}

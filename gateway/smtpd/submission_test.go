@@ -211,7 +211,7 @@ func TestH6_LogsHoldIDsOnly(t *testing.T) {
 			t.Errorf("the log has %q:\n%s", word, text)
 		}
 	}
-	for _, word := range []string{"verb=RCPT code=550", "verb=DATA code=250", "verb=AUTH code=535", "session panicked", "harness_test.go", "kind=*errors.errorString"} {
+	for _, word := range []string{"verb=RCPT status=550", "verb=DATA status=250", "verb=AUTH status=535", "session panicked", "harness_test.go", "kind=*errors.errorString"} {
 		if !strings.Contains(text, word) {
 			t.Errorf("the log lacks %q:\n%s", word, text)
 		}

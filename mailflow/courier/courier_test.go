@@ -300,6 +300,14 @@ func TestReuse_DeadConnection(t *testing.T) {
 	s.ended(t, 1)
 }
 
+// A server that says it closes is not spoken to again.
+func TestReuse_Closing(t *testing.T) {
+	t.Parallel()
+	s := speaks(t, untilRcpt+"\nS: 421 4.3.2 going\nN")
+	want(t, to(t, s.addr).Deliver(t.Context(), mailOf(testMessage)), Later, RcptTo)
+	s.ended(t, 1)
+}
+
 func TestDeliver_Concurrent(t *testing.T) {
 	t.Parallel()
 	s := newSink(t, mailtest.SinkOptions{})

@@ -32,18 +32,18 @@ const (
 type Step string
 
 const (
-	Envelope   Step = "envelope" // our own check, nobody was asked
-	Connect    Step = "connect"  // with the TLS handshake
-	Greeting   Step = "greeting"
-	Hello      Step = "EHLO"
-	StartedTLS Step = "STARTTLS"
-	Auth       Step = "AUTH"
-	MailFrom   Step = "MAIL"
-	RcptTo     Step = "RCPT"
-	Open       Step = "open" // of the message, by the caller
-	Data       Step = "DATA"
-	Message    Step = "message" // after DATA, up to the final dot
-	Answer     Step = "final dot"
+	Envelope   Step = "envelope"  // our own check of the addresses; nobody was asked
+	Connect    Step = "connect"   // dialling and the TLS handshake
+	Greeting   Step = "greeting"  // the server's first line, where STARTTLS follows
+	Hello      Step = "EHLO"      // with the server's first line, where it is not before STARTTLS
+	StartedTLS Step = "STARTTLS"  // offered and agreed
+	Auth       Step = "AUTH"      // the login, with reading its password
+	MailFrom   Step = "MAIL"      // the reverse-path
+	RcptTo     Step = "RCPT"      // the forward-path
+	Open       Step = "open"      // of the message, by the caller
+	Data       Step = "DATA"      // before a message may be written
+	Message    Step = "message"   // after DATA, up to the final dot
+	Answer     Step = "final dot" // the answer to all of it
 )
 
 // A Result is what an attempt came to.

@@ -103,7 +103,7 @@ func expect(in *bufio.Reader, want string) error {
 // nothingMore fails if the client goes on with anything that matters.
 func nothingMore(in *bufio.Reader) error {
 	rest, _ := io.ReadAll(in) // a deadline ends it too
-	for _, word := range []string{"AUTH", "MAIL", "canary", "Y2FuYXJ5", "Subject"} {
+	for _, word := range []string{"AUTH", "MAIL", "RSET", "canary", "Y2FuYXJ5", "Subject"} {
 		if strings.Contains(string(rest), word) {
 			return errors.New("the client went on with " + word)
 		}

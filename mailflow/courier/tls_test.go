@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/emersion/go-smtp"
+
 	"parley/mailflow/mailtest"
 )
 
@@ -116,6 +118,9 @@ func TestM6_StrippedStartTLS(t *testing.T) {
 			r := c.Deliver(t.Context(), mailOf(testMessage))
 			if r.Outcome != Later || r.Err == nil {
 				t.Errorf("got %s at %s: %v", r.Outcome, r.Step, r.Err)
+			}
+			if why := map[string]error{"stripped": errNoStartTLS, "renamed": errNoStartTLS, "injected": errInjected}[name]; why != nil && !errors.Is(r.Err, why) {
+				t.Errorf("it was not refused for what it is: %v", r.Err)
 			}
 			s.ended(t, 1)
 		})
@@ -229,3 +234,32 @@ func TestT3_ShortWriteOfTheDot(t *testing.T) {
 		t.Error("a dot is written on an interrupted line")
 	}
 }
+
+// The same over a whole transaction, on a line where a write ends when the other side has read it: a server that closes before it has
+// the last octet of the dot cannot have taken the message, one that closes after it may have.
+func TestT3_ClosedAroundTheDot(t *testing.T) {
+	t.Parallel()
+	end := int64(len(testMessage) + len("...\r\n.\r\n") - len("\r\n")) // three dots stuffed, then the final one
+	for _, c := range []struct {
+		read    int64
+		outcome Outcome
+		step    Step
+	}{{end - 1, Later, Message}, {end, Unknown, Answer}} {
+		ours, theirs := net.Pipe()
+		go func() {
+			s := &scripted{}
+			_ = s.speak(keepOpen{theirs}, untilData+"\nS: 354 go on")
+			_, _ = io.CopyN(io.Discard, theirs, c.read)
+			_ = theirs.Close()
+		}()
+		l := &line{Conn: ours, step: 20 * time.Second}
+		client := smtp.NewClient(l)
+		must(t, client.Hello("vdp.example.org"))
+		want(t, (&session{client: client, line: l}).send(mailOf(testMessage)), c.outcome, c.step)
+	}
+}
+
+// keepOpen is a connection that is not closed.
+type keepOpen struct{ net.Conn }
+
+func (keepOpen) Close() error { return nil }

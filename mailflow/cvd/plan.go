@@ -19,7 +19,8 @@ type Due struct {
 // Instants from the start move by the policy's Wave for each wave after the
 // first; instants from the end do not. Nothing is due before a participant
 // joined, nor earlier than its Lead before the end, nor before the stage above
-// it, nor (all but public) after the end.
+// it, nor (all but public) after the end. The end is that which binds the
+// participant; public waits for that of the case.
 func Plan(c Case, participants []Participant) []Due {
 	if !c.Started() {
 		return nil
@@ -62,7 +63,10 @@ func planOne(c Case, p Participant) []Due {
 		if !r.At.FromEnd && p.Wave > 1 {
 			at = at.Add(time.Duration(p.Wave-1) * c.Policy.Wave)
 		}
-		if r.Stage != Public && at.After(end) {
+		switch all := c.Embargo().End; {
+		case r.Stage == Public && at.Before(all):
+			at = all
+		case r.Stage != Public && at.After(end):
 			at = end
 		}
 		if d, ok := p.Delays[r.Stage]; ok {

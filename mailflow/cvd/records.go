@@ -183,14 +183,18 @@ func (p Participant) Meets(n Need, s Stage) bool {
 	return false
 }
 
-// End is the end of the embargo for this participant. A shorter version binds
-// everybody told; a longer one binds only who accepted it, the others keep
-// the date that they agreed to (product.md section 6).
+// End is until when the embargo binds this participant. A shorter version
+// binds everybody told; a longer one binds only who accepted it, the others
+// keep the date that they agreed to, or a shorter one that came since
+// (product.md section 6). It is never after the end of the case's embargo,
+// before which nobody gets what is public.
 func (c Case) End(p Participant) time.Time {
-	now := c.Embargo()
-	end := now.End
+	end, accepted := c.Embargo().End, p.Accepted()
+	if accepted == 0 {
+		return end
+	}
 	for _, e := range c.Embargoes {
-		if e.Version == p.Accepted() && e.End.Before(end) {
+		if e.Version >= accepted && e.End.Before(end) {
 			end = e.End
 		}
 	}

@@ -85,6 +85,43 @@ func TestT4_CancelBeforeDATA(t *testing.T) {
 	r.is(id, Dropped, 0)
 }
 
+// A cancel that is in its transaction when the courier comes to DATA wins as well: the courier waits for it.
+func TestT4_CancelAtDATA(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	g := gate{r.Courier, make(chan struct{}), make(chan struct{})}
+	opening := make(chan struct{})
+	r.Courier = deliver(func(ctx context.Context, m courier.Mail) courier.Result {
+		open := m.Open
+		m.Open = func() (io.ReadCloser, error) {
+			close(opening)
+			return open()
+		}
+		return g.Deliver(ctx, m)
+	})
+	id := r.add(testTo)
+	done := r.inBackground()
+	<-g.reached
+	cancelled, commit := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	result := make(chan error)
+	go func() {
+		result <- r.Store.Update(func(tx *store.Tx) error {
+			err := r.Cancel(tx, id)
+			once.Do(func() { close(cancelled) })
+			<-commit
+			return err
+		})
+	}()
+	<-cancelled
+	close(g.open)
+	<-opening
+	close(commit)
+	must(t, <-result)
+	must(t, <-done)
+	r.is(id, Dropped, 0)
+}
+
 // Within DATA it is too late; but what is refused then is not tried again behind the back of whoever wanted it back.
 func TestT4_CancelInDATA(t *testing.T) {
 	t.Parallel()

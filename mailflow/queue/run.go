@@ -24,8 +24,8 @@ type ended struct {
 
 func (q *Queue) newRound() *round { return &round{q: q, ended: make(chan ended)} }
 
-// RunDue delivers what is due at now, what becomes due by it meanwhile included, and says when the next is due; zero is never,
-// or not before a pause ends. It returns when all that it began has ended. What cannot be read or recorded does not stop
+// RunDue delivers what is due at now and says when the next is due; zero is never, or not before a pause ends. It returns when
+// all that it began has ended. What cannot be read or recorded does not stop
 // the others; the errors come back joined.
 func (q *Queue) RunDue(ctx context.Context, now time.Time) (next time.Time, err error) {
 	r := q.newRound()

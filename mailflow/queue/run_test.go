@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -49,17 +50,25 @@ func TestParallel(t *testing.T) {
 	for i := range 20 {
 		r.add(fmt.Sprintf("a%d@acme.example", i))
 	}
-	done := r.inBackground()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- r.Run(ctx) }()
 	<-first
-	for range 19 {
+	for range 20 {
 		<-ended
 	}
 	r.add("late@acme.example")
-	for to := <-ended; to != "late@acme.example"; to = <-ended {
-		continue
+	if to := <-ended; to != "late@acme.example" {
+		t.Errorf("%s ended", to)
 	}
+	cancel()
 	close(slow)
 	must(t, <-done)
+	for _, it := range []Item{r.item(1), r.item(22)} {
+		if it.State != Sent {
+			t.Errorf("%s is %s", it, it.State)
+		}
+	}
 	if n := most.Load(); n > 4 {
 		t.Errorf("%d deliveries ran at once", n)
 	}
@@ -185,10 +194,14 @@ func TestRun(t *testing.T) {
 		defer func() { must(t, s.Close()) }()
 		r := &rig{t: t}
 		began := time.Now()
+		var mu sync.Mutex
 		var at []time.Duration
 		r.Queue = &Queue{Store: s, Retry: []time.Duration{10 * time.Minute}, Done: r.note, Courier: deliver(func(ctx context.Context, m courier.Mail) courier.Result {
+			mu.Lock()
 			at = append(at, time.Since(began))
-			if len(at) == 1 {
+			first := len(at) == 1
+			mu.Unlock()
+			if first {
 				return courier.Result{Outcome: courier.Later, Step: courier.Connect, Err: errors.New("not now")}
 			}
 			return taken(ctx, m)
@@ -213,6 +226,8 @@ func TestRun(t *testing.T) {
 		r.add(testTo)
 		synctest.Wait()
 		time.Sleep(2 * time.Hour)
+		mu.Lock()
+		defer mu.Unlock()
 		if len(at) != 2 || at[0] != time.Hour || at[1] < 70*time.Minute || at[1] > 71*time.Minute {
 			t.Errorf("tried at %s", at)
 		}

@@ -87,6 +87,26 @@ const crcBytes = 4
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
+// Bytes opens the draft again, for whoever reads all of a stream before it is
+// known whether it is kept.
+func (d *Draft) Bytes() ([]byte, error) {
+	if d.state.Load() != draftOpen {
+		return nil, fmt.Errorf("read a draft: %w", ErrNotFound)
+	}
+	plain, err := d.open()
+	if err != nil {
+		return nil, fmt.Errorf("read a draft: %w", err)
+	}
+	return plain, nil
+}
+
+func (d *Draft) open() ([]byte, error) {
+	if d.body.Blob {
+		return d.store.blobBytes(d.body)
+	}
+	return openAll(d.body, d.sealed[crcBytes:])
+}
+
 // settle notes that the commit which keeps the draft is durable.
 func (d *Draft) settle() { d.state.Store(draftKept) }
 

@@ -69,6 +69,9 @@ func (tx *Tx) Serial() uint64 {
 	return s.serial
 }
 
+// Writable says that this is an Update: what it reads may never be committed.
+func (tx *Tx) Writable() bool { return tx.writable }
+
 // usable says whether the transaction may read, or write.
 func (tx *Tx) usable(write bool) error {
 	if tx.ended {

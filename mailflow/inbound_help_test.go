@@ -245,8 +245,8 @@ func withKey(f *mailtest.Person, subject, text string) []byte {
 	return mailtest.Entity(subject, text, mailtest.File{Name: "my-key.asc", Type: "application/pgp-keys", Data: string(f.PublicKey())})
 }
 
-// told starts a case, so that its vendors have the first notice.
-func (w *world) told(vendors ...string) cvd.CaseID {
+// started starts a case, so that its vendors have the first notice.
+func (w *world) started(vendors ...string) cvd.CaseID {
 	w.t.Helper()
 	id := w.caseWith(vendors...)
 	w.do("case "+string(id), "start now")
@@ -303,7 +303,7 @@ func (w *world) signedEntity(p *mailtest.Person, entity []byte, unsigned ...mail
 	return []byte(b.String())
 }
 
-// raises records whatever is logged from now on.
+// logs records whatever is logged from now on.
 func (w *world) logs() *logged {
 	l := &logged{}
 	w.Base.Log = slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))

@@ -221,7 +221,7 @@ func (w *world) trySubmit(name, to string, signed bool, subject, text string, fi
 	return w.sub.Submit(context.Background(), Envelope{From: p.Address, To: []string{to}, Login: name, TLS: true}, bytes.NewReader(raw))
 }
 
-// mail submits commands to control@.
+// control submits commands to control@.
 func (w *world) control(name string, signed bool, lines ...string) {
 	w.t.Helper()
 	w.submits(name, "control@"+w.DeskDomain, signed, "commands", strings.Join(lines, "\n")+"\n")
@@ -253,8 +253,8 @@ func (w *world) request(s cvd.Stage) cvd.ApprovalRequest {
 	return all[0]
 }
 
-// folder reads the mails of a desk's folder, oldest first.
-func (w *world) folder(name string) []store.Message {
+// mailsIn reads the mails of a folder of the desk, oldest first.
+func (w *world) mailsIn(name string) []store.Message {
 	w.t.Helper()
 	var out []store.Message
 	w.view(func(tx *store.Tx) error {
@@ -282,7 +282,7 @@ func (w *world) folder(name string) []store.Message {
 	return out
 }
 
-// text is the served form of a message, parsed.
+// served is what a mail client gets of a message, parsed.
 func (w *world) served(m store.Message) *message.Part {
 	w.t.Helper()
 	raw, err := w.Store.Bytes(m.Served)
@@ -308,7 +308,7 @@ func (w *world) countIn(folder, text string) int {
 	return n
 }
 
-// delivery is the item of the delivery queue that carries a notice.
+// deliveryOf names the item of the delivery queue that carries a notice.
 func (w *world) deliveryOf(n cvd.Notice) string {
 	w.t.Helper()
 	if n.Delivery == 0 {

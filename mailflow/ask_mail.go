@@ -1,0 +1,143 @@
+package mailflow
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"strings"
+
+	"parley/keyring"
+	"parley/mailflow/cvd"
+	"parley/mailflow/message"
+	"parley/mailflow/store"
+	"parley/templates"
+)
+
+// Bounds on the mail that asks for a yes; a request may name a thousand
+// vendors.
+const (
+	approvalMails = 50       // attached one by one; the others follow in one file
+	approvalWords = 1 << 20  // octets, up to which every mail stands there in full
+	approvalFiles = 10 << 20 // octets of files that go with them
+)
+
+// maskedCode stands where a one-time code stands in the mail that leaves.
+const maskedCode = "****-****"
+
+// postApproval shows a request with the mails attached as they would leave.
+// The one-time codes are masked: who reads the desk's mail must not answer for
+// a vendor. Files that everybody gets are attached once.
+func (b *Base) postApproval(tx *store.Tx, c cvd.Case, a cvd.ApprovalRequest, g []*parcel) error {
+	v := templates.Approval{Case: c.ID, Title: c.Title, Stage: a.Stage, ID: a.ID, Author: a.Author, Due: a.Due,
+		Signed: a.Signed, Need: a.Need, Checked: "no later stage's words or files, no other vendor's name can stand in a template's fields"}
+	d := drafts{b: b, room: approvalFiles, in: map[string]string{}}
+	for _, p := range g {
+		v.Rows = append(v.Rows, approvalRow(p))
+		if err := d.add(p); err != nil {
+			return err
+		}
+	}
+	text, err := b.Templates.Approval(v)
+	if err != nil {
+		return err
+	}
+	return b.task(tx, "approval:"+a.ID, Post{Folder: "Approvals", Case: c.ID, Subject: text.Subject, Text: text.Text,
+		Attachments: append(d.all(), d.fit(g[0].Shared)...), Kind: "approval", Ref: a.ID, From: a.Author})
+}
+
+// drafts gathers the mails of a request as attachments.
+type drafts struct {
+	b      *Base
+	mails  []message.Attachment
+	others bytes.Buffer
+	words  int
+	room   int               // octets of files that may still go with them
+	in     map[string]string // digest of a text to the mail in which it stands
+}
+
+func (d *drafts) add(p *parcel) error {
+	name := string(p.Notice.Party) + ".eml"
+	r, err := d.b.Templates.Notice(d.view(p, name))
+	if err != nil {
+		return err
+	}
+	d.words += len(r.Text)
+	if len(d.mails) == approvalMails {
+		fmt.Fprintf(&d.others, "==== %s\n\nTo: %s\nSubject: %s\n\n%s\n\n", name, p.Participant.Address, r.Subject, r.Text)
+		return nil
+	}
+	fields := []message.Field{{Name: "To", Value: p.Participant.Address}, {Name: "Subject", Value: r.Subject}}
+	raw, err := message.Entity{Fields: fields, Text: r.Text, Attachments: d.fit(p.Own)}.Bytes(randomHex(16))
+	d.mails = append(d.mails, message.Attachment{Filename: name, MediaType: "message/rfc822", Data: raw})
+	return err
+}
+
+// view is what a mail is rendered from, with its code masked. A text that
+// stands in an earlier mail is named instead, once there are too many words.
+func (d *drafts) view(p *parcel, name string) templates.Notice {
+	v := *p.View
+	v.Code = maskedCode
+	for i, text := range []*string{&v.Material, &v.Annex, &v.Mitigation} {
+		if *text == "" {
+			continue
+		}
+		first, seen := d.in[p.Made[i]]
+		switch {
+		case !seen:
+			d.in[p.Made[i]] = name
+		case d.words > approvalWords:
+			*text = "(the same text as in " + first + ")"
+		}
+	}
+	return v
+}
+
+// fit attaches files as far as there is room, and names the others.
+func (d *drafts) fit(files []cvd.File) []message.Attachment {
+	var out []message.Attachment
+	for _, f := range files {
+		if d.room -= len(f.Data); d.room < 0 {
+			note := fmt.Sprintf("%s has %d octets and is not attached here; the mail that brought it is in Notes.\nSHA-256 %x\n", f.Name, len(f.Data), sha256.Sum256(f.Data))
+			out = append(out, message.Attachment{Filename: f.Name + ".txt", MediaType: "text/plain", Data: []byte(note)})
+			continue
+		}
+		out = append(out, message.Attachment{Filename: f.Name, MediaType: f.MediaType, Data: f.Data})
+	}
+	return out
+}
+
+func (d *drafts) all() []message.Attachment {
+	if d.others.Len() == 0 {
+		return d.mails
+	}
+	return append(d.mails, message.Attachment{Filename: "others.txt", MediaType: "text/plain", Params: map[string]string{"charset": "utf-8"}, Data: d.others.Bytes()})
+}
+
+func trustOf(keys []keyring.Pinned, f keyring.Fingerprint) string {
+	for _, k := range keys {
+		if k.Fingerprint == f {
+			return k.Trust.String()
+		}
+	}
+	return ""
+}
+
+func approvalRow(p *parcel) templates.ApprovalRow {
+	row := templates.ApprovalRow{Party: string(p.Notice.Party), Stage: p.Participant.Reached}
+	n, _ := p.Case.Policy.Number(p.Notice.Stage)
+	row.Gets = fmt.Sprintf("%d %s", n, p.Notice.Stage)
+	if len(p.Keys.Certificates) == 0 {
+		row.Gets, row.Key = "nothing: HELD", "-"
+		row.Why = strings.Join(p.Keys.Why, "; ")
+		return row
+	}
+	cert := p.Keys.Certificates[0]
+	row.Key = cert.Fingerprint().Spaced()[:9] + ".."
+	if more := len(p.Keys.Certificates) - 1; more > 0 {
+		row.Key += fmt.Sprintf(" +%d", more)
+	}
+	row.Trust = trustOf(p.Pinned, cert.Fingerprint())
+	row.Until = cert.Expires()
+	row.Soon = !row.Until.IsZero() && row.Until.Before(p.Case.End(p.Participant))
+	return row
+}

@@ -1,0 +1,103 @@
+package mailflow
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"sync"
+
+	"parley/mailflow/cvd"
+	"parley/mailflow/store"
+)
+
+// wording is the newest version of what was written for a stage, with a digest
+// that stands for its text and files. The zero one is nothing.
+type wording struct {
+	cvd.Material
+	Digest string
+}
+
+// looks keeps what a run of notices is made of, so that the material which all
+// vendors get is read and digested once and not for each. A version never
+// changes; only its number is looked up again. What it keeps goes with the run.
+type looks struct {
+	within *store.Tx // the update that the run belongs to, or nil
+
+	mu   sync.Mutex
+	kept map[string]wording // by the key of the version
+}
+
+// latest reads the newest version of what was written for a stage, or nothing.
+func (l *looks) latest(tx *store.Tx, c cvd.CaseID, s cvd.Stage, party cvd.PartyID) (wording, error) {
+	version := lastVersion(tx, c, s, party)
+	if version == 0 {
+		return wording{}, nil
+	}
+	key := materialKey(tx, c, s, party, version)
+	if w, ok := l.get(key); ok {
+		return w, nil
+	}
+	m, err := materials.Get(tx, key)
+	if err != nil {
+		return wording{}, fmt.Errorf("read material of %s: %w", s, err)
+	}
+	w := wording{Material: m}
+	if w.Digest, err = digestOf(m.Text, m.Files); err != nil {
+		return wording{}, err
+	}
+	if l.within == tx || !tx.Writable() { // what another update reads may never be committed
+		l.put(key, w)
+	}
+	return w, nil
+}
+
+// forStage is latest; the advisory stands in for a public text that nobody
+// wrote.
+func (l *looks) forStage(tx *store.Tx, c cvd.CaseID, s cvd.Stage, party cvd.PartyID) (wording, error) {
+	w, err := l.latest(tx, c, s, party)
+	if err == nil && w.Version == 0 && s == cvd.Public {
+		return l.latest(tx, c, cvd.Advisory, party)
+	}
+	return w, err
+}
+
+func (l *looks) get(key []byte) (wording, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	w, ok := l.kept[string(key)]
+	return w, ok
+}
+
+func (l *looks) put(key []byte, w wording) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.kept == nil {
+		l.kept = map[string]wording{}
+	}
+	l.kept[string(key)] = w
+}
+
+// digestOf is SHA-256 over values as JSON.
+func digestOf(what ...any) (string, error) {
+	h := sha256.New()
+	if err := json.NewEncoder(h).Encode(what); err != nil {
+		return "", fmt.Errorf("digest: %w", err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// latestMaterial reads the newest version; store.ErrNotFound when none was
+// written.
+func latestMaterial(tx *store.Tx, c cvd.CaseID, s cvd.Stage, p cvd.PartyID) (cvd.Material, error) {
+	w, err := new(looks).latest(tx, c, s, p)
+	if err == nil && w.Version == 0 {
+		err = store.ErrNotFound
+	}
+	return w.Material, err
+}
+
+// lastVersion is the number of the newest version, 0 for none.
+func lastVersion(tx *store.Tx, c cvd.CaseID, s cvd.Stage, p cvd.PartyID) int {
+	return materials.Count(tx, materialPrefix(tx, c, s, p))
+}
