@@ -55,9 +55,10 @@ func (s *Signature) Created() time.Time {
 	return s.sig.CreationTime.UTC()
 }
 
-// Digest is the SHA-256 of the signature packet's body without its unhashed
-// subpackets. Those are not protected: left in, anybody could make a used
-// signature look like a new one.
+// Digest is the SHA-256 of what a signature packet says and of the two octets
+// that it gives of the hash. Its unhashed subpackets and its numbers are left
+// out: both can be written in other ways that verify just as well, and anybody
+// could make a used signature look like a new one.
 func (s *Signature) Digest() [32]byte { return s.digest }
 
 // ParseSignatures reads the packets of a detached signature, binary or in armor.
@@ -111,8 +112,8 @@ func newSignature(p rawPacket) *Signature {
 	return s
 }
 
-// protected cuts the unhashed subpackets out of a signature's body. RFC 9580,
-// section 5.2.3.
+// protected cuts the unhashed subpackets and the numbers out of a signature's
+// body. RFC 9580, section 5.2.3.
 func protected(body []byte) []byte {
 	if len(body) < 8 {
 		return body
@@ -129,7 +130,7 @@ func protected(body []byte) []byte {
 	if !ok {
 		return body
 	}
-	return append(bytes.Clone(body[:start]), body[end:]...)
+	return append(bytes.Clone(body[:start]), body[end:min(end+2, len(body))]...)
 }
 
 // skipSized returns the offset behind an area that its size, width octets wide,

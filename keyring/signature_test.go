@@ -3,6 +3,7 @@ package keyring_test
 import (
 	"bytes"
 	"crypto"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"slices"
@@ -163,6 +164,20 @@ func TestS6_Digest(t *testing.T) {
 	a, b := keyring.ParseSignatures(raw), keyring.ParseSignatures(rawPacket(2, changed))
 	if len(a) != 1 || len(b) != 1 || a[0].Digest() != b[0].Digest() {
 		t.Error("the same signature has two digests")
+	}
+	rewritten := bytes.Clone(body) // its first number is said to be of other bits, in as many octets
+	at := hashed + 2 + int(body[hashed+1]) + 2
+	bits := binary.BigEndian.Uint16(body[at:])
+	if bits%8 == 0 {
+		bits -= 2
+	}
+	binary.BigEndian.PutUint16(rewritten[at:], bits+1)
+	b = keyring.ParseSignatures(rawPacket(2, rewritten))
+	if len(b) != 1 || a[0].Digest() != b[0].Digest() {
+		t.Error("the same signature, its numbers written otherwise, has two digests")
+	}
+	if err := b[0].Verify(text, s.Certificate(), noon, nil); err != nil {
+		t.Errorf("it does not verify any more: %v", err)
 	}
 	other, err := keyring.Sign(text, s, noon.Add(time.Second))
 	if err != nil {

@@ -116,12 +116,14 @@ func (b *Base) mayApprove(tx *store.Tx, a cvd.ApprovalRequest, by Actor) (alone 
 	said := slices.ContainsFunc(a.Yes, func(y cvd.Approved) bool { return y.By == by.Name })
 	author := slices.Contains(a.Authors, by.Name)
 	switch {
+	case a.Granted():
+		return false, already("%s is over: %s", a.ID, a.How)
 	case !a.Open():
 		return false, fmt.Errorf("%s is over: %s", a.ID, a.How)
 	case a.Signed && !by.Signed:
 		return false, fmt.Errorf("%s counts only in a mail signed with your own OpenPGP key: send `approve %s`, signed, to control@%s", a.ID, a.ID, b.DeskDomain)
 	case said:
-		return false, fmt.Errorf("%s has your yes already; it needs another coordinator", a.ID)
+		return false, already("%s has your yes already; it needs another coordinator", a.ID)
 	case author && len(desk) == 1 && desk[0].Name == by.Name:
 		return true, nil
 	case author:
@@ -136,7 +138,10 @@ func (b *Base) reject(tx *store.Tx, id string, by Actor, because string) (string
 	if err != nil {
 		return "", err
 	}
-	if !a.Open() {
+	switch {
+	case strings.HasPrefix(a.How, "rejected"):
+		return "", already("%s is over: %s", a.ID, a.How)
+	case !a.Open():
 		return "", fmt.Errorf("%s is over: %s", a.ID, a.How)
 	}
 	a.Ended, a.How = tx.Now, "rejected by "+by.Name+": "+because
@@ -156,6 +161,11 @@ func (b *Base) endApproval(tx *store.Tx, a cvd.ApprovalRequest) error {
 	if err := b.taskDone(tx, "approval:"+a.ID); err != nil {
 		return err
 	}
+	return b.wakeRequest(tx, a)
+}
+
+// wakeRequest asks the gate again about what a request names.
+func (b *Base) wakeRequest(tx *store.Tx, a cvd.ApprovalRequest) error {
 	for _, p := range a.Parties {
 		all, err := Notices(tx, a.Case, p)
 		if err != nil {

@@ -15,10 +15,6 @@ import (
 // renderings, recipients, keys and times. A request whose contents changed is
 // void, and a new one takes its place.
 func (b *Base) askApprovals(tx *store.Tx, c cvd.Case, l *looks) error {
-	needed := slices.ContainsFunc(c.Policy.Stages, func(r cvd.StageRule) bool { return r.Approvals > 0 })
-	if !c.Started() || !c.Closed.IsZero() || !needed {
-		return nil
-	}
 	groups, err := b.approvalGroups(tx, c, l)
 	if err != nil {
 		return err
@@ -33,9 +29,32 @@ func (b *Base) askApprovals(tx *store.Tx, c cvd.Case, l *looks) error {
 	return nil
 }
 
+// asksMissing says whether askApprovals would ask for anything.
+func (b *Base) asksMissing(tx *store.Tx, c cvd.Case, l *looks) (bool, error) {
+	groups, err := b.approvalGroups(tx, c, l)
+	for _, stage := range groups {
+		for _, g := range stage {
+			if slices.ContainsFunc(g, func(p *parcel) bool { return !asked(p) }) {
+				return true, err
+			}
+		}
+	}
+	return false, err
+}
+
+// asked says that somebody was asked for exactly this, whatever came of it.
+func asked(p *parcel) bool {
+	a := p.Approval
+	return a != nil && a.Hashes[p.Notice.ID] == p.Hash && (a.Open() || a.Granted() || strings.HasPrefix(a.How, "rejected"))
+}
+
 // approvalGroups gathers the future notices that need a yes and could be
 // rendered now, by stage and by date, soonest first.
 func (b *Base) approvalGroups(tx *store.Tx, c cvd.Case, l *looks) (map[cvd.Stage][][]*parcel, error) {
+	needed := slices.ContainsFunc(c.Policy.Stages, func(r cvd.StageRule) bool { return r.Approvals > 0 })
+	if !c.Started() || !c.Closed.IsZero() || !needed {
+		return nil, nil
+	}
 	ps, err := Participants(tx, c.ID)
 	if err != nil {
 		return nil, err
@@ -46,7 +65,7 @@ func (b *Base) approvalGroups(tx *store.Tx, c cvd.Case, l *looks) (map[cvd.Stage
 	}
 	byDue := map[day][]*parcel{}
 	for _, p := range ps {
-		if !p.Has(cvd.RoleVendor) {
+		if !p.Has(cvd.RoleVendor) || p.Withdrawn != nil {
 			continue
 		}
 		h, err := homeOf(tx, c, p)
@@ -85,7 +104,7 @@ func (b *Base) askGroup(tx *store.Tx, c cvd.Case, rule cvd.StageRule, g []*parce
 	void := map[string]bool{}
 	for _, p := range g {
 		a := p.Approval
-		if a == nil || !a.Open() || a.Hashes[p.Notice.ID] == p.Hash || void[a.ID] {
+		if asked(p) || a == nil || !a.Open() || void[a.ID] {
 			continue
 		}
 		void[a.ID] = true
@@ -95,12 +114,9 @@ func (b *Base) askGroup(tx *store.Tx, c cvd.Case, rule cvd.StageRule, g []*parce
 	}
 	var ask []*parcel
 	for _, p := range g {
-		a := p.Approval
-		bound := a != nil && a.Hashes[p.Notice.ID] == p.Hash && !void[a.ID]
-		if bound && (a.Open() || a.Granted() || strings.HasPrefix(a.How, "rejected")) {
-			continue
+		if !asked(p) || void[p.Approval.ID] {
+			ask = append(ask, p)
 		}
-		ask = append(ask, p)
 	}
 	if len(ask) == 0 {
 		return nil

@@ -101,7 +101,7 @@ func (d *drafts) fit(files []cvd.File) []message.Attachment {
 			out = append(out, message.Attachment{Filename: f.Name + ".txt", MediaType: "text/plain", Data: []byte(note)})
 			continue
 		}
-		out = append(out, message.Attachment{Filename: f.Name, MediaType: f.MediaType, Data: f.Data})
+		out = append(out, asAttachment(f))
 	}
 	return out
 }

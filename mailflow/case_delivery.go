@@ -50,16 +50,81 @@ func (s *sitting) resolve(id uint64, how string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if c, err := CaseByID(s.tx, cvd.CaseID(it.Case)); err == nil && !s.by.sees(c) {
+	home, err := caseOfReport(s.tx, cvd.CaseID(it.Case))
+	if err != nil {
+		return "", err
+	}
+	if c, err := CaseByID(s.tx, home); err == nil && !s.by.sees(c) {
 		return "", unknown
 	}
-	if err := s.Queue.Resolve(s.tx, id, how); err != nil {
+	said := map[string]string{"sent": "counts as sent", "again": "is sent once more, the same bytes", "drop": "is dropped and will not be sent"}[how]
+	if how == "again" {
+		moved, err := s.resend(it)
+		if err != nil {
+			return "", err
+		}
+		if moved != "" {
+			said = "is dropped; the notice is written anew to " + moved
+		}
+	} else if err := s.Queue.Resolve(s.tx, id, how); err != nil {
 		return "", err
 	}
 	err = record(s.tx, journal.Record{Case: it.Case, Party: it.Party, Actor: s.by.Name, Kind: "delivery." + how, Ref: fmt.Sprintf("D%d", id)})
 	if err != nil {
 		return "", err
 	}
-	said := map[string]string{"sent": "counts as sent", "again": "is sent once more, the same bytes", "drop": "is dropped and will not be sent"}
-	return fmt.Sprintf("D%d to %s %s", id, it.Party, said[how]), nil
+	return fmt.Sprintf("D%d to %s %s", id, it.Party, said), nil
+}
+
+// resend lets a delivery go once more, as far as nothing was stopped since. To
+// a participant whose address changed meanwhile the same bytes are of no use:
+// the notice is planned again, passes the gate, and goes to the new address,
+// which is then returned.
+func (s *sitting) resend(it queue.Item) (moved string, err error) {
+	who, err := ParticipantByID(s.tx, cvd.CaseID(it.Case), cvd.PartyID(it.Party))
+	if errors.Is(err, ErrNoParticipant) {
+		return "", s.Queue.Resolve(s.tx, it.ID, "again")
+	}
+	if err != nil {
+		return "", err
+	}
+	c, err := CaseByID(s.tx, who.Case)
+	if err != nil && !errors.Is(err, ErrNoCase) {
+		return "", err
+	}
+	switch {
+	case !c.Closed.IsZero():
+		return "", notDone("%s is closed since %s, and nothing of it goes out; `case reopen` first", c.ID, day(c.Closed))
+	case c.Hold != nil:
+		return "", notDone("%s is on hold since %s: %s; `release case` first", c.ID, utc(c.Hold.At), c.Hold.Because)
+	case who.Hold != nil:
+		return "", notDone("%s is on hold since %s: %s; `release %s` first", who.Party, utc(who.Hold.At), who.Hold.Because, who.Party)
+	case who.Withdrawn != nil:
+		return "", notDone("%s was withdrawn from %s: %s", who.Party, who.Case, who.Withdrawn.Because)
+	case strings.EqualFold(who.Address, it.To):
+		return "", s.Queue.Resolve(s.tx, it.ID, "again")
+	}
+	return who.Address, s.writeAnew(who, it)
+}
+
+// writeAnew drops a delivery and plans its notice again.
+func (s *sitting) writeAnew(who cvd.Participant, it queue.Item) error {
+	if err := s.Queue.Resolve(s.tx, it.ID, "drop"); err != nil {
+		return err
+	}
+	all, err := Notices(s.tx, who.Case, who.Party)
+	if err != nil {
+		return err
+	}
+	for i, n := range all {
+		if n.ID != it.Notice {
+			continue
+		}
+		if all[i], err = s.planAgain(n); err != nil {
+			return err
+		}
+		who.Codes = slices.DeleteFunc(who.Codes, func(c cvd.Code) bool { return c.Notice == n.ID })
+	}
+	who.Reached = reachedBy(all)
+	return PutParticipant(s.tx, who)
 }

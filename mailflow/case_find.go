@@ -26,30 +26,45 @@ func (s *sitting) caseSeen(id cvd.CaseID) (cvd.Case, error) {
 	if err != nil || !s.by.sees(c) {
 		return cvd.Case{}, notDone("there is no case %s; `status` lists the cases", id)
 	}
-	s.tells(c)
+	if !s.tells(c) {
+		return cvd.Case{}, errMixed
+	}
 	return c, nil
 }
 
-// tells notes that the answers are about a case.
-func (s *sitting) tells(c cvd.Case) {
-	if s.told == "" || len(c.Restricted) > 0 {
-		s.told = c.ID
+// tells notes that the answers are about a case. It is false, and nothing is
+// to be told of that case, where not everybody who may read of the others may
+// know of it, nor the other way round.
+func (s *sitting) tells(c cvd.Case) bool {
+	switch {
+	case s.told.ID == "":
+		s.told = c
+	case readersWithin(s.told, c) || s.by.Via == ViaOperator: // whose answer is filed nowhere
+	case readersWithin(c, s.told):
+		s.told = c
+	default:
+		return false
 	}
+	return true
 }
 
-// seenCases lists the cases that the actor may know of.
+// readersWithin says whether everybody who may know of a case may know of
+// another one too.
+func readersWithin(c, other cvd.Case) bool {
+	if len(c.Restricted) == 0 {
+		return len(other.Restricted) == 0
+	}
+	return !slices.ContainsFunc(c.Restricted, func(by string) bool { return !maySee(other, by) })
+}
+
+// seenCases lists the cases that the actor may know of, but for those of which
+// the answer cannot tell.
 func (s *sitting) seenCases() ([]cvd.Case, error) {
 	all, err := Cases(s.tx)
 	if err != nil {
 		return nil, err
 	}
-	all = slices.DeleteFunc(all, func(c cvd.Case) bool { return !s.by.sees(c) })
-	for _, c := range all {
-		if len(c.Restricted) > 0 {
-			s.tells(c)
-		}
-	}
-	return all, nil
+	return slices.DeleteFunc(all, func(c cvd.Case) bool { return !s.by.sees(c) || len(c.Restricted) > 0 && !s.tells(c) }), nil
 }
 
 // theCase is the one that the lines are about.

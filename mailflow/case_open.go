@@ -1,7 +1,6 @@
 package mailflow
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -91,90 +90,6 @@ func (b *Base) numberCase(tx *store.Tx, c *cvd.Case) error {
 	return nil
 }
 
-// reportNumbered reads a report that may still become a case.
-func reportNumbered(tx *store.Tx, n uint64) (cvd.Report, error) {
-	r, err := reports.Get(tx, store.Seq(n))
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return r, notDone("there is no report #%d; Intake shows those that belong to no case", n)
-	case err != nil:
-		return r, err
-	case r.Case != "":
-		return r, notDone("report #%d belongs to a case already", n)
-	case r.Ended != "":
-		return r, notDone("report #%d was ended: %s", n, r.Ended)
-	}
-	return r, nil
-}
-
-// takeReport moves a report into a case: its mails from Intake into Finder,
-// sealed anew under the case's key, and its finder as a participant with the
-// address and keys it has.
-func (b *Base) takeReport(tx *store.Tx, c cvd.Case, n uint64) error {
-	r, err := reportNumbered(tx, n)
-	if err != nil {
-		return err
-	}
-	for _, m := range r.Messages {
-		if err := b.moveToCase(tx, c, m); err != nil {
-			return fmt.Errorf("move message %d into its case: %w", m, err)
-		}
-	}
-	r.Case = c.ID
-	if err := reports.Put(tx, caseScope(c.ID), store.Seq(n), r); err != nil {
-		return err
-	}
-	finder, err := ParticipantByID(tx, reportCase(n), cvd.Finder)
-	if errors.Is(err, ErrNoParticipant) {
-		return nil // a report that a coordinator wrote down
-	}
-	if err != nil {
-		return err
-	}
-	// The participant of the report stays: a receipt may still be under way.
-	finder.Case = c.ID
-	if err := PutParticipant(tx, finder); err != nil {
-		return err
-	}
-	row := tokenRow{Case: c.ID, Party: cvd.Finder, Report: n}
-	return tokens.Put(tx, caseScope(c.ID), tokenKey(tx, finder.Token), row)
-}
-
-// moveToCase files one mail of a report in the Finder folder of its case and
-// takes it out of Intake, for everyone.
-func (b *Base) moveToCase(tx *store.Tx, c cvd.Case, id uint64) error {
-	before, err := tx.FiledIn(id)
-	if err != nil {
-		return err
-	}
-	err = tx.MoveMessage(id, caseScope(c.ID), func(m *store.Message) {
-		m.Case, m.Party = string(c.ID), string(cvd.Finder)
-	})
-	if err != nil {
-		return err
-	}
-	box, err := b.caseFolder(tx, c, threadFolder(cvd.Finder))
-	if err != nil {
-		return err
-	}
-	if _, err := tx.File(box.Number, id); err != nil {
-		return err
-	}
-	intake, err := b.folder(tx, "Intake")
-	if err != nil {
-		return err
-	}
-	for _, at := range before {
-		if at.Mailbox != intake.Number {
-			continue // a copy that somebody keeps, or a receipt
-		}
-		if err := tx.Unfile(at.Mailbox, at.UID); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // caseOpen is `case open "TITLE" [policy NAME] [report N] [severity BAND]`.
 func caseOpen(s *sitting, p *phrase) (string, error) {
 	title := p.title("policy", "report", "severity")
@@ -187,7 +102,7 @@ func caseOpen(s *sitting, p *phrase) (string, error) {
 		if n, err = strconv.ParseUint(strings.TrimPrefix(got["report"], "#"), 10, 64); err != nil || n == 0 {
 			return "", notDone("%q is not the number of a report, such as 17", got["report"])
 		}
-		r, err := reportNumbered(s.tx, n)
+		r, err := s.reportSeen(n)
 		if err != nil {
 			return "", err
 		}

@@ -77,7 +77,7 @@ func (s *sitting) recorded(who cvd.Participant, what, detail string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.taskDone(s.tx, fmt.Sprintf("letter:%s:%s", who.Case, who.Party)); err != nil {
+	if err := s.taskDone(s.tx, threadTask("letter", who.Case, who.Party)); err != nil {
 		return err
 	}
 	return s.replan(s.tx, who.Case)
@@ -93,7 +93,7 @@ func (s *sitting) recordAck(c cvd.Case, who cvd.Participant, p *phrase) (string,
 
 func (s *sitting) fileAck(c cvd.Case, who cvd.Participant, how string) (string, error) {
 	if who.Acknowledged != nil {
-		return "", notDone("%s acknowledged already, %s via %s", who.Party, utc(who.Acknowledged.At), who.Acknowledged.Via)
+		return "", already("%s acknowledged already, %s via %s", who.Party, utc(who.Acknowledged.At), who.Acknowledged.Via)
 	}
 	if who.Reached == "" {
 		return "", notDone("%s was told nothing of %s yet, so it has nothing to acknowledge", who.Party, c.ID)

@@ -37,6 +37,9 @@ func deskStatus(s *sitting, p *phrase) (string, error) {
 		}
 		lines = append(lines, caseLine(c)+open)
 	}
+	if s.by.Via != ViaOperator && len(s.told.Restricted) > 0 {
+		lines = append(lines, "Cases that not every reader of this may see are left out; ask for each by its tag.")
+	}
 	waiting, err := s.reportsWaiting()
 	return strings.Join(append(lines, waiting), "\n"), err
 }

@@ -37,7 +37,7 @@ func (s *sitting) holdCase(why string) (string, error) {
 		return "", err
 	}
 	if c.Hold != nil {
-		return "", notDone("%s is on hold since %s: %s", c.ID, utc(c.Hold.At), c.Hold.Because)
+		return "", already("%s is on hold since %s: %s", c.ID, utc(c.Hold.At), c.Hold.Because)
 	}
 	c.Hold = &cvd.Hold{Because: why, By: s.by.Name, At: s.tx.Now}
 	if err := s.changeCase(c, "hold", why); err != nil {
@@ -61,7 +61,7 @@ func (s *sitting) holdParty(name, why string) (string, error) {
 		return "", err
 	}
 	if p.Hold != nil {
-		return "", notDone("%s is on hold since %s: %s", p.Party, utc(p.Hold.At), p.Hold.Because)
+		return "", already("%s is on hold since %s: %s", p.Party, utc(p.Hold.At), p.Hold.Because)
 	}
 	recalled, gone, err := s.recall(&p)
 	if err != nil {
@@ -103,7 +103,7 @@ func (s *sitting) releaseCase() (string, error) {
 		return "", err
 	}
 	if c.Hold == nil {
-		return "", notDone("%s is not on hold; `status` says what of it is held, and why", c.ID)
+		return "", already("%s is not on hold; `status` says what of it is held, and why", c.ID)
 	}
 	why := c.Hold.Because
 	c.Hold = nil
@@ -132,7 +132,7 @@ func (s *sitting) releaseParty(name string) (string, error) {
 		return "", err
 	}
 	if p.Hold == nil && len(reasons) == 0 {
-		return "", notDone("nothing of %s is held in %s", p.Party, c.ID)
+		return "", already("nothing of %s is held in %s", p.Party, c.ID)
 	}
 	said := fmt.Sprintf("what is held for %s is asked about again (%s)", p.Party, strings.Join(reasons, "; "))
 	if p.Hold != nil {

@@ -111,10 +111,18 @@ func closingQuote(s, closers string) int {
 
 // Refusal is a command that was not carried out. Its sentence says what did
 // not happen and what to do; nothing was changed.
-type Refusal struct{ Sentence string }
+type Refusal struct {
+	Sentence string
+	Already  bool // since things are so already
+}
 
 func (r *Refusal) Error() string { return r.Sentence }
 
 func notDone(sentence string, a ...any) error {
 	return &Refusal{Sentence: fmt.Sprintf(sentence, a...)}
+}
+
+// already is notDone where things are so already.
+func already(sentence string, a ...any) error {
+	return &Refusal{Sentence: fmt.Sprintf(sentence, a...), Already: true}
 }

@@ -119,13 +119,16 @@ type sitting struct {
 	tx    *store.Tx
 	by    Actor
 	this  cvd.CaseID // the case that the lines are about
-	told  cvd.CaseID // Transcript.Case
+	told  cvd.Case   // the one of those told of that the fewest may see
 	waits string     // the approval that the command at hand waits for
 }
 
 var (
 	errRefused = errors.New("a command was refused")
 	errDryRun  = errors.New("dry run")
+	// errMixed is answered alone: whoever may see one of the cases must not
+	// read in the transcript of the other (rule A2).
+	errMixed = &Refusal{Sentence: "these lines are about cases that different coordinators may see, so that nobody may read all of the answer; nothing was changed. Write a mail for each"}
 )
 
 // Do carries out commands, all or none, in one transaction in which each sees
@@ -133,6 +136,12 @@ var (
 // their effect. A refusal is in the transcript; an error means that the store
 // failed, and that nothing was done.
 func (d *Desk) Do(ctx context.Context, by Actor, lines []string) (Transcript, error) {
+	return d.doOnce(ctx, by, lines, func(*store.Tx) error { return nil })
+}
+
+// doOnce is Do; first runs before the commands in their transaction, and its
+// error ends all.
+func (d *Desk) doOnce(ctx context.Context, by Actor, lines []string, first func(*store.Tx) error) (Transcript, error) {
 	orders, t := read(lines)
 	if len(orders) == 0 || !t.Done() {
 		return t, nil
@@ -141,9 +150,12 @@ func (d *Desk) Do(ctx context.Context, by Actor, lines []string) (Transcript, er
 		for i := range t.Lines { // again where the store runs this twice
 			t.Lines[i] = TranscriptLine{Command: t.Lines[i].Command}
 		}
+		if err := first(tx); err != nil {
+			return err
+		}
 		s := &sitting{Desk: d, tx: tx, by: by}
 		err := d.doAll(ctx, s, orders, &t)
-		t.Case = s.told
+		t.Case = s.told.ID
 		return err
 	})
 	if err != nil && !errors.Is(err, errRefused) && !errors.Is(err, errDryRun) {
@@ -163,6 +175,10 @@ func (d *Desk) doAll(ctx context.Context, s *sitting, orders []order, t *Transcr
 				return err
 			}
 			t.refused(i, r.Sentence)
+			if r == errMixed {
+				*t = Transcript{Lines: []TranscriptLine{{Outcome: NotDone, Result: r.Sentence}}}
+				s.told = cvd.Case{}
+			}
 			return errRefused
 		}
 	}

@@ -14,15 +14,18 @@ import (
 // Gesture is a message that a coordinator put into a folder, which means a
 // command.
 type Gesture struct {
-	Button  string     // "New case", "Approve", "Reject", "Hold", "Release", "Acknowledge", "Spam", or "" for a folder of a case
-	Case    cvd.CaseID // of that folder
-	Party   cvd.PartyID
+	Button  string // "New case", "Approve", "Reject", "Hold", "Release", "Acknowledge", "Spam", or "" for a folder of a case
 	Message uint64 // the store's ID of the message
 }
 
 // Gesture carries out a gesture. What is refused comes back as *Refusal, with
 // one sentence; nothing was changed then.
 func (d *Desk) Gesture(ctx context.Context, by Actor, g Gesture) error {
+	return d.onMessage(ctx, by, g, (*sitting).press)
+}
+
+// onMessage does something with the message of a gesture, in one transaction.
+func (d *Desk) onMessage(ctx context.Context, by Actor, g Gesture, do func(*sitting, Gesture, store.Message) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -35,7 +38,7 @@ func (d *Desk) Gesture(ctx context.Context, by Actor, g Gesture) error {
 		if m, err = s.letterOf(m); err != nil {
 			return err
 		}
-		return s.press(g, m)
+		return do(s, g, m)
 	})
 	if err == nil {
 		return nil
@@ -59,13 +62,17 @@ func (s *sitting) messageSeen(id uint64) (store.Message, error) {
 	if err != nil || m.Case == "" {
 		return m, err
 	}
-	if _, inReport := reportNumber(cvd.CaseID(m.Case)); inReport {
+	home, err := caseOfReport(s.tx, cvd.CaseID(m.Case))
+	if err != nil {
+		return m, err
+	}
+	if _, inReport := reportNumber(home); inReport {
 		return m, nil
 	}
-	if _, err := s.caseSeen(cvd.CaseID(m.Case)); err != nil {
+	if _, err := s.caseSeen(home); err != nil {
 		return m, gone
 	}
-	s.this = cvd.CaseID(m.Case)
+	s.this = home
 	return m, nil
 }
 
@@ -115,7 +122,7 @@ func (s *sitting) newCase(m store.Message) error {
 		if _, err := s.caseSeen(r.Case); err != nil {
 			return notDone("this message is not here any more")
 		}
-		return notDone("report #%d is case %s already; no other was opened", r.Number, r.Case)
+		return already("report #%d is case %s already; no other was opened", r.Number, r.Case)
 	}
 	_, err = openCase(s.Base, s.tx, s.by, r.Subject, defaultPolicy, r.Number)
 	return err

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"parley/keyring"
 	"parley/mailflow/message"
 	"parley/mailflow/store"
 )
@@ -147,23 +148,50 @@ func (in *Intake) Receive(_ context.Context, env Envelope, r io.Reader) error {
 	return storeReply(err)
 }
 
-// refusesClear says whether a mail is a report that must come encrypted.
+// refusesClear says whether a mail is a report that must come encrypted. What
+// goes to a thread as well is taken, and ends in Quarantine: a refusal would
+// send the secret across the network once more.
 func (in *Intake) refusesClear(env Envelope) bool {
-	if in.Plaintext != "refuse" || len(env.To) != 1 {
-		return false
+	report := false
+	for _, rcpt := range env.To {
+		local, _ := in.localPart(rcpt)
+		report = report || local == localReport
+		if strings.HasPrefix(local, prefixCase) {
+			return false
+		}
 	}
-	local, _ := in.localPart(env.To[0])
-	return local == localReport
+	return report && in.Plaintext == "refuse"
 }
 
 // mustBeEncrypted refuses a mail in which nothing is encrypted, while the
 // client is still there to be told (rule M3). What cannot be read is kept.
 func (in *Intake) mustBeEncrypted(raw []byte) error {
 	root, err := message.Parse(raw, in.Limits)
-	if err != nil || root.MediaType == "multipart/encrypted" || bytes.Contains(raw, []byte("-----BEGIN PGP MESSAGE-----")) {
+	if err != nil {
+		return nil
+	}
+	found := false
+	root.Walk(func(p *message.Part) bool {
+		found = found || holdsCiphertext(p)
+		return !found
+	})
+	if found {
 		return nil
 	}
 	return &Reply{550, [3]int{5, 7, 1}, "Reports are taken encrypted only; write to report-key@" + in.Domain + " for our key"}
+}
+
+// holdsCiphertext looks for what is or could be encrypted: whether it really is
+// shows when it is opened.
+func holdsCiphertext(p *message.Part) bool {
+	if p.MediaType == "multipart/encrypted" || p.MediaType == "application/pgp-encrypted" {
+		return true
+	}
+	if len(p.Children) > 0 {
+		return false
+	}
+	body, err := p.Body()
+	return err != nil || keyring.IsEncrypted(body) || bytes.Contains(body, []byte("-----BEGIN "+keyring.ArmorMessage+"-----"))
 }
 
 // countReceived counts Received fields in what is buffered of the header; the

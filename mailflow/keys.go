@@ -135,6 +135,9 @@ func (b *Base) judgeKey(tx *store.Tx, owner string, f keyring.Fingerprint, t key
 		return err
 	}
 	k.Trust, k.Evidence, k.ConfirmedBy = t, evidence, by
+	if err := b.taskDone(tx, keyTask(owner)); err != nil {
+		return err
+	}
 	return b.pin(tx, owner, k.Pinned, cert)
 }
 

@@ -2,6 +2,7 @@ package mailflow
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,13 +19,12 @@ func reportCase(n uint64) cvd.CaseID { return cvd.CaseID(fmt.Sprintf("report-%d"
 
 // reportNumber reads the number back from a report's CaseID.
 func reportNumber(c cvd.CaseID) (uint64, bool) {
-	var n uint64
 	rest, ok := strings.CutPrefix(string(c), "report-")
 	if !ok {
 		return 0, false
 	}
-	_, err := fmt.Sscanf(rest, "%d", &n)
-	return n, err == nil
+	n, err := strconv.ParseUint(rest, 10, 64)
+	return n, err == nil && reportCase(n) == c
 }
 
 // putNotice writes a notice and keeps its row among the due ones in step: a
@@ -95,7 +95,11 @@ func (b *Base) settle(tx *store.Tx, n cvd.Notice, a Answer) error {
 	if err := putNotice(tx, n, row); err != nil {
 		return err
 	}
-	b.touch(tx, n.Case)
+	if n.State == cvd.Approval {
+		b.touch(tx, n.Case)
+	} else {
+		b.moved(tx, n.Case)
+	}
 	switch {
 	case n.State == was && why == n.Why:
 		return nil
@@ -122,7 +126,7 @@ func (b *Base) cancel(tx *store.Tx, n cvd.Notice, why string) error {
 	if err := putNotice(tx, n, time.Time{}); err != nil {
 		return err
 	}
-	b.touch(tx, n.Case)
+	b.moved(tx, n.Case)
 	if held {
 		if err := b.heldDone(tx, n); err != nil {
 			return err
@@ -141,6 +145,7 @@ func (b *Base) voidRequest(tx *store.Tx, n cvd.Notice, why string) error {
 	if err != nil || !a.Open() {
 		return err
 	}
+	b.touch(tx, n.Case)
 	return b.void(tx, a, why)
 }
 
@@ -227,13 +232,6 @@ func wakeOne(tx *store.Tx, n cvd.Notice, byNeed bool) error {
 		return nil // most are: one answer wakes one stage
 	}
 	return putNotice(tx, n, row)
-}
-
-// touch says that something of a case changed that its case file, approvals
-// or folders show; the scheduler looks at it after the commit.
-func (b *Base) touch(tx *store.Tx, c cvd.CaseID) {
-	_ = dirtyCases.Put(tx, caseScope(c), tx.Name("dirty", string(c)), c)
-	tx.Changed(store.Change{Topic: "prepare"})
 }
 
 // record appends to the journal in the scope of the record's case, or the

@@ -196,8 +196,12 @@ func (o *Outbox) outer(p *parcel, id string) pgpmime.Outer {
 		subject = p.Letter.Subject
 	}
 	cert := o.signer().Certificate()
-	return pgpmime.Outer{From: from, To: p.Participant.Address, ReplyTo: from, Subject: subject, MessageID: id,
+	outer := pgpmime.Outer{From: from, To: p.Participant.Address, ReplyTo: from, Subject: subject, MessageID: id,
 		Date: p.Now.UTC(), Autocrypt: autocrypt(from, cert.Minimal())}
+	if p.Letter != nil && p.Letter.Automatic {
+		outer.Extra = [][2]string{{"Auto-Submitted", "auto-replied"}} // RFC 3834 section 5; another gateway does not answer it
+	}
+	return outer
 }
 
 // innerOf composes the entity that is signed and encrypted, with its protected
@@ -221,6 +225,9 @@ func innerOf(p *parcel, r templates.Rendered, outer pgpmime.Outer, files []messa
 			message.Field{Name: "HP-Outer", Value: "Subject: " + outer.Subject},
 			message.Field{Name: "HP-Outer", Value: "Date: " + outer.Date.Format(time.RFC1123Z)},
 			message.Field{Name: "HP-Outer", Value: "Message-ID: <" + outer.MessageID + ">"})
+		for _, x := range outer.Extra {
+			fields = append(fields, message.Field{Name: x[0], Value: x[1]}, message.Field{Name: "HP-Outer", Value: x[0] + ": " + x[1]})
+		}
 	}
 	e := message.Entity{Fields: fields, Text: r.Text, Attachments: files}
 	if !clearKind(p.Notice.Kind) {
@@ -234,7 +241,7 @@ func innerOf(p *parcel, r templates.Rendered, outer pgpmime.Outer, files []messa
 func (o *Outbox) attachments(p *parcel) ([]message.Attachment, error) {
 	var out []message.Attachment
 	for _, f := range p.Files {
-		out = append(out, message.Attachment{Filename: f.Name, MediaType: f.MediaType, Data: f.Data})
+		out = append(out, asAttachment(f))
 	}
 	if p.Case.Started() && p.Participant.Has(cvd.RoleVendor) && !clearKind(p.Notice.Kind) {
 		ics, err := embargoCalendar(p)
@@ -297,7 +304,7 @@ func (o *Outbox) enqueue(tx *store.Tx, row dueRow, now time.Time, mark string, s
 	if err := o.fileSent(tx, p, s); err != nil {
 		return err
 	}
-	o.touch(tx, n.Case)
+	o.moved(tx, n.Case)
 	return record(tx, journal.Record{Case: string(n.Case), Party: string(n.Party), Actor: letterAuthor(p), Kind: "notice.queued",
 		Ref: noticeRef(n), Detail: string(n.Kind) + " " + string(n.Stage)})
 }

@@ -97,17 +97,28 @@ func packets(text string) []string {
 }
 
 // find gives the first of the words that stands in any layer, in any case of
-// letters.
+// ASCII letters.
 func (l letterGot) find(words []string) string {
 	for _, layer := range l.layers() {
-		low := strings.ToLower(layer)
+		low := lower(layer)
 		for _, word := range words {
-			if word != "" && strings.Contains(low, strings.ToLower(word)) {
+			if word != "" && strings.Contains(low, lower(word)) {
 				return word
 			}
 		}
 	}
 	return ""
+}
+
+// lower leaves octets that are no letters as they are.
+func lower(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if c >= 'A' && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
 }
 
 // stages lists the stages that a person was told, in order, by the numbers in

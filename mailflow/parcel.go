@@ -16,13 +16,13 @@ import (
 // one transaction: what the gate is asked about, and what is rendered.
 type parcel struct {
 	Question
-	View    *templates.Notice // of stages and reminders
-	Letter  *Letter           // of everything else
-	Files   []cvd.File
-	Shared  []cvd.File       // those of Files that everybody gets
-	Own     []cvd.File       // and those for this participant alone
-	Made    []string         // digests of Material, Annex and Mitigation
-	Pinned  []keyring.Pinned // every key that is known of the participant
+	View   *templates.Notice // of stages and reminders
+	Letter *Letter           // of everything else
+	Files  []cvd.File
+	Shared []cvd.File       // those of Files that everybody gets
+	Own    []cvd.File       // and those for this participant alone
+	Made   []string         // digests of Material, Annex and Mitigation
+	Pinned []keyring.Pinned // every key that is known of the participant
 }
 
 // home is what all notices to one participant have in common.

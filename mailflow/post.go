@@ -23,8 +23,13 @@ type Post struct {
 	Kind, Ref   string // what a gesture on it means
 }
 
-// post files a mail of the gateway's own. Its bytes never leave the desk.
+// post files a mail of the gateway's own. Its bytes never leave the desk. What
+// is about a report that became part of a case is seen with that.
 func (b *Base) post(tx *store.Tx, p Post) (store.Message, uint32, uint32, error) {
+	var err error
+	if p.Case, err = caseOfReport(tx, p.Case); err != nil {
+		return store.Message{}, 0, 0, err
+	}
 	box, scope, err := b.postBox(tx, p)
 	if err != nil {
 		return store.Message{}, 0, 0, err
@@ -150,15 +155,49 @@ func (b *Base) task(tx *store.Tx, key string, p Post) error {
 	if p.Folder == "" {
 		p.Folder = "INBOX"
 	}
-	_, box, uid, err := b.post(tx, p)
+	m, box, uid, err := b.post(tx, p)
 	if err != nil {
 		return err
 	}
-	scope := DeskScope
-	if p.Case != "" && tx.HasScope(caseScope(p.Case)) {
-		scope = caseScope(p.Case)
+	return tasks.Put(tx, m.Scope, tx.Name("task", key), taskRow{Case: cvd.CaseID(m.Case), Mailbox: box, UID: uid})
+}
+
+// threadTask names a task about the thread of one participant.
+func threadTask(what string, id cvd.CaseID, party cvd.PartyID) string {
+	return fmt.Sprintf("%s:%s:%s", what, id, party)
+}
+
+// renameTask gives an open task the name that it has in another case.
+func renameTask(tx *store.Tx, key, to string, id cvd.CaseID) error {
+	row, err := tasks.Get(tx, tx.Name("task", key))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
 	}
-	return tasks.Put(tx, scope, tx.Name("task", key), taskRow{Case: p.Case, Mailbox: box, UID: uid})
+	if err != nil {
+		return err
+	}
+	if err := tasks.Delete(tx, tx.Name("task", key)); err != nil {
+		return err
+	}
+	row.Case = id
+	return tasks.Put(tx, caseScope(id), tx.Name("task", to), row)
+}
+
+// restoreTask puts the mail of a task that was done back where it stood, unless
+// the task is open again.
+func (b *Base) restoreTask(tx *store.Tx, key, folder string, m store.Message) error {
+	if _, err := tasks.Get(tx, tx.Name("task", key)); !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	box, err := b.folder(tx, folder)
+	if err != nil {
+		return err
+	}
+	uid, err := tx.File(box.Number, m.ID)
+	if err != nil {
+		return err
+	}
+	return tasks.Put(tx, m.Scope, tx.Name("task", key), taskRow{Case: cvd.CaseID(m.Case), Mailbox: box.Number, UID: uid})
 }
 
 // taskDone takes the mail of a task away, for everyone.

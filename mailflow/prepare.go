@@ -2,187 +2,141 @@ package mailflow
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 
 	"parley/mailflow/cvd"
 	"parley/mailflow/store"
-	"parley/templates"
 )
 
+// dirtyCase says that what the desk sees of a case is to be made anew.
+type dirtyCase struct {
+	Case   cvd.CaseID
+	Ask    bool   // something changed that a yes may depend on
+	Serial uint64 // of the last commit that changed something
+}
+
+// touch says that something of a case changed that its approvals, folders or
+// case file show; the scheduler looks at it after the commit.
+func (b *Base) touch(tx *store.Tx, c cvd.CaseID) { markDirty(tx, c, true) }
+
+// moved is touch for what only the case file shows: how far a notice is on its
+// way.
+func (b *Base) moved(tx *store.Tx, c cvd.CaseID) { markDirty(tx, c, false) }
+
+func markDirty(tx *store.Tx, c cvd.CaseID, ask bool) {
+	key := tx.Name("dirty", string(c))
+	if before, err := dirtyCases.Get(tx, key); err == nil {
+		ask = ask || before.Ask
+	}
+	_ = dirtyCases.Put(tx, caseScope(c), key, dirtyCase{c, ask, tx.Serial()}) // fails with all else where the case is gone
+	tx.Changed(store.Change{Topic: "prepare"})
+}
+
 // Prepare makes anew what the desk sees of every case that changed: requests
-// for approval, mails about held notices, and the case file.
+// for approval, and the case file. Reading and rendering keep nobody from
+// writing.
 func (s *Scheduler) Prepare(ctx context.Context) error {
-	var dirty []cvd.CaseID
-	err := s.Store.View(func(tx *store.Tx) (err error) {
-		dirty, err = collect(dirtyCases.All(tx, nil), nil)
-		return err
+	var dirty []dirtyCase
+	err := s.Store.View(func(tx *store.Tx) error {
+		for r, err := range dirtyCases.All(tx, nil) {
+			if errors.Is(err, store.ErrShredded) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			dirty = append(dirty, r.Value)
+		}
+		return nil
 	})
 	if err != nil {
 		return err
 	}
 	var errs []error
-	for _, id := range dirty {
+	for _, d := range dirty {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err := s.Store.Update(func(tx *store.Tx) error { return s.prepareCase(tx, id) }); err != nil {
-			errs = append(errs, fmt.Errorf("prepare %s: %w", id, err)) // one bad case keeps no other waiting
+		if err := s.prepareCase(d); err != nil {
+			errs = append(errs, fmt.Errorf("prepare %s: %w", d.Case, err)) // one bad case keeps no other waiting
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func (b *Base) prepareCase(tx *store.Tx, id cvd.CaseID) error {
-	if err := dirtyCases.Delete(tx, tx.Name("dirty", string(id))); err != nil {
+func (b *Base) prepareCase(d dirtyCase) error {
+	if d.Ask {
+		if err := b.prepareAsk(d.Case); err != nil {
+			return err
+		}
+	}
+	var serial uint64
+	var f caseFile
+	err := b.Store.View(func(tx *store.Tx) error {
+		serial = tx.Serial()
+		c, err := CaseByID(tx, d.Case)
+		if errors.Is(err, ErrNoCase) {
+			return nil // a report that belongs to no case, or the desk
+		}
+		if err != nil {
+			return err
+		}
+		f, err = b.renderCaseFile(tx, c)
 		return err
-	}
-	c, err := CaseByID(tx, id)
-	if errors.Is(err, ErrNoCase) {
-		return nil // a report that belongs to no case, or the desk
-	}
+	})
 	if err != nil {
 		return err
 	}
-	if err := b.askApprovals(tx, c, &looks{within: tx}); err != nil {
-		return err
-	}
-	return b.caseFile(tx, c)
+	return b.Store.Update(func(tx *store.Tx) error {
+		if f.fresh {
+			if err := b.putCaseFile(tx, f); err != nil {
+				return err
+			}
+		}
+		if err := b.showScheduled(tx, d.Case); err != nil {
+			return err
+		}
+		return clean(tx, d.Case, serial)
+	})
 }
 
-// caseFile replaces the newest mail of a case's folder where it would read
-// differently.
-func (b *Base) caseFile(tx *store.Tx, c cvd.Case) error {
-	v, err := b.caseFileView(tx, c)
-	if err != nil {
+// prepareAsk asks for the yes that is missing, if any is.
+func (b *Base) prepareAsk(id cvd.CaseID) error {
+	var missing bool
+	err := b.Store.View(func(tx *store.Tx) error {
+		c, err := CaseByID(tx, id)
+		if errors.Is(err, ErrNoCase) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		missing, err = b.asksMissing(tx, c, &looks{})
+		return err
+	})
+	if err != nil || !missing {
 		return err
 	}
-	text, err := b.Templates.CaseFile(v)
-	if err != nil {
-		return err
-	}
-	sum := sha256.Sum256([]byte(text.Subject + "\n" + text.Text))
-	hash := hex.EncodeToString(sum[:])
-	key := "casefile:" + string(c.ID)
-	if row, err := tasks.Get(tx, tx.Name("task", key)); err == nil && row.Hash == hash {
+	return b.Store.Update(func(tx *store.Tx) error {
+		c, err := CaseByID(tx, id)
+		if err != nil {
+			return err
+		}
+		return b.askApprovals(tx, c, &looks{within: tx})
+	})
+}
+
+// clean says that the desk sees a case as it was at a commit. What changed
+// since is looked at again.
+func clean(tx *store.Tx, c cvd.CaseID, serial uint64) error {
+	key := tx.Name("dirty", string(c))
+	now, err := dirtyCases.Get(tx, key)
+	if errors.Is(err, store.ErrNotFound) || (err == nil && now.Serial > serial) {
 		return nil
 	}
-	if err := b.task(tx, key, Post{Folder: "Case file", Case: c.ID, Subject: text.Subject, Text: text.Text, Kind: "casefile"}); err != nil {
-		return err
-	}
-	row, err := tasks.Get(tx, tx.Name("task", key))
 	if err != nil {
 		return err
 	}
-	row.Hash = hash
-	return tasks.Put(tx, caseScope(c.ID), tx.Name("task", key), row)
-}
-
-func (b *Base) caseFileView(tx *store.Tx, c cvd.Case) (templates.CaseFile, error) {
-	v := templates.CaseFile{Case: c.ID, Title: c.Title, Responsible: c.Responsible, Severity: c.Severity, Policy: c.Policy.Name,
-		Start: c.Start, End: c.Embargo().End, Now: tx.Now}
-	if c.Started() {
-		v.Day = int(tx.Now.Sub(c.Start)/cvd.Day) + 1
-		v.Days = int(v.End.Sub(c.Start) / cvd.Day)
-	}
-	for _, r := range c.Policy.Stages {
-		v.Stages = append(v.Stages, r.Stage)
-	}
-	ps, err := Participants(tx, c.ID)
-	if err != nil {
-		return v, err
-	}
-	var next []cvd.Notice
-	for _, p := range ps {
-		if !p.Has(cvd.RoleVendor) {
-			continue
-		}
-		all, err := Notices(tx, c.ID, p.Party)
-		if err != nil {
-			return v, err
-		}
-		v.Rows = append(v.Rows, caseRow(c, p, all))
-		v.NeedsYou = append(v.NeedsYou, needsYou(c, p, all)...)
-		for _, n := range all {
-			if n.Kind == cvd.KindStage && !n.Row.IsZero() {
-				next = append(next, n)
-			}
-		}
-	}
-	slices.SortFunc(next, func(a, b cvd.Notice) int { return a.Due.Compare(b.Due) })
-	for _, n := range next[:min(len(next), 5)] {
-		v.Next = append(v.Next, fmt.Sprintf("%s  %s to %s", instant(n.Due), n.Stage, n.Party))
-	}
-	return v, nil
-}
-
-// caseRow is one participant's line in the matrix of who knows what.
-func caseRow(c cvd.Case, p cvd.Participant, all []cvd.Notice) templates.CaseRow {
-	row := templates.CaseRow{Party: string(p.Party)}
-	for _, r := range c.Policy.Stages {
-		cell := "-"
-		for _, n := range all {
-			if n.Kind == cvd.KindStage && n.Stage == r.Stage && n.State != cvd.Cancelled {
-				cell = noticeCell(n)
-			}
-		}
-		row.Cells = append(row.Cells, cell)
-	}
-	switch s := p.Status(); {
-	case p.Withdrawn != nil:
-		row.Status = "withdrawn"
-	case p.Declined != nil:
-		row.Status = "declined"
-	case s.Word != "":
-		row.Status = s.Word + " " + s.Text
-	case p.Accepted() > 0:
-		row.Status = "accepted"
-	case p.Acknowledged != nil:
-		row.Status = "acknowledged"
-	case p.Reached != "":
-		row.Status = "no answer yet"
-	}
-	return row
-}
-
-func noticeCell(n cvd.Notice) string {
-	switch n.State {
-	case cvd.Sent:
-		return n.SentAt.Format("2 Jan") + " ok"
-	case cvd.Queued:
-		return "going"
-	case cvd.Held:
-		return "HELD"
-	case cvd.Unknown:
-		return "ask"
-	case cvd.Failed:
-		return "refused"
-	case cvd.Approval:
-		return "approve"
-	case cvd.Waiting:
-		return "waits"
-	}
-	return n.Due.Format("2 Jan")
-}
-
-// needsYou lists what a person must do about one participant.
-func needsYou(c cvd.Case, p cvd.Participant, all []cvd.Notice) []string {
-	var out []string
-	for _, n := range all {
-		switch n.State {
-		case cvd.Held:
-			out = append(out, fmt.Sprintf("%s to %s is held: %s", n.Stage, p.Party, n.Why))
-		case cvd.Unknown:
-			out = append(out, fmt.Sprintf("%s to %s: did it arrive? (D%d)", n.Stage, p.Party, n.Delivery))
-		case cvd.Failed:
-			out = append(out, fmt.Sprintf("%s to %s was refused by their server (D%d)", n.Stage, p.Party, n.Delivery))
-		}
-	}
-	if k := len(p.Proposals); k > 0 && p.Proposals[k-1].At.After(c.Embargo().At) {
-		out = append(out, fmt.Sprintf("%s proposes %s (now %s)", p.Party, p.Proposals[k-1].Date.Format("2006-01-02"), c.Embargo().End.Format("2006-01-02")))
-	}
-	return out
+	return dirtyCases.Delete(tx, key)
 }

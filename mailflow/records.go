@@ -13,28 +13,29 @@ import (
 
 // The tables of the flows. Keys of named things are HMACs (rule H1).
 var (
-	cases        = store.Versioned[cvd.Case]("cases")
-	parties      = store.Versioned[cvd.Party]("parties")
-	participants = store.Versioned[cvd.Participant]("participants")
-	notices      = store.Versioned[cvd.Notice]("notices")
-	letters      = store.WriteOnce[Letter]("letters") // the words of notices that people wrote
-	dueRows      = store.WriteOnce[dueRow]("due")
-	materials    = store.WriteOnce[cvd.Material]("materials")
-	approvals    = store.Versioned[cvd.ApprovalRequest]("approvals")
-	reports      = store.Versioned[cvd.Report]("reports")
-	pinnedKeys   = store.Versioned[PinnedKey]("keys")
-	keyOwners    = store.WriteOnce[keyOwner]("keyids") // key ID to who holds it
-	tokens       = store.Versioned[tokenRow]("tokens")
-	msgIDs       = store.Versioned[tokenRow]("msgids") // Message-ID of a thread's mail to its participant
-	seen         = store.Versioned[seenRow]("seen")    // digests, for replays and duplicates
-	spool        = store.Versioned[spoolRow]("spool")
-	coordinators = store.Versioned[Coordinator]("coordinators")
-	sendingState = store.Versioned[Sending]("sending")
-	ticks        = store.Versioned[tickRow]("ticks")
-	tasks        = store.Versioned[taskRow]("tasks")
-	bounces      = store.WriteOnce[bounceRow]("bounces")
-	answered     = store.Versioned[answeredRow]("answered") // automatic answers, for the rate
-	dirtyCases   = store.Versioned[cvd.CaseID]("dirty")     // whose views are to be made anew
+	cases         = store.Versioned[cvd.Case]("cases")
+	parties       = store.Versioned[cvd.Party]("parties")
+	participants  = store.Versioned[cvd.Participant]("participants")
+	notices       = store.Versioned[cvd.Notice]("notices")
+	letters       = store.WriteOnce[Letter]("letters") // the words of notices that people wrote
+	dueRows       = store.WriteOnce[dueRow]("due")
+	materials     = store.WriteOnce[cvd.Material]("materials")
+	approvals     = store.Versioned[cvd.ApprovalRequest]("approvals")
+	reports       = store.Versioned[cvd.Report]("reports")
+	pinnedKeys    = store.Versioned[PinnedKey]("keys")
+	keyOwners     = store.WriteOnce[keyOwner]("keyids") // key ID to who holds it
+	tokens        = store.Versioned[tokenRow]("tokens")
+	msgIDs        = store.Versioned[tokenRow]("msgids") // Message-ID of a thread's mail to its participant
+	seen          = store.Versioned[seenRow]("seen")    // digests, for replays and duplicates
+	spool         = store.Versioned[spoolRow]("spool")
+	coordinators  = store.Versioned[Coordinator]("coordinators")
+	sendingState  = store.Versioned[Sending]("sending")
+	ticks         = store.Versioned[tickRow]("ticks")
+	tasks         = store.Versioned[taskRow]("tasks")
+	bounces       = store.WriteOnce[bounceRow]("bounces")
+	answered      = store.Versioned[answeredRow]("answered") // automatic answers, for the rate
+	scheduledRows = store.Versioned[[]shownRow]("scheduled") // what Scheduled shows of a case
+	dirtyCases    = store.Versioned[dirtyCase]("dirty")
 )
 
 // DeskScope seals what belongs to no case: the directory, coordinators.
@@ -47,10 +48,11 @@ func caseScope(c cvd.CaseID) store.Scope { return store.Scope(c) }
 // Letter is the text of a notice that no template holds: a coordinator's own
 // words, or the answer to a command.
 type Letter struct {
-	Subject string
-	Text    string
-	Files   []cvd.File
-	Author  string
+	Subject   string
+	Text      string
+	Files     []cvd.File
+	Author    string
+	Automatic bool // it answers a mail without anybody's doing, and says so
 }
 
 // dueRow points at the notice that falls due at the instant in its key.

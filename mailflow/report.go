@@ -129,7 +129,7 @@ func (in *Intake) receipt(tx *store.Tx, a *arrival, r cvd.Report, finder cvd.Par
 		return err
 	}
 	_, err = in.newNotice(tx, cvd.Notice{Case: finder.Case, Party: finder.Party, Kind: cvd.KindReceipt},
-		&Letter{Subject: text.Subject, Text: text.Text})
+		&Letter{Subject: text.Subject, Text: text.Text, Automatic: true})
 	return err
 }
 
@@ -163,7 +163,7 @@ func receivedFiles(a *arrival) []templates.ReceivedFile {
 // howTo sends the content-free answer: signed, in clear, nothing of the mail
 // but its digest. It goes to people only, and seldom (rules M3, M4).
 func (in *Intake) howTo(tx *store.Tx, a *arrival, to cvd.Participant, reference string, perDay int) error {
-	if a.automatic() != "" || to.Address == "" || in.ownAddress(to.Address) {
+	if a.automatic() != "" || to.Address == "" || in.ownAddress(to.Address) || in.ownAddress(a.sender()) {
 		return nil
 	}
 	ok, err := mayAnswer(tx, "howto", to.Address, perDay)
@@ -178,7 +178,7 @@ func (in *Intake) howTo(tx *store.Tx, a *arrival, to cvd.Participant, reference 
 	if err != nil {
 		return err
 	}
-	_, err = in.newNotice(tx, cvd.Notice{Case: to.Case, Party: to.Party, Kind: cvd.KindNote}, &Letter{Subject: text.Subject, Text: text.Text})
+	_, err = in.newNotice(tx, cvd.Notice{Case: to.Case, Party: to.Party, Kind: cvd.KindNote}, &Letter{Subject: text.Subject, Text: text.Text, Automatic: true})
 	return err
 }
 
@@ -210,7 +210,7 @@ func (in *Intake) answerKey(tx *store.Tx, a *arrival) error {
 	if err != nil {
 		return err
 	}
-	_, err = in.newNotice(tx, cvd.Notice{Case: who.Case, Party: who.Party, Kind: cvd.KindNote}, &Letter{Subject: text.Subject, Text: text.Text})
+	_, err = in.newNotice(tx, cvd.Notice{Case: who.Case, Party: who.Party, Kind: cvd.KindNote}, &Letter{Subject: text.Subject, Text: text.Text, Automatic: true})
 	return err
 }
 

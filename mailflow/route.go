@@ -20,6 +20,7 @@ const (
 	toDesk       placeKind = "desk"       // postmaster, abuse
 	toKey        placeKind = "key"        // wants our key
 	toBounce     placeKind = "bounce"     // of a delivery of ours
+	toKeys       placeKind = "keys"       // a vendor's answer to our question which key to use
 	toQuarantine placeKind = "quarantine" // with the reason
 )
 
@@ -115,14 +116,21 @@ func (in *Intake) admit(tx *store.Tx, a *arrival, p place, who cvd.Participant) 
 		p.Kind, p.Why = toQuarantine, why
 		return p, nil
 	}
-	if !a.encrypted() {
+	other, err := in.contradicts(tx, a, who)
+	if err != nil {
+		return p, err
+	}
+	asked, err := in.answersForKey(tx, a, who, v)
+	switch {
+	case err != nil:
+		return p, err
+	case asked && other == "":
+		p.Kind = toKeys
+		return p, nil
+	case !a.encrypted():
 		p.Asks = true
 		return stop("it is not encrypted; was the secret out in clear?")
-	}
-	if other, err := in.contradicts(tx, a, who); err != nil || other != "" {
-		if err != nil {
-			return p, err
-		}
+	case other != "":
 		return stop(other)
 	}
 	switch v.State() {

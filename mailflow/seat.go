@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 
 	"parley/mailflow/cvd"
 	"parley/mailflow/store"
@@ -16,10 +17,13 @@ import (
 var ErrNoFolder = errors.New("no such folder")
 
 // Seats are the places at the desk: what coordinators see in their mail
-// clients, and what moving a message there means. IMAP is only its form.
+// clients, and what moving a message there means. IMAP is only its form. It
+// must not be copied.
 type Seats struct {
 	*Base
 	Desk *Desk
+
+	acting sync.Mutex // so that a message acts once
 }
 
 // Seat is one coordinator's view of the folders, for one connection. Each has

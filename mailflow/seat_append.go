@@ -34,7 +34,7 @@ func (s *Seat) Append(ctx context.Context, to string, raw []byte, marks store.Ma
 	}
 	switch {
 	case id == 0:
-		err = s.refused(dest, store.Message{}, &Refusal{fmt.Sprintf("only messages that Parley shows may be put into %s, unchanged; nothing was changed", dest.Name)})
+		err = s.refused(dest, store.Message{}, &Refusal{Sentence: fmt.Sprintf("only messages that Parley shows may be put into %s, unchanged; nothing was changed", dest.Name)})
 	case placeOf(dest) == buttonPlace:
 		uid, err = s.act(ctx, store.Mailbox{}, dest, id)
 	default:

@@ -98,7 +98,7 @@ func (w *Window) actAll(ctx context.Context, dest store.Mailbox, mail []sending,
 		uid, err := w.arrive(ctx, dest, m, move)
 		var r *Refusal
 		if errors.As(err, &r) && len(mail) > 1 {
-			err = &Refusal{fmt.Sprintf("%d of %d were done, then: %s", i, len(mail), r.Sentence)}
+			err = &Refusal{Sentence: fmt.Sprintf("%d of %d were done, then: %s", i, len(mail), r.Sentence)}
 		}
 		if err != nil {
 			return err
@@ -150,7 +150,7 @@ func (s *Seat) bringBack(ctx context.Context, from, dest store.Mailbox, m sendin
 		return err
 	})
 	if err == nil && uid == 0 && placeOf(from) != buttonPlace {
-		err = &Refusal{fmt.Sprintf("nothing can be put into %s by hand; nothing was changed", dest.Name)}
+		err = &Refusal{Sentence: fmt.Sprintf("nothing can be put into %s by hand; nothing was changed", dest.Name)}
 	}
 	return uid, err
 }

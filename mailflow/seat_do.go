@@ -32,23 +32,25 @@ var receipts = store.Versioned[receipt]("receipts")
 
 func receiptKey(id uint64, box uint32) []byte { return store.Seq(id, uint64(box)) }
 
-// act does what it means to put a message into Do/, once, and gives the UID
-// of its receipt there.
+// act does what it means to put a message into Do/, and gives the UID of its
+// receipt there. Where it means nothing new, the receipt that there is stands.
 func (s *Seat) act(ctx context.Context, from, dest store.Mailbox, id uint64) (uid uint32, err error) {
-	var m store.Message
-	err = s.Store.View(func(tx *store.Tx) error {
-		uid, err = given(tx, dest.Number, id)
-		if err == nil && uid == 0 {
-			m, err = tx.Message(id)
-		}
-		return err
-	})
-	if err != nil || uid != 0 {
-		return uid, err
-	}
+	s.acting.Lock() // two clients of one coordinator may push the same message
+	defer s.acting.Unlock()
 	button := strings.TrimPrefix(dest.Name, buttonsFolder+delimiter)
-	if err := s.gesture(ctx, dest, button, caseOf(m.Case), cvd.PartyID(m.Party), m); err != nil {
-		return 0, err
+	err = s.Desk.Gesture(ctx, s.actor(), Gesture{Button: button, Message: id})
+	var r *Refusal
+	if errors.As(err, &r) && r.Already {
+		before := s.Store.View(func(tx *store.Tx) (err error) {
+			uid, err = given(tx, dest.Number, id)
+			return err
+		})
+		if before != nil || uid != 0 {
+			return uid, before
+		}
+	}
+	if err != nil {
+		return 0, s.answer(dest, id, err)
 	}
 	err = s.Store.Update(func(tx *store.Tx) error {
 		uid, err = s.giveReceipt(tx, from, dest, id)
@@ -56,6 +58,9 @@ func (s *Seat) act(ctx context.Context, from, dest store.Mailbox, id uint64) (ui
 	})
 	return uid, err
 }
+
+// actor is this coordinator, moving messages.
+func (s *Seat) actor() Actor { return Actor{Name: s.name, Via: ViaGesture} }
 
 // given finds the fresh receipt of a message in Do/X; 0 if there is none.
 func given(tx *store.Tx, box uint32, id uint64) (uint32, error) {
@@ -79,42 +84,45 @@ func (s *Seat) fileInCase(ctx context.Context, dest store.Mailbox, id uint64) (u
 	if err := s.Store.Update(show); err != nil || uid != 0 {
 		return uid, err
 	}
-	m, err := s.message(id)
-	if err != nil {
-		return 0, err
+	if err := s.Desk.Gesture(ctx, s.actor(), Gesture{Message: id}); err != nil {
+		return 0, s.answer(dest, id, err)
 	}
-	if err := s.gesture(ctx, dest, "", caseOf(dest.Case), cvd.PartyID(dest.Party), m); err != nil {
-		return 0, err
-	}
-	return uid, s.Store.Update(show)
+	err = s.Store.Update(show)
+	return uid, err
 }
 
-// gesture carries a command out at the desk. A refusal becomes a mail too,
-// because some clients do not show the sentence.
-func (s *Seat) gesture(ctx context.Context, dest store.Mailbox, button string, c cvd.CaseID, p cvd.PartyID, m store.Message) error {
-	by := Actor{Name: s.name, Via: ViaGesture}
-	err := s.Desk.Gesture(ctx, by, Gesture{Button: button, Case: c, Party: p, Message: m.ID})
+// answer returns an error of the desk. A refusal becomes a mail too, because
+// some clients do not show the sentence.
+func (s *Seat) answer(dest store.Mailbox, id uint64, err error) error {
 	var r *Refusal
-	if errors.As(err, &r) {
-		return s.refused(dest, m, r)
+	if !errors.As(err, &r) {
+		return err
 	}
-	return err
+	m, failed := s.message(id)
+	if failed != nil && !errors.Is(failed, store.ErrNotFound) {
+		return failed
+	}
+	return s.refused(dest, m, r)
 }
 
 // refused tells a refusal by mail, one for each message and folder, and
 // returns it.
 func (s *Seat) refused(dest store.Mailbox, m store.Message, r *Refusal) error {
 	what := "a message put into " + dest.Name
-	if m.Envelope.Subject != "" {
+	switch {
+	case dest.Case != "" && dest.Case != m.Case: // who sees the one may not know of the other
+	case m.Case != "" && m.Envelope.Subject != "": // sealed with the case that it is of
 		what = fmt.Sprintf("%q put into %s", m.Envelope.Subject, dest.Name)
+	case m.Report != 0:
+		what = fmt.Sprintf("report #%d put into %s", m.Report, dest.Name)
 	}
 	text, err := s.Templates.Refusal(refusal(what, "Nothing was changed by it.", r.Sentence, "see above; help by mail to control@"+s.DeskDomain+": HELP"))
 	if err != nil {
 		return err
 	}
-	p := Post{Case: cvd.CaseID(m.Case), Subject: fmt.Sprintf("Not done: %s (%s)", dest.Name, s.name), Text: text.Text, Kind: "refused"}
+	p := Post{Case: cvd.CaseID(dest.Case), Subject: fmt.Sprintf("Not done: %s (%s)", dest.Name, s.name), Text: text.Text, Kind: "refused"}
 	if p.Case == "" {
-		p.Case = cvd.CaseID(dest.Case)
+		p.Case = cvd.CaseID(m.Case)
 	}
 	err = s.Store.Update(func(tx *store.Tx) error {
 		return s.task(tx, fmt.Sprintf("refused:%s:%d:%d", s.name, dest.Number, m.ID), p)
@@ -169,51 +177,35 @@ func unfile(tx *store.Tx, box, uid uint32) error {
 	return nil
 }
 
-// opposite is the button that takes back what another did.
-var opposite = map[string]string{"Hold": "Release", "Release": "Hold"}
-
-// instead says what to do about commands that cannot be taken back by a
-// gesture.
-var instead = map[string]string{
-	"New case":    "close the case with `case close`",
-	"Approve":     "put a mail of the case into Do/Hold, which stops what has not left",
-	"Reject":      "any change to what was asked makes a new request",
-	"Acknowledge": "write `record PARTY status ...` to control@",
-	"Spam":        "write to control@",
-}
-
 // undo takes back what a receipt stands for, when it is moved to where the
-// message came from within the undo window. Moved there later, or by somebody
-// else, it changes nothing.
+// message came from within the undo window. Moved elsewhere or later it
+// changes nothing.
 func (s *Seat) undo(ctx context.Context, from, dest store.Mailbox, m sending) error {
+	s.acting.Lock()
+	defer s.acting.Unlock()
 	var r receipt
-	var late bool
+	why := ""
 	err := s.Store.View(func(tx *store.Tx) (err error) {
 		r, err = receipts.Get(tx, receiptKey(m.message, from.Number))
-		late = tx.Now.After(r.At.Add(s.Undo))
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			why, err = "this receipt has expired", nil
+		case r.Spent || r.From != dest.Number:
+			why = "it did not come from " + dest.Name
+		case tx.Now.After(r.At.Add(s.Undo)):
+			why = fmt.Sprintf("the %s in which it could be undone are over", cvd.FormatDuration(s.Undo))
+		}
 		return err
 	})
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return &Refusal{"this receipt has expired; nothing was changed"}
-	case err != nil:
-		return err
-	case r.Spent || r.From != dest.Number:
-		return &Refusal{fmt.Sprintf("it did not come from %s; nothing was changed", dest.Name)}
-	case late:
-		return &Refusal{fmt.Sprintf("the %s in which it could be undone are over; nothing was changed", cvd.FormatDuration(s.Undo))}
-	}
-	button := strings.TrimPrefix(from.Name, buttonsFolder+delimiter)
-	back, ok := opposite[button]
-	if !ok {
-		return &Refusal{fmt.Sprintf("Do/%s cannot be undone by moving the mail back, and nothing was changed; %s", button, instead[button])}
-	}
-	full, err := s.message(m.message)
 	if err != nil {
 		return err
 	}
-	if err := s.gesture(ctx, dest, back, caseOf(full.Case), cvd.PartyID(full.Party), full); err != nil {
-		return err
+	if why != "" {
+		return s.answer(dest, m.message, notDone("%s; nothing was changed", why))
+	}
+	button := strings.TrimPrefix(from.Name, buttonsFolder+delimiter)
+	if err := s.Desk.Undo(ctx, s.actor(), Gesture{Button: button, Message: m.message}); err != nil {
+		return s.answer(dest, m.message, err)
 	}
 	r.Spent = true
 	return s.Store.Update(func(tx *store.Tx) error {

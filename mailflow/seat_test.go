@@ -13,8 +13,8 @@ import (
 	"parley/mailflow/store"
 )
 
-// sits gives a coordinator of a world a seat.
-func (w *world) sits(name string) *Seat {
+// seatOf gives a coordinator of a world a seat.
+func (w *world) seatOf(name string) *Seat {
 	w.t.Helper()
 	w.update(func(tx *store.Tx) error {
 		if _, err := CoordinatorByName(tx, name); err == nil {
@@ -30,7 +30,7 @@ func (w *world) sits(name string) *Seat {
 	return s
 }
 
-func (w *world) opens(s *Seat, name string) *Window {
+func (w *world) windowOn(s *Seat, name string) *Window {
 	w.t.Helper()
 	win, err := s.Open(name)
 	if err != nil {
@@ -39,8 +39,8 @@ func (w *world) opens(s *Seat, name string) *Window {
 	return win
 }
 
-// files puts mails into a folder of the desk.
-func (w *world) files(folder, scope string, subjects ...string) (ids []uint64) {
+// filesInto puts mails into a folder of the desk.
+func (w *world) filesInto(folder, scope string, subjects ...string) (ids []uint64) {
 	w.t.Helper()
 	w.update(func(tx *store.Tx) error {
 		ids = nil
@@ -64,7 +64,7 @@ func (w *world) files(folder, scope string, subjects ...string) (ids []uint64) {
 	return ids
 }
 
-func (w *world) unfiles(folder string, uids ...uint32) {
+func (w *world) unfilesFrom(folder string, uids ...uint32) {
 	w.t.Helper()
 	w.update(func(tx *store.Tx) error {
 		box, err := tx.MailboxNamed("", folder)
@@ -75,7 +75,7 @@ func (w *world) unfiles(folder string, uids ...uint32) {
 	})
 }
 
-func names(w *world, s *Seat) (all []string) {
+func folderNames(w *world, s *Seat) (all []string) {
 	w.t.Helper()
 	folders, err := s.Folders()
 	if err != nil {
@@ -87,7 +87,7 @@ func names(w *world, s *Seat) (all []string) {
 	return all
 }
 
-func uids(w *Window) (all []uint32) {
+func uidsIn(w *Window) (all []uint32) {
 	for at := range w.Len() {
 		all = append(all, w.UID(at))
 	}
@@ -101,7 +101,7 @@ func TestSeat_FixedTree(t *testing.T) {
 	want := []string{"Approvals", "Do", "Do/Acknowledge", "Do/Approve", "Do/Hold", "Do/New case", "Do/Reject", "Do/Release", "Do/Spam",
 		"Drafts", "Held", "INBOX", "Intake", "Junk", "Keys", "Quarantine", "Scheduled", "Sent", "Status", "Trash"}
 	for range 2 {
-		if got := names(w, w.sits("ana")); !slices.Equal(got, want) {
+		if got := folderNames(w, w.seatOf("ana")); !slices.Equal(got, want) {
 			t.Errorf("folders %q", got)
 		}
 	}
@@ -109,7 +109,7 @@ func TestSeat_FixedTree(t *testing.T) {
 		t.Errorf("a seat for nobody: %v", err)
 	}
 	w.restart()
-	if got := names(w, w.sits("ana")); !slices.Equal(got, want) {
+	if got := folderNames(w, w.seatOf("ana")); !slices.Equal(got, want) {
 		t.Errorf("after a restart: %q", got)
 	}
 	w.update(func(tx *store.Tx) error {
@@ -146,7 +146,7 @@ func TestSeat_CaseFolders(t *testing.T) {
 	if party.Party != "acme" || party.Case != string(c.ID) || party.Number != again.Number || party.Scope != caseScope(c.ID) {
 		t.Errorf("%+v, then %+v", party, again)
 	}
-	got := names(w, w.sits("ana"))
+	got := folderNames(w, w.seatOf("ana"))
 	want := []string{"Cases", "Cases/PAR-2026-0007 Heap overflow", "Cases/PAR-2026-0007 Heap overflow/Case file",
 		"Cases/PAR-2026-0007 Heap overflow/Finder", "Cases/PAR-2026-0007 Heap overflow/Vendor acme"}
 	if i := slices.Index(got, "Cases"); i < 0 || !slices.Equal(got[i:i+5], want) {
@@ -158,15 +158,15 @@ func TestSeat_CaseFolders(t *testing.T) {
 func TestSeat_WindowFollowsTheStore(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	s := w.sits("ana")
-	w.files("Held", "desk", "a", "b", "c", "d")
-	win := w.opens(s, "Held")
-	w.unfiles("Held", 2)
-	w.files("Held", "desk", "e", "f")
-	w.unfiles("Held", 5) // came and went before anybody looked
+	s := w.seatOf("ana")
+	w.filesInto("Held", "desk", "a", "b", "c", "d")
+	win := w.windowOn(s, "Held")
+	w.unfilesFrom("Held", 2)
+	w.filesInto("Held", "desk", "e", "f")
+	w.unfilesFrom("Held", 5) // came and went before anybody looked
 	w.update(func(tx *store.Tx) error { return tx.Mark(win.Number, "ana", []uint32{3, 4}, 0, store.MarkSeen) })
 	w.update(func(tx *store.Tx) error { return tx.Mark(win.Number, "ben", []uint32{1}, 0, store.MarkSeen) })
-	if got := uids(win); !slices.Equal(got, []uint32{1, 2, 3, 4}) {
+	if got := uidsIn(win); !slices.Equal(got, []uint32{1, 2, 3, 4}) {
 		t.Errorf("before: %v", got)
 	}
 	select {
@@ -180,7 +180,7 @@ func TestSeat_WindowFollowsTheStore(t *testing.T) {
 	if n, grown := win.Grown(); n != 5 || !grown {
 		t.Errorf("grown: %d, %v", n, grown)
 	}
-	if got := uids(win); !slices.Equal(got, []uint32{1, 2, 3, 4, 6}) {
+	if got := uidsIn(win); !slices.Equal(got, []uint32{1, 2, 3, 4, 6}) {
 		t.Errorf("UID 2 must keep its place: %v", got)
 	}
 	var read []uint32
@@ -200,7 +200,7 @@ func TestSeat_WindowFollowsTheStore(t *testing.T) {
 	if got := win.Gone(); !slices.Equal(got, []int{1}) {
 		t.Errorf("gone %v", got)
 	}
-	if got := uids(win); !slices.Equal(got, []uint32{1, 3, 4, 6}) || win.Marks(1) != store.MarkSeen || win.Marks(3) != 0 {
+	if got := uidsIn(win); !slices.Equal(got, []uint32{1, 3, 4, 6}) || win.Marks(1) != store.MarkSeen || win.Marks(3) != 0 {
 		t.Errorf("after: %v", got)
 	}
 	// Told once is told.
@@ -216,8 +216,8 @@ func TestSeat_WindowFollowsTheStore(t *testing.T) {
 	if got := win.Gone(); !slices.Equal(got, []int{3, 0}) {
 		t.Errorf("expunged %v, want the last first", got)
 	}
-	other := w.sits("ben")
-	if got := uids(w.opens(other, "Held")); !slices.Equal(got, []uint32{1, 3, 4, 6}) {
+	other := w.seatOf("ben")
+	if got := uidsIn(w.windowOn(other, "Held")); !slices.Equal(got, []uint32{1, 3, 4, 6}) {
 		t.Errorf("ben lost something: %v", got)
 	}
 }
@@ -227,9 +227,9 @@ func TestSeat_WindowFollowsTheStore(t *testing.T) {
 func TestA2_ScopeChangeClosesTheWindow(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	ana, ben := w.sits("ana"), w.sits("ben")
-	id := w.files("Held", "desk", "a", "b")[0]
-	wa, wb := w.opens(ana, "Held"), w.opens(ben, "Held")
+	ana, ben := w.seatOf("ana"), w.seatOf("ben")
+	id := w.filesInto("Held", "desk", "a", "b")[0]
+	wa, wb := w.windowOn(ana, "Held"), w.windowOn(ben, "Held")
 	w.update(func(tx *store.Tx) error {
 		c := cvd.Case{ID: "PAR-2026-0007", Restricted: []string{"ben"}}
 		if err := errors.Join(tx.NewScope(caseScope(c.ID)), PutCase(tx, c)); err != nil {
@@ -242,11 +242,11 @@ func TestA2_ScopeChangeClosesTheWindow(t *testing.T) {
 			t.Fatal(err)
 		}
 		win.Gone()
-		if got := uids(win); !slices.Equal(got, want) {
+		if got := uidsIn(win); !slices.Equal(got, want) {
 			t.Errorf("%v, want %v", got, want)
 		}
 	}
-	if got := uids(w.opens(ana, "Held")); !slices.Equal(got, []uint32{2}) {
+	if got := uidsIn(w.windowOn(ana, "Held")); !slices.Equal(got, []uint32{2}) {
 		t.Errorf("ana opens it again: %v", got)
 	}
 }
@@ -256,10 +256,10 @@ func TestA2_ScopeChangeClosesTheWindow(t *testing.T) {
 func TestSeat_OwnMailIsDropped(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	s := w.sits("ana")
-	desk := w.files("Held", "desk", "a")[0]
+	s := w.seatOf("ana")
+	desk := w.filesInto("Held", "desk", "a")[0]
 	ctx := context.Background()
-	if _, err := w.opens(s, "Held").Copy(ctx, []int{0}, "Drafts"); err != nil {
+	if _, err := w.windowOn(s, "Held").Copy(ctx, []int{0}, "Drafts"); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 3 { // a client that saves its draft again and again
@@ -276,7 +276,7 @@ func TestSeat_OwnMailIsDropped(t *testing.T) {
 		return r.Bodies
 	}
 	before := bodies()
-	win := w.opens(s, "Drafts")
+	win := w.windowOn(s, "Drafts")
 	if err := win.Expunge([]int{0, 1, 2}); err != nil {
 		t.Fatal(err)
 	}
@@ -286,7 +286,7 @@ func TestSeat_OwnMailIsDropped(t *testing.T) {
 	if err := s.CreateFolder("Mine"); err != nil {
 		t.Fatal(err)
 	}
-	win = w.opens(s, "Drafts")
+	win = w.windowOn(s, "Drafts")
 	if _, err := win.Move(ctx, []int{0}, "Mine"); err != nil {
 		t.Fatal(err)
 	}
@@ -306,7 +306,7 @@ func TestSeat_OwnMailIsDropped(t *testing.T) {
 func TestA2_OwnMailBelongsToItsCase(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	s := w.sits("ana")
+	s := w.seatOf("ana")
 	w.update(func(tx *store.Tx) error {
 		return errors.Join(tx.NewScope("PAR-2026-0007"), PutCase(tx, cvd.Case{ID: "PAR-2026-0007"}))
 	})
@@ -319,7 +319,7 @@ func TestA2_OwnMailBelongsToItsCase(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = w.opens(s, "Drafts").Read([]int{int(uid) - 1}, func(tx *store.Tx, _ int, e *store.Entry) error {
+		err = w.windowOn(s, "Drafts").Read([]int{int(uid) - 1}, func(tx *store.Tx, _ int, e *store.Entry) error {
 			m, err := tx.Message(e.Message)
 			if m.Scope != want || m.Direction != ownMail {
 				t.Errorf("to %s: scope %q", to, m.Scope)
@@ -336,8 +336,8 @@ func TestA2_OwnMailBelongsToItsCase(t *testing.T) {
 func TestA5_WhatWasServed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	s := w.sits("ana")
-	ids := w.files("Held", "desk", "a", "b")
+	s := w.seatOf("ana")
+	ids := w.filesInto("Held", "desk", "a", "b")
 	served := "Subject: a\r\nMessage-ID: <a@x.example>\r\n\r\nwords\r\n"
 	for raw, want := range map[string]uint64{
 		served:                                   ids[0],
@@ -369,7 +369,7 @@ func TestA5_WhatWasServed(t *testing.T) {
 func TestSeat_FolderNames(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	s := w.sits("ana")
+	s := w.seatOf("ana")
 	for name, ok := range map[string]bool{
 		"Mine": true, "Mine/deep/er": true, "Ünïcode": true, "INBOX/sub": true, "Casesuite": true,
 		"Cases": false, "cases/x": false, "Do/Something": false, "Closed/2026": false, "": false, "/": false, "a//b": false, "/a": false,

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"parley/mailflow/cvd"
 	"parley/mailflow/store"
 )
 
@@ -221,6 +220,3 @@ func placeOf(m store.Mailbox) seatPlace {
 	}
 	return deskPlace
 }
-
-// caseOf is the case of a mailbox or message as a CaseID.
-func caseOf(tag string) cvd.CaseID { return cvd.CaseID(tag) }

@@ -50,14 +50,12 @@ func (o *Outbox) sentView(p *parcel, r templates.Rendered, outer pgpmime.Outer, 
 	if p.Notice.Code != "" {
 		r.Text = strings.ReplaceAll(r.Text, p.Notice.Code, maskedCode)
 	}
-	var keys []string
+	note, encryption := fmt.Sprintf("Sent to %s <%s>.", p.Notice.Party, p.Participant.Address), "yes"
 	for _, c := range p.Keys.Certificates {
-		keys = append(keys, c.Fingerprint().Spaced())
+		note += "\nEncrypted to " + c.Fingerprint().Spaced() + "."
 	}
-	how := "encrypted to " + strings.Join(keys, ", ")
-	encryption := "yes"
 	if clearKind(p.Notice.Kind) {
-		how, encryption = "signed, in clear: it says nothing of a case", "no"
+		note, encryption = note+"\nSigned, in clear: it says nothing of a case.", "no"
 	}
 	fields := []message.Field{
 		{Name: "From", Value: mailbox("Desk to "+partyTitle(p.Participant, p.Case), o.aliasOf(p))},
@@ -69,7 +67,6 @@ func (o *Outbox) sentView(p *parcel, r templates.Rendered, outer pgpmime.Outer, 
 		{Name: "Parley-Encryption", Value: encryption},
 		{Name: "Parley-Via", Value: o.ThreadAddress(p.Participant.Token)},
 	}
-	note := fmt.Sprintf("Sent to %s <%s>, %s.", p.Notice.Party, p.Participant.Address, how)
 	return message.Entity{Fields: fields, Text: note + "\n\n" + r.Text, Attachments: files}.Bytes(randomHex(16))
 }
 
@@ -177,7 +174,7 @@ func (b *Base) Delivered(tx *store.Tx, it queue.Item) error {
 	if err := putNotice(tx, n, time.Time{}); err != nil {
 		return err
 	}
-	b.touch(tx, n.Case)
+	b.moved(tx, n.Case)
 	if was == cvd.Failed { // what was held because of it is asked about again
 		if err := b.wake(tx, n.Case, n.Party, true); err != nil {
 			return err

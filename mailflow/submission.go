@@ -63,9 +63,7 @@ func (s *Submission) CheckRcpt(_ context.Context, by string, before []string, rc
 	}
 	var reply *Reply
 	err := s.Store.View(func(tx *store.Tx) (err error) {
-		if d, err = inItsCase(tx, d); err == nil {
-			reply, err = s.mayWrite(tx, by, d)
-		}
+		reply, err = s.mayWrite(tx, by, d)
 		return err
 	})
 	if err != nil {
@@ -80,27 +78,33 @@ func (s *Submission) CheckRcpt(_ context.Context, by string, before []string, rc
 // inItsCase follows the address of a report that became part of a case: views
 // that were filed before keep the old one.
 func inItsCase(tx *store.Tx, d deskAddress) (deskAddress, error) {
-	r, ok, err := reportOf(tx, d.Case)
-	if errors.Is(err, store.ErrNotFound) {
-		return d, nil // mayWrite says that there is none
-	}
-	if ok && r.Case != "" {
-		d.Case = r.Case
-	}
+	id, err := caseOfReport(tx, d.Case)
+	d.Case = id
 	return d, err
 }
 
 // mayWrite says why a coordinator cannot write to a place, or nil. A case
-// that is restricted to others is answered as one that does not exist (rule
-// A2).
-func (s *Submission) mayWrite(tx *store.Tx, by string, d deskAddress) (*Reply, error) {
-	unknown := refuse("there is no case %s", d.Case)
+// that is restricted to others is answered as one that does not exist, under
+// the name that was asked for (rule A2).
+func (s *Submission) mayWrite(tx *store.Tx, by string, asked deskAddress) (*Reply, error) {
+	unknown := refuse("there is no case %s", asked.Case)
+	d, err := inItsCase(tx, asked)
+	if err != nil {
+		return nil, err
+	}
 	if _, inReport := reportNumber(d.Case); inReport {
-		if d.Kind != addrParty || d.Party != cvd.Finder {
+		_, known, err := reportOf(tx, d.Case)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return nil, err
+		}
+		if !known || d.Kind != addrParty || d.Party != cvd.Finder {
 			return unknown, nil
 		}
 	} else {
 		c, err := CaseByID(tx, d.Case)
+		if err != nil && !errors.Is(err, ErrNoCase) {
+			return nil, err
+		}
 		if err != nil || !maySee(c, by) {
 			return unknown, nil
 		}
@@ -112,11 +116,11 @@ func (s *Submission) mayWrite(tx *store.Tx, by string, d deskAddress) (*Reply, e
 		return nil, nil
 	}
 	who, err := ParticipantByID(tx, d.Case, d.Party)
-	if err != nil {
+	if errors.Is(err, ErrNoParticipant) {
 		return refuse("%s takes no part in %s", d.Party, d.Case), nil
 	}
-	if d.Kind != addrParty {
-		return nil, nil
+	if err != nil || d.Kind != addrParty {
+		return nil, err
 	}
 	return s.mayReach(tx, who)
 }
@@ -278,24 +282,23 @@ func covered(shown *message.Part) *message.Part {
 // it since, so that it counts once (rule S6).
 func signedOnce(by string, at time.Time, p *message.Part) []byte {
 	h := sha256.New()
-	_, _ = fmt.Fprintf(h, "%s\x00%d\x00", by, at.Unix())                          // never fails (hash.Hash)
+	_, _ = fmt.Fprintf(h, "%s\x00%d\x00", by, at.Unix())                    // never fails (hash.Hash)
 	_, _ = h.Write(bytes.ReplaceAll(p.Raw(), []byte("\r\n"), []byte("\n"))) // a signature over text leaves line ends open
 	return h.Sum(nil)
 }
 
-// isForDesk says whether a signed part was written to the desk: where it holds
-// its own recipients, they are ours. What was signed for a colleague must not
-// be handed to us as a command.
+// isForDesk says whether a signed part was written to the desk: where its
+// recipients are signed with it, one is ours. What was signed for a colleague
+// must not be handed to us as a command.
 func (s *Submission) isForDesk(p *message.Part) bool {
-	var to []message.Address
-	for _, name := range []string{"To", "Cc"} {
-		list, err := p.Header.Addresses(name)
-		if err != nil {
-			return !p.Header.Has(name)
-		}
-		to = append(to, list...)
+	to, err := p.Header.Addresses("To")
+	if err != nil {
+		return false
 	}
-	return len(to) == 0 || slices.ContainsFunc(to, func(a message.Address) bool { return inDomain(a.Addr(), s.DeskDomain) })
+	return len(to) == 0 || slices.ContainsFunc(to, func(a message.Address) bool {
+		_, ours := s.parseDeskAddress(a.Addr())
+		return ours
+	})
 }
 
 func ownCertificates(c Coordinator) []*keyring.Certificate {

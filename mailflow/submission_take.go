@@ -2,11 +2,11 @@ package mailflow
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"parley/mailflow/cvd"
 	"parley/mailflow/journal"
@@ -20,7 +20,13 @@ func (s *Submission) take(ctx context.Context, m *submitted, d deskAddress) erro
 	if d.Kind == addrControl {
 		return s.control(ctx, m)
 	}
+	if why := m.lacks(d); why != "" {
+		return unreadable(why)
+	}
 	return s.Store.Update(func(tx *store.Tx) error {
+		if _, err := m.taken(tx); err != nil {
+			return err
+		}
 		d, err := inItsCase(tx, d)
 		if err != nil {
 			return err
@@ -39,60 +45,117 @@ func (s *Submission) take(ctx context.Context, m *submitted, d deskAddress) erro
 	})
 }
 
-// control carries out commands; the answer is a transcript in Status. A
-// signed mail counts once: its replay is refused (rule S6).
-func (s *Submission) control(ctx context.Context, m *submitted) error {
-	if m.by.Signed {
-		fresh, err := s.firstTime(m)
-		if err != nil {
-			return err
-		}
-		m.by.Signed = fresh
+// lacks says why a mail cannot be what its address makes of it, or "".
+func (m *submitted) lacks(d deskAddress) string {
+	leaves := d.Kind == addrMaterial || d.Kind == addrVendors || d.Kind == addrParty
+	if leaves && ownWords(m.text) == "" && len(m.files) == 0 {
+		return "it has neither text nor files"
 	}
-	t, err := s.Desk.Do(ctx, m.by, CommandLines(m.text))
+	return ""
+}
+
+// taken notes that a signed mail was taken, and says when it was before: what
+// somebody signed counts once, wherever it is sent (rule S6).
+func (m *submitted) taken(tx *store.Tx) (*seenRow, error) {
+	if m.once == nil {
+		return nil, nil
+	}
+	return remember(tx, "signed", m.once, m.by.Name, 0)
+}
+
+// takenBefore is the error of a signed mail that comes again.
+type takenBefore struct{ at time.Time }
+
+func (t *takenBefore) Error() string { return "a signed mail that was taken before" }
+
+// control carries out commands; the answer is a transcript in Status. That a
+// signed mail was taken is noted whatever became of its commands: refused now,
+// they are not to be tried again by whoever finds the mail.
+func (s *Submission) control(ctx context.Context, m *submitted) error {
+	if why := m.unread(); why != "" {
+		t := Transcript{Lines: []TranscriptLine{{Outcome: NotDone, Result: why}}}
+		return s.told(m, t)
+	}
+	t, err := s.Desk.doOnce(ctx, m.by, CommandLines(m.plain), func(tx *store.Tx) error {
+		before, err := m.taken(tx)
+		if err == nil && before != nil {
+			err = &takenBefore{before.At}
+		}
+		return err
+	})
+	var again *takenBefore
+	if errors.As(err, &again) {
+		return s.toldBefore(m, again.at)
+	}
 	if err != nil {
 		return err
 	}
+	return s.told(m, t)
+}
+
+// unread says why a control mail's text holds no commands, or "".
+func (m *submitted) unread() string {
+	switch {
+	case strings.TrimSpace(m.plain) == "" && strings.TrimSpace(m.text) != "":
+		return "the mail is HTML only, which is never read for commands; nothing was changed. Write it as plain text"
+	case strings.HasPrefix(strings.TrimSpace(m.plain), "-----BEGIN PGP SIGNED MESSAGE-----"):
+		return "the signature stands in the text, where it may cover a part only, and does not count; nothing was changed. Let your mail client sign with PGP/MIME"
+	}
+	return ""
+}
+
+// told puts a transcript before the desk.
+func (s *Submission) told(m *submitted, t Transcript) error {
 	subject := "Done: your commands"
 	if !t.Done() {
 		subject = "Not done: your commands"
 	}
+	p := Post{Case: t.Case, Subject: subject + " (" + m.by.Name + ")", Text: t.String(), Kind: "transcript"}
 	return s.Store.Update(func(tx *store.Tx) error {
-		if _, _, _, err := s.post(tx, Post{Folder: "Status", Case: t.Case, Subject: subject + " (" + m.by.Name + ")", Text: t.String(), Kind: "transcript"}); err != nil {
+		if _, err := m.taken(tx); err != nil {
 			return err
 		}
-		if t.Done() {
-			return nil
-		}
-		_, _, _, err := s.post(tx, Post{Folder: "INBOX", Case: t.Case, Subject: subject + " (" + m.by.Name + ")", Text: t.String(), Kind: "transcript"})
-		return err
+		return s.postTranscript(tx, p, !t.Done())
 	})
 }
 
-// firstTime remembers a signed control mail and says whether it is new.
-func (s *Submission) firstTime(m *submitted) (bool, error) {
-	sum := sha256.Sum256([]byte(m.by.Name + "\x00" + string(m.shown.Raw())))
-	var fresh bool
-	err := s.Store.Update(func(tx *store.Tx) error {
-		before, err := remember(tx, "control", sum[:], m.by.Name, 0)
-		fresh = before == nil
-		return err
-	})
-	return fresh, err
+// toldBefore answers a signed mail that comes a second time: a client that
+// lost our answer, or somebody who found it.
+func (s *Submission) toldBefore(m *submitted, at time.Time) error {
+	p := Post{Subject: "Not done: your commands (" + m.by.Name + ")", Kind: "transcript",
+		Text: "Nothing was done: this very mail, with this signature, was taken before, on " + instant(at) + ".\n" +
+			"What is signed counts once. To have it done again, write and sign it anew.\n" +
+			"If you did not send it twice, somebody else did, who can use your login: tell the operator.\n"}
+	return s.Store.Update(func(tx *store.Tx) error { return s.postTranscript(tx, p, true) })
+}
+
+// postTranscript puts a transcript into Status and, where somebody must act,
+// into INBOX too.
+func (s *Submission) postTranscript(tx *store.Tx, p Post, act bool) error {
+	folders := []string{"Status"}
+	if act {
+		folders = append(folders, "INBOX")
+	}
+	for _, p.Folder = range folders {
+		if _, _, _, err := s.post(tx, p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Submission) openByMail(tx *store.Tx, m *submitted) error {
-	c, err := openCase(s.Base, tx, m.by, message.Title(m.shown.Header.Text("Subject")), "default", 0)
+	c, err := openCase(s.Base, tx, m.by, message.Title(m.subject), "default", 0)
 	if err != nil {
 		return err
 	}
-	_, err = s.ownLetter(tx, m, c.ID, "Finder", m.shown.Header.Text("Subject"))
+	_, err = s.ownLetter(tx, m, c.ID, "Finder", m.subject)
 	return err
 }
 
 // material makes the mail's text and files what belongs to a stage.
 func (s *Submission) material(tx *store.Tx, m *submitted, d deskAddress) error {
-	files := attachmentsOf(m.shown)
+	files := slices.Clone(m.files)
 	for i := range files {
 		files[i].Name = fmt.Sprintf("%s-%d%s", d.Stage, i+1, safeExtension(files[i].Name))
 	}
@@ -108,33 +171,19 @@ func (s *Submission) material(tx *store.Tx, m *submitted, d deskAddress) error {
 	return record(tx, journal.Record{Case: string(d.Case), Party: string(d.Party), Actor: m.by.Name, Kind: "material", Ref: string(d.Stage)})
 }
 
-// safeExtension keeps a short, plain extension of a file name; the name
-// itself may tell who made it (rule V7).
-func safeExtension(name string) string {
-	i := strings.LastIndexByte(name, '.')
-	if i < 0 || len(name)-i > 6 {
-		return ""
-	}
-	for _, r := range name[i+1:] {
-		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') {
-			return ""
-		}
-	}
-	return strings.ToLower(name[i:])
-}
-
 func (s *Submission) note(tx *store.Tx, m *submitted, d deskAddress) error {
-	_, err := s.ownLetter(tx, m, d.Case, "Notes", m.shown.Header.Text("Subject"))
+	_, err := s.ownLetter(tx, m, d.Case, "Notes", m.subject)
 	return err
 }
 
 // ownLetter files a coordinator's mail into a folder of a case.
 func (s *Submission) ownLetter(tx *store.Tx, m *submitted, id cvd.CaseID, folder, subject string) (store.Message, error) {
 	var files []message.Attachment
-	for _, f := range attachmentsOf(m.shown) {
-		files = append(files, message.Attachment{Filename: f.Name, MediaType: f.MediaType, Data: f.Data})
+	for _, f := range m.files {
+		files = append(files, asAttachment(f))
 	}
-	msg, _, _, err := s.post(tx, Post{Folder: folder, Case: id, From: m.by.Name, Subject: subject, Text: m.text, Attachments: files, Kind: "note"})
+	msg, _, _, err := s.post(tx, Post{Folder: folder, Case: id, From: m.by.Name, Alias: "notes." + id.Lower(), Subject: subject, Text: m.text,
+		Attachments: files, Kind: "note"})
 	return msg, err
 }
 
@@ -161,7 +210,7 @@ func (s *Submission) letter(tx *store.Tx, m *submitted, id cvd.CaseID, party cvd
 	if err != nil && !errors.Is(err, ErrNoCase) {
 		return err
 	}
-	v := templates.Letter{Us: s.us(), Case: c.ID, Subject: strings.TrimSpace(m.shown.Header.Text("Subject")), Text: ownWords(m.text)}
+	v := templates.Letter{Us: s.us(), Case: c.ID, Subject: strings.TrimSpace(m.subject), Text: ownWords(m.text)}
 	who, err := ParticipantByID(tx, id, party)
 	if err != nil {
 		return err
@@ -174,7 +223,7 @@ func (s *Submission) letter(tx *store.Tx, m *submitted, id cvd.CaseID, party cvd
 		return err
 	}
 	l := Letter{Subject: text.Subject, Text: text.Text, Author: m.by.Name}
-	for i, f := range attachmentsOf(m.shown) {
+	for i, f := range m.files {
 		f.Name = fmt.Sprintf("file-%d%s", i+1, safeExtension(f.Name))
 		l.Files = append(l.Files, f)
 	}
@@ -182,27 +231,9 @@ func (s *Submission) letter(tx *store.Tx, m *submitted, id cvd.CaseID, party cvd
 		return err
 	}
 	for _, what := range []string{"letter", "declined", "proposes"} {
-		if err := s.taskDone(tx, fmt.Sprintf("%s:%s:%s", what, id, party)); err != nil {
+		if err := s.taskDone(tx, threadTask(what, id, party)); err != nil {
 			return err
 		}
 	}
 	return record(tx, journal.Record{Case: string(id), Party: string(party), Actor: m.by.Name, Kind: "letter"})
-}
-
-// viewWords begin the lines that the gateway puts at the top of its views.
-var viewWords = []string{"Really from ", "It came encrypted.", "It came in CLEAR.", "Only parts of it came", "Not opened: ", "Sent to "}
-
-// ownWords drops what a client quoted from the desk's view of a mail: the
-// lines that the gateway itself put there are not for the recipient.
-func ownWords(text string) string {
-	var out []string
-	for line := range strings.Lines(text) {
-		l := strings.TrimRight(line, "\r\n")
-		bare := strings.TrimLeft(l, "> ")
-		if strings.HasPrefix(l, ">") && slices.ContainsFunc(viewWords, func(w string) bool { return strings.HasPrefix(bare, w) }) {
-			continue
-		}
-		out = append(out, l)
-	}
-	return strings.TrimSpace(strings.Join(out, "\n"))
 }

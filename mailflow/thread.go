@@ -11,42 +11,52 @@ import (
 // commands say. A letter without a command changes nothing and waits for a
 // coordinator.
 func (in *Intake) fileThread(tx *store.Tx, a *arrival, p place, replay bool) error {
-	who, err := ParticipantByID(tx, p.Case, p.Party)
+	m, err := in.fileInThread(tx, a, p)
 	if err != nil {
 		return err
 	}
-	c, folder, err := in.threadHome(tx, p)
-	if err != nil {
-		return err
-	}
-	v := view{scope: caseScope(p.Case), caseID: c.ID, report: p.Report, kind: "letter",
-		name: partyTitle(who, c), alias: string(p.Party) + "." + p.Case.Lower(), subject: orNone(a.subject()), note: words(a, p)}
-	m, err := in.present(tx, a, p, v)
-	if err != nil {
-		return err
-	}
-	if _, err := tx.File(folder.Number, m.ID); err != nil {
-		return err
-	}
-	if err := in.keepWithReport(tx, p, m.ID); err != nil {
-		return err
-	}
-	if err := in.remindID(tx, a, p); err != nil {
-		return err
-	}
-	if err := received(tx, a, p, "mail.received", m); err != nil {
-		return err
-	}
-	who.LastHeard = tx.Now
-	if err := PutParticipant(tx, who); err != nil {
-		return err
-	}
-	in.touch(tx, p.Case)
 	done, err := in.obey(tx, a, p, replay)
 	if err != nil || done {
 		return err
 	}
 	return in.wrote(tx, a, p, m)
+}
+
+// fileInThread files a participant's mail into its thread, and does nothing
+// else.
+func (in *Intake) fileInThread(tx *store.Tx, a *arrival, p place) (store.Message, error) {
+	who, err := ParticipantByID(tx, p.Case, p.Party)
+	if err != nil {
+		return store.Message{}, err
+	}
+	c, folder, err := in.threadHome(tx, p)
+	if err != nil {
+		return store.Message{}, err
+	}
+	v := view{scope: caseScope(p.Case), caseID: c.ID, report: p.Report, kind: "letter",
+		name: partyTitle(who, c), alias: string(p.Party) + "." + p.Case.Lower(), subject: orNone(a.subject()), note: words(a, p)}
+	m, err := in.present(tx, a, p, v)
+	if err != nil {
+		return m, err
+	}
+	if _, err := tx.File(folder.Number, m.ID); err != nil {
+		return m, err
+	}
+	if err := in.keepWithReport(tx, p, m.ID); err != nil {
+		return m, err
+	}
+	if err := in.remindID(tx, a, p); err != nil {
+		return m, err
+	}
+	if err := received(tx, a, p, "mail.received", m); err != nil {
+		return m, err
+	}
+	who.LastHeard = tx.Now
+	if err := PutParticipant(tx, who); err != nil {
+		return m, err
+	}
+	in.moved(tx, p.Case)
+	return m, nil
 }
 
 // threadHome is the folder of a thread: of the case, or Intake for a report
@@ -87,7 +97,7 @@ func (in *Intake) wrote(tx *store.Tx, a *arrival, p place, m store.Message) erro
 	if err != nil {
 		return err
 	}
-	return in.task(tx, fmt.Sprintf("letter:%s:%s", p.Case, p.Party), Post{Case: p.Case, Kind: "letter", Ref: fmt.Sprint(m.ID),
+	return in.task(tx, threadTask("letter", p.Case, p.Party), Post{Case: p.Case, Kind: "letter", Ref: fmt.Sprint(m.ID),
 		From: string(p.Party), Alias: string(p.Party) + "." + p.Case.Lower(),
 		Subject: fmt.Sprintf("%s wrote in %s: %s", p.Party, p.Case, orNone(a.subject())), Text: r.Text})
 }

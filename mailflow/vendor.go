@@ -115,7 +115,7 @@ func (in *Intake) obey(tx *store.Tx, a *arrival, p place, replay bool) (bool, er
 		return false, err
 	}
 	who, err := ParticipantByID(tx, p.Case, p.Party)
-	if err != nil {
+	if err != nil || who.Withdrawn != nil {
 		return false, err
 	}
 	signed := p.Verdict.Valid() && !stale(p.Verdict, a.row.At) && a.mentions(p.Case)
@@ -290,7 +290,7 @@ func (in *Intake) decisionFor(tx *store.Tx, c cvd.Case, p cvd.PartyID, what, sub
 	if err != nil {
 		return err
 	}
-	return in.task(tx, fmt.Sprintf("%s:%s:%s", what, c.ID, p), Post{Case: c.ID, Subject: subject, Text: r.Text, Kind: what,
+	return in.task(tx, threadTask(what, c.ID, p), Post{Case: c.ID, Subject: subject, Text: r.Text, Kind: what,
 		From: string(p), Alias: string(p) + "." + c.ID.Lower()})
 }
 

@@ -238,6 +238,31 @@ func TestA5_OnceAndUndo(t *testing.T) {
 	}
 }
 
+// A report that was dropped into Do/New case by a slip goes back to Intake.
+func TestA5_UndoNewCase(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.opened("Overflow")
+	c := o.in("ana", "Do/New case")
+	c.send("a MOVE 1 Intake")
+	got := c.until("a OK")
+	if !slices.ContainsFunc(got, func(l string) bool { return like(l, "* OK [COPYUID ... 1 2] ...") }) {
+		t.Errorf("%q", got)
+	}
+	if got := c.folders("Cases/"); len(got) != 0 {
+		t.Errorf("folders %q", got)
+	}
+	ben := o.in("ben", "Intake")
+	if got := ben.ask("UID FETCH 1:* BODY.PEEK[HEADER.FIELDS (SUBJECT)]"); len(got) != 1 || !strings.Contains(got[0], "Overflow") {
+		t.Errorf("Intake: %q", got)
+	}
+	ben.send(`b UID COPY 2 "Do/New case"`) // it can be opened again
+	ben.until("b OK")
+	if got := ben.folders("Cases/"); len(got) != 4 {
+		t.Errorf("folders %q", got)
+	}
+}
+
 // Receipts go after a day.
 func TestA5_ReceiptsExpire(t *testing.T) {
 	t.Parallel()
@@ -368,4 +393,27 @@ func TestCaseFolders(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	c.ask("UID FETCH 2 BODY.PEEK[]") // what is open stays open
+}
+
+// Two clients that push the same message at once give one command.
+func TestA5_OnceAtTheSameTime(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.report("Heap overflow", "x")
+	var clients []*client
+	for range 4 {
+		clients = append(clients, o.in("ana", "Intake"))
+	}
+	for _, c := range clients {
+		c.send(`a UID COPY 1 "Do/New case"`)
+	}
+	for _, c := range clients {
+		all := c.until("a OK")
+		if last := all[len(all)-1]; !like(last, "a OK [COPYUID ... 1 1] ...") && last != "a OK COPY completed" {
+			t.Errorf("%q", all)
+		}
+	}
+	if got := clients[0].folders("Cases/"); len(got) != 4 {
+		t.Errorf("folders %q", got)
+	}
 }

@@ -318,7 +318,60 @@ func TestClientLibrary(t *testing.T) {
 	must(t, c.Logout().Wait())
 }
 
-// A full disk and a broken store are said, and nothing else.
+// Bytes that do not open end the connection in the middle of their literal: it
+// cannot be completed, and nothing else may stand in it. The library would wait
+// for ever for a response that is not closed.
+func TestTampered_BodyEndsTheConnection(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t, limited(1, 1))
+	o.file("Intake", letter(1), mail{raw: "Subject: large\r\n\r\n" + strings.Repeat("filler\r\n", 100_000)})
+	blobs, err := filepath.Glob(filepath.Join(o.dir, "blobs", "*"))
+	must(t, err)
+	if len(blobs) != 1 {
+		t.Fatalf("%d blobs", len(blobs))
+	}
+	b, err := os.ReadFile(blobs[0])
+	must(t, err)
+	b[len(b)/2] ^= 1
+	must(t, os.WriteFile(blobs[0], b, 0o600))
+	c := o.in("ana", "Intake")
+	c.send("a FETCH 1:2 BODY.PEEK[]")
+	c.want("* 1 FETCH (BODY[] ...Words of 1...)")
+	if got := c.response(); !strings.HasPrefix(got, "* 2 FETCH (BODY[] {800018}") || !strings.HasSuffix(got, "EOF") || strings.Contains(got, "NO") {
+		t.Errorf("%.60q... %d", got, len(got))
+	}
+	// The server let go of it: there is room for another.
+	for begun := time.Now(); ; {
+		next, err := o.dialFrom("127.0.0.1", &tls.Config{})
+		if err == nil {
+			_ = next.conn.Close()
+			break
+		}
+		if time.Since(begun) > patience {
+			t.Fatal("the server still holds the connection")
+		}
+	}
+}
+
+// A body that is not there leaves its message out.
+func TestTampered_NoBody(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.file("Intake", letters(2)...)
+	o.update(func(tx *store.Tx) error {
+		e, err := tx.Entry(o.box("", "Intake").Number, 1)
+		if err != nil {
+			return err
+		}
+		return tx.Forget(e.Served)
+	})
+	o.in("ana", "Intake").talk(`
+		C: a FETCH 1:2 BODY.PEEK[]
+		S: * 2 FETCH ...
+		S: a OK ...`)
+}
+
+// What is gone is answered in the same words, and the session goes on.
 func TestStoreErrorsAreGeneric(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)

@@ -81,7 +81,8 @@ func embeds(s *message.Structure) bool { return s.Envelope != nil && len(s.Child
 // section that does not exist is empty.
 func (b *bodyOf) section(sec *imap.FetchItemBodySection) (part, error) {
 	if whole(sec) {
-		return part{to: b.entry.Size}, nil
+		_, err := b.reader()
+		return part{to: b.entry.Size}, err
 	}
 	n := find(b.mail.Structure, sec.Part)
 	if n.s == nil {

@@ -137,10 +137,9 @@ func (j *job) openLayer(l *layer) error {
 	}
 	j.findInside(j.out.Root)
 	j.out.Signatures = j.verify(m.Signatures, m.Data)
-	covered := len(m.Signatures) > 0
-	j.out.WholeSigned = covered
+	j.out.WholeSigned = len(m.Signatures) > 0
 	j.signedRoot(j.out.Root)
-	j.setSubject(j.out.Root, covered)
+	j.setSubject(j.out.Root)
 	return nil
 }
 

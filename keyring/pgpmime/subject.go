@@ -8,15 +8,12 @@ import (
 
 // setSubject takes the Subject that was protected along with the text: of the
 // payload itself (RFC 9788, section 2), or of a part that carries it for older
-// programs. covered says that a signature covers the whole payload. Where the
-// only signature is that of a multipart/signed, only what stands inside counts:
-// the header around it could be anybody's.
-func (j *job) setSubject(root *Part, covered bool) {
+// programs. Of a multipart/signed only what stands inside counts: the header
+// around it could be anybody's, and another signature over the whole does not
+// make it the inner signer's.
+func (j *job) setSubject(root *Part) {
 	if part, _ := signedParts(root); part != nil {
-		if v, ok := subjectOf(part); ok || !covered {
-			j.out.Subject, j.out.HasSubject = v, ok
-			return
-		}
+		root = part
 	}
 	j.out.Subject, j.out.HasSubject = subjectOf(root)
 }

@@ -288,6 +288,7 @@ type Material struct {
 type File struct {
 	Name      string
 	MediaType string
+	Charset   string // of text, as it was marked
 	Data      []byte
 }
 

@@ -11,7 +11,9 @@ import (
 // textLines puts text into the canonical form of RFC 2046 section 4.1.1: lines
 // end in CRLF, the last one too.
 func textLines(s string) string {
-	s = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(s)
+	if strings.Contains(s, "\r") {
+		s = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(s)
+	}
 	if s != "" && !strings.HasSuffix(s, "\n") {
 		s += "\n"
 	}

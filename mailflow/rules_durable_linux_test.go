@@ -1,0 +1,84 @@
+package mailflow
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"parley/mailflow/mailtest"
+	"parley/mailflow/store"
+)
+
+// stand puts a device in the place of every open file of the store.
+func (w *world) stand(device string) {
+	w.t.Helper()
+	other, err := os.OpenFile(device, os.O_RDWR, 0)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer other.Close()
+	links, err := filepath.Glob("/proc/self/fd/*")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	n := 0
+	for _, l := range links {
+		name, err := os.Readlink(l)
+		if err != nil || !strings.HasPrefix(name, w.dir+"/") || !strings.HasSuffix(name, ".db") {
+			continue
+		}
+		fd := 0
+		for _, d := range filepath.Base(l) {
+			fd = fd*10 + int(d-'0')
+		}
+		if err := syscall.Dup3(int(other.Fd()), fd, syscall.O_CLOEXEC); err != nil {
+			w.t.Fatal(err)
+		}
+		n++
+	}
+	if n == 0 {
+		w.t.Fatal("the store has no open file")
+	}
+}
+
+// After a failed fsync nothing is accepted any more, and the next process finds
+// what was acknowledged (rule T1). /dev/null takes writes and fails fsync.
+func TestT1_FailedFsync(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	mail := func(subject string) *bytes.Reader {
+		return bytes.NewReader(mailtest.Plain("a@x.example", reportTo, subject, "x", w.clock.Now()))
+	}
+	env := Envelope{From: "a@x.example", To: []string{reportTo}}
+	if err := w.intake.Receive(t.Context(), env, mail("kept")); err != nil {
+		t.Fatal(err)
+	}
+	w.stand(os.DevNull)
+	var reply *Reply
+	for range 2 {
+		if err := w.intake.Receive(t.Context(), env, mail("lost")); !errors.As(err, &reply) || reply.Code != 451 {
+			t.Errorf("after a failed fsync: %v", err)
+		}
+	}
+	if err := w.intake.RunSpool(t.Context()); !errors.Is(err, store.ErrBroken) {
+		t.Errorf("processing goes on: %v", err)
+	}
+	select {
+	case <-w.Store.Broken():
+	default:
+		t.Error("the gateway is not told to stop")
+	}
+	if err := w.intake.CheckRcpt(t.Context(), env, reportTo); !errors.As(err, &reply) || reply.Code != 451 {
+		t.Errorf("RCPT: %v", err)
+	}
+	w.restart()
+	w.process()
+	if s := w.subjects("Intake"); len(s) != 1 || !strings.HasSuffix(s[0], "kept") {
+		t.Errorf("Intake %q", s)
+	}
+	w.sound()
+}
