@@ -91,7 +91,10 @@ func (t Transcript) String() string {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		fmt.Fprintf(&b, "> %s\n%s\n", l.Command, l.answer())
+		if l.Command != "" {
+			fmt.Fprintf(&b, "> %s\n", l.Command)
+		}
+		b.WriteString(l.answer() + "\n")
 	}
 	return b.String()
 }

@@ -210,8 +210,8 @@ func countReceived(br *bufio.Reader) int {
 	return n
 }
 
-// storeReply turns an error of the store into what a mail server may hear. An
-// error of reading the mail is passed on, for the endpoint to close the line.
+// storeReply turns an error of the store, or of reading the mail, into what a
+// mail server may hear. That the line broke the endpoint knows by itself.
 func storeReply(err error) error {
 	var reply *Reply
 	switch {

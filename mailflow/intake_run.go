@@ -23,12 +23,10 @@ func (in *Intake) Run(ctx context.Context) error {
 	changes := in.Store.Subscribe("spool")
 	defer changes.Close()
 	for {
-		next := time.Time{}
 		if err := in.RunSpool(ctx); err != nil && ctx.Err() == nil {
-			in.Log.Error("process spool", "err", err)
-			next = in.Clock.Now().Add(time.Second)
+			in.Log.Error("process spool", "err", err) // what is left is tried again with the next mail, or in a minute
 		}
-		if in.Clock.wait(ctx, changes, next) != nil {
+		if in.Clock.wait(ctx, changes, time.Time{}) != nil {
 			return nil
 		}
 	}

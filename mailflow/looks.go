@@ -87,16 +87,6 @@ func digestOf(what ...any) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// latestMaterial reads the newest version; store.ErrNotFound when none was
-// written.
-func latestMaterial(tx *store.Tx, c cvd.CaseID, s cvd.Stage, p cvd.PartyID) (cvd.Material, error) {
-	w, err := new(looks).latest(tx, c, s, p)
-	if err == nil && w.Version == 0 {
-		err = store.ErrNotFound
-	}
-	return w.Material, err
-}
-
 // lastVersion is the number of the newest version, 0 for none.
 func lastVersion(tx *store.Tx, c cvd.CaseID, s cvd.Stage, p cvd.PartyID) int {
 	return materials.Count(tx, materialPrefix(tx, c, s, p))

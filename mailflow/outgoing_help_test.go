@@ -336,3 +336,13 @@ func (w *world) steps(step, d time.Duration) {
 		w.settle()
 	}
 }
+
+// anyCode is a one-time code behind a case tag.
+var anyCode = regexp.MustCompile(`PAR-\d+-\d+ .*?\b([0-9A-Z]{4}-[0-9A-Z]{4})\b`)
+
+var dayWords = regexp.MustCompile(`(?s)(by\s+)?(Mon|Tue|Wed|Thu|Fri|Sat|Sun)\s+\d+\s+\w+\s+\d{4}`)
+
+// withoutDay takes days out of a text, and how its lines are filled.
+func withoutDay(s string) string {
+	return strings.Join(strings.Fields(dayWords.ReplaceAllString(s, "DAY")), " ")
+}

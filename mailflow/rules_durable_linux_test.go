@@ -82,3 +82,32 @@ func TestT1_FailedFsync(t *testing.T) {
 	}
 	w.sound()
 }
+
+// The control of TestT1_FailedFsync: without fsync the same disk takes a mail,
+// acknowledges it, and the next process does not find it.
+func TestT1_FailedFsyncControl(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	if err := w.Store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	st, err := store.Open(store.Options{Dir: w.dir, Unlock: w.unlock, Now: w.clock.Now, NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := *w.Base
+	base.Store = st
+	w.stand(os.DevNull)
+	raw := mailtest.Plain("a@x.example", reportTo, "lost", "x", w.clock.Now())
+	err = (&Intake{Base: &base}).Receive(t.Context(), Envelope{From: "a@x.example", To: []string{reportTo}}, bytes.NewReader(raw))
+	if err != nil {
+		t.Errorf("the control fails: %v", err)
+	}
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w.open(w.Secrets)
+	if n := w.waiting(); n != 0 {
+		t.Errorf("the control kept %d mails", n)
+	}
+}

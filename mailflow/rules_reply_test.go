@@ -106,9 +106,7 @@ func TestS5_WhatCounts(t *testing.T) {
 			w := newWorld(t)
 			w.do(`case open "Another" policy fast`) // PAR-2026-0001
 			id := w.started("acme", "globex")
-			if strings.Contains(r.text, "0002") { // of a case that exists, too
-				r.text = strings.Replace(r.text, "0002", "0001", 1)
-			}
+			r.text = strings.Replace(r.text, "0002", "0001", 1) // another case, and one that exists
 			w.person("stranger", "jira@acme.example")
 			r.sent(w, id)
 			if got := w.who(id, "acme").Acknowledged != nil; got != r.ack {
@@ -128,6 +126,74 @@ func TestS5_WhatCounts(t *testing.T) {
 				t.Errorf("%d answers", told)
 			}
 		})
+	}
+}
+
+// A client that puts the old mail below without marking its lines quotes all
+// the same: the lines that we offered are not the vendor's.
+func TestS5_UnmarkedQuotes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.started("acme")
+	notice := w.got("acme")[0].Text
+	if !strings.Contains(notice, "DECLINE") {
+		t.Fatal(notice)
+	}
+	for _, above := range []string{
+		"Thanks.\n\n",
+		"Thanks.\n\n________________________________\nFrom: VDP\nSent: Tuesday\nTo: PSIRT\nSubject: x\n\nDECLINE CODE\n\n",
+		"Danke.\n\nVon: VDP\nGesendet: Dienstag\nAn: PSIRT\nBetreff: x\n\nDECLINE CODE\n",
+		"Thanks.\n\n*From:* VDP\n*Sent:* Tuesday\nDECLINE CODE\n",
+		"Thanks.\n\nOn Tue, 1 Dec 2026 at 09:05, VDP <x@y> wrote:\nDECLINE CODE\n",
+		"Thanks.\n\nAm 01.12.26 um 09:05 schrieb VDP:\nDECLINE CODE\n",
+	} {
+		above = strings.ReplaceAll(above, "CODE", w.code("acme"))
+		w.answers("acme", id, false, above+notice)
+		w.answers("acme", id, true, above+notice)
+	}
+	if p := w.who(id, "acme"); p.Declined != nil || p.Acknowledged != nil || p.Accepted() != 0 || !p.Knows(w.code("acme")) {
+		t.Errorf("a quotation counts: %+v", p)
+	}
+	w.answers("acme", id, false, "\ufeffACK\u00a0"+w.code("acme")+"\n\nFrom: us\n")
+	if w.who(id, "acme").Acknowledged == nil {
+		t.Error("its own line does not count")
+	}
+}
+
+// What a vendor writes into its lines is echoed and shown, whatever it is.
+func TestS5_HostileLines(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.started("acme")
+	for i, words := range []string{"a\u202eb\x00\x1f\x7f", strings.Repeat("A", 5000), strings.Repeat("word ", 1000), "{{.Code}} {{template \"foot\" .}}",
+		"=?utf-8?q?=0D=0ABcc:_x?=", "\u2028\u2029", "\xff\xfe"} {
+		w.answers("acme", id, true, "STATUS affected "+words+"\n")
+		if n := len(w.who(id, "acme").Statuses); n != i+1 {
+			t.Fatalf("%.20q: %d statuses; Quarantine %q", words, n, w.subjects("Quarantine"))
+		}
+		w.answers("acme", id, true, "DECLINE "+words+"\n")
+		w.answers("acme", id, true, "ACCEPT v1\nPROPOSE 2026-12-20 "+words+"\n")
+		w.answers("acme", id, false, words+"\n")
+		if n := len(w.got("acme")); n != 3*i+4 {
+			t.Fatalf("%.20q: %d mails; Held %q", words, n, w.subjects("Held"))
+		}
+	}
+	if len(w.filed("Quarantine"))+len(w.filed("Held")) != 0 {
+		t.Errorf("Quarantine %q, Held %q", w.subjects("Quarantine"), w.subjects("Held"))
+	}
+	acme, to := w.people["acme"], w.thread(id, "acme")
+	for i, subject := range []string{strings.Repeat("A", 5000), "=?utf-8?Q?a=0D=0ABcc:_x=E2=80=AE?=", "=?utf-8?Q?=3D=3Futf-8=3FQ=3F=0D=0ABcc=3A_x=3F=3D?=", "\xff\x00", "{{.Code}}"} {
+		before := w.cameIn(w.folderOf(id, "Vendor acme"))
+		w.arrives(acme.Address, to, w.seal(acme, to, true, mailtest.Entity(subject, "A letter.\n")))
+		w.arrives(acme.Address, to, mailtest.Plain(acme.Address, to, subject, "in clear", w.clock.Now()))
+		if n := w.cameIn(w.folderOf(id, "Vendor acme")) - before; n != 1 || len(w.filed("Quarantine")) != i+1 {
+			t.Fatalf("%.20q: %d letters, Quarantine %q", subject, n, w.subjects("Quarantine"))
+		}
+		for _, m := range w.filed("Quarantine") {
+			if strings.Contains(w.words(m), "could not be processed") || w.shown(m).Header.Has("Bcc") {
+				t.Errorf("%.20q: %s", subject, w.words(m))
+			}
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package mailflow
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -33,9 +34,9 @@ type vendorCommand struct {
 // the first ones that are not empty, up to where a quotation begins.
 func commandLines(text string) []string {
 	var out []string
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
 		l := strings.TrimSpace(line)
-		if strings.HasPrefix(l, ">") || strings.HasPrefix(l, "|") || strings.HasPrefix(l, "-----") {
+		if quotes(l) {
 			break
 		}
 		if l == "" {
@@ -47,6 +48,25 @@ func commandLines(text string) []string {
 	}
 	return out
 }
+
+// quotes says whether a quotation begins with a line. Some clients mark each
+// quoted line, some only put a rule or the header of the old mail above, and
+// some nothing: the first line of every notice of ours is its TLP banner.
+func quotes(line string) bool {
+	for _, mark := range []string{">", "|", "-----", "_____", "TLP:"} {
+		if strings.HasPrefix(line, mark) {
+			return true
+		}
+	}
+	return oldHeader.MatchString(line) || introduction.MatchString(line)
+}
+
+var (
+	// oldHeader is the first line of a header that was put above a quotation.
+	oldHeader = regexp.MustCompile(`(?i)^\**(from|von|de|da|van|fra|från|od|lähettäjä|expéditeur|gesendet|sent|enviado|envoyé)\**\s?:`)
+	// introduction says who wrote what follows, as "On 3 Dec, we wrote:".
+	introduction = regexp.MustCompile(`(?i)^(on|am|le|el|il|op|den|em|dnia|w dniu)\s.*\d.*:$`)
+)
 
 // vendorCommands reads the commands at the top of a reply.
 func vendorCommands(text string) []vendorCommand {

@@ -10,14 +10,16 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"parley/gateway/auth"
+	"parley/mailflow"
 )
 
 // submissionSession is a client of the submission port, which has TLS from
 // its first octet.
 type submissionSession struct {
 	transaction
-	login *auth.Login
-	tries int // failed
+	login   *auth.Login
+	tries   int  // failed
+	refused bool // a recipient of the mail under way
 }
 
 var (
@@ -27,6 +29,8 @@ var (
 	replyThrottled = &smtp.SMTPError{Code: 421, EnhancedCode: smtp.EnhancedCode{4, 7, 0}, Message: "Too many failed logins from here, try again in ten minutes"}
 	replyNoLogin   = &smtp.SMTPError{Code: 454, EnhancedCode: smtp.EnhancedCode{4, 7, 0}, Message: "Not possible now, try again later"}
 )
+
+var replyToAll = &mailflow.Reply{Code: 554, Enhanced: [3]int{5, 5, 1}, Text: "Not sent to anybody, since a recipient was refused"}
 
 // Mail asks whether the sender is the login's own address.
 func (s *submissionSession) Mail(from string, _ *smtp.MailOptions) error {
@@ -53,16 +57,27 @@ func (s *submissionSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 	rcpt := mailbox(to)
 	err := s.server.Submission.CheckRcpt(s.gate.ctx, s.login.Coordinator, slices.Clone(s.to), rcpt)
 	if err != nil {
+		s.refused = true
 		return s.answer(err)
 	}
 	s.to = append(s.to, rcpt)
 	return nil
 }
 
-// Data hands the message to the submission flow.
+// Reset forgets the message.
+func (s *submissionSession) Reset() {
+	s.transaction.Reset()
+	s.refused = false
+}
+
+// Data hands the message to the submission flow. One with a recipient that was
+// refused goes to nobody, even where the client goes on: its draft must stay.
 func (s *submissionSession) Data(io.Reader) error {
 	env := s.envelope()
 	env.Login = s.login.Coordinator
+	if s.refused {
+		return s.deliver(func(context.Context, mailflow.Envelope, io.Reader) error { return replyToAll }, env)
+	}
 	return s.deliver(s.server.Submission.Submit, env)
 }
 

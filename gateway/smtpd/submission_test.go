@@ -127,7 +127,19 @@ func TestSubmissionRefuses(t *testing.T) {
 	C: RCPT TO:<acme@desk.example.org>
 	S: 250 *
 	C: RCPT TO:<globex@desk.example.org>
-	S: 554 5.7.1 Zwei Empf?nger  in one mail: globex@desk.example.org and acme@desk.example.org`)
+	S: 554 5.7.1 Zwei Empf?nger  in one mail: globex@desk.example.org and acme@desk.example.org
+	C: DATA
+	S: 354 *
+	C: Subject: to acme at least
+	C: .
+	S: 554 5.5.1 Not sent to anybody, since a recipient was refused
+	C: MAIL FROM:<ana@desk.example.org>
+	S: 250 *
+	C: RCPT TO:<acme@desk.example.org>
+	S: 250 *`)
+	if got := d.got(); len(got) != 0 {
+		t.Errorf("kept %+v", got)
+	}
 	d.refuse = &mailflow.Reply{Code: 554, Enhanced: [3]int{5, 7, 1}, Text: strings.Repeat("long ", 1000)}
 	p.talk("C: DATA\nS: 354 *\nC: .")
 	if got := p.reply(); len(got) > 510 || !strings.HasPrefix(got, "554 5.7.1 long ") || !strings.HasSuffix(got, "...") {
