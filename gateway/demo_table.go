@@ -88,7 +88,9 @@ func (d *demo) explain() {
 	for _, c := range []*coordinator{d.cast.ana, d.cast.ben} {
 		d.say("  login %s, password %s", c.Name, c.password)
 	}
-	_, port, _ := strings.Cut(d.addr("imap"), ":")
-	d.say("\n  mutt -e 'set ssl_force_tls=yes' -f imaps://ana@localhost:%s/INBOX", port)
+	_, imap, _ := strings.Cut(d.addr("imap"), ":")
+	_, submission, _ := strings.Cut(d.addr("submission"), ":")
+	d.say("\n  mutt -e 'set folder=imaps://ana@localhost:%s/ spoolfile=+INBOX smtp_url=smtps://ana@localhost:%s/' \\", imap, submission)
+	d.say("       -e 'set from=ana@%s copy=no confirmappend=no' -e 'bind editor <space> noop' -f =INBOX", d.app.set.DeskDomain)
 	d.say("\nThe certificate is self-signed: %s", d.app.set.CertFile)
 }

@@ -213,9 +213,13 @@ func (in *Intake) verdict(tx *store.Tx, a *arrival, p cvd.Participant) (pgpmime.
 	return pgpmime.Judge(a.opened, claim, a.row.At), nil
 }
 
-// addressesOf are all addresses from which a participant may write.
+// addressesOf are all addresses from which a participant may write. A finder
+// whose report named no one sender has none.
 func addressesOf(tx *store.Tx, p cvd.Participant) ([]string, error) {
-	if p.Party == cvd.Finder {
+	switch {
+	case p.Address == "":
+		return nil, nil
+	case p.Party == cvd.Finder:
 		return []string{p.Address}, nil
 	}
 	party, err := PartyByID(tx, p.Party)

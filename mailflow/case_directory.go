@@ -201,8 +201,8 @@ func (s *sitting) followParty(party cvd.Party) error {
 		if err != nil {
 			return err
 		}
-		if p.Address != party.Address { // what is queued to the old one, or was refused there, goes to the new
-			if _, _, err := s.recall(&p, cvd.Failed); err != nil {
+		if p.Address != party.Address { // what is queued to the old one goes to the new
+			if _, _, err := s.recall(&p); err != nil {
 				return err
 			}
 		}

@@ -12,15 +12,15 @@ import (
 )
 
 // recall takes back what was queued to a participant and has not been handed
-// over (rule T4), and what is in one of the other states given: these notices
-// are planned again. It counts them, and names those that left.
-func (s *sitting) recall(p *cvd.Participant, also ...cvd.NoticeState) (recalled int, gone []string, err error) {
+// over (rule T4): these notices are planned again. It counts them, and names
+// those that left.
+func (s *sitting) recall(p *cvd.Participant) (recalled int, gone []string, err error) {
 	all, err := Notices(s.tx, p.Case, p.Party)
 	if err != nil {
 		return 0, nil, err
 	}
 	for i, n := range all {
-		if n.State != cvd.Queued && !slices.Contains(also, n.State) {
+		if n.State != cvd.Queued {
 			continue
 		}
 		switch err := s.Queue.Cancel(s.tx, n.Delivery); {

@@ -28,18 +28,23 @@ func WallClock() Clock {
 // wait returns at next, at a change, or after a minute, whichever is first;
 // an error when ctx ended. A zero next is none.
 func (c Clock) wait(ctx context.Context, changes *store.Subscription, next time.Time) error {
-	d := time.Minute
-	if !next.IsZero() {
-		d = min(d, max(next.Sub(c.Now()), 0))
-	}
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-changes.C:
 		changes.Take()
-	case <-c.After(d):
+	case <-c.After(c.until(next)):
 	}
 	return nil
+}
+
+// until is how long it is to next, at most a minute: the clock may be set
+// meanwhile. A zero next is none.
+func (c Clock) until(next time.Time) time.Duration {
+	if next.IsZero() {
+		return time.Minute
+	}
+	return min(time.Minute, max(next.Sub(c.Now()), 0))
 }
 
 // clock is the instant now.

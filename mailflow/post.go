@@ -77,7 +77,7 @@ func (b *Base) ownMessage(tx *store.Tx, p Post, scope store.Scope) (store.Messag
 		{Name: "Message-ID", Value: "<" + id + ">"},
 		{Name: "Auto-Submitted", Value: "auto-generated"},
 	}
-	if p.Case != "" {
+	if _, inReport := reportNumber(p.Case); p.Case != "" && !inReport {
 		fields = append(fields, message.Field{Name: "Parley-Case", Value: string(p.Case)})
 	}
 	raw, err := message.Entity{Fields: fields, Text: p.Text, Attachments: p.Attachments}.Bytes(randomHex(16))

@@ -147,7 +147,8 @@ func TestT3_FailedThenAnotherAddress(t *testing.T) {
 	w.in(id, "start now")
 	w.after(5 * time.Minute)
 	w.people["acme"].Address = "security@acme.example"
-	w.do("vendor edit acme address security@acme.example")
+	failed := w.deliveryOf(w.notice(id, "acme", cvd.HeadsUp))
+	w.do("vendor edit acme address security@acme.example", "delivery "+failed+" again")
 	w.after(5 * time.Minute)
 	w.told("acme", "Heads-up")
 	w.answers("acme", id, false, "ACK "+string(id)+" "+w.code("acme")+"\n")

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
@@ -320,7 +321,7 @@ func TestViewOfHostileNames(t *testing.T) {
 	w := newWorld(t)
 	f := w.person("finder", "someone@finder.example")
 	long := strings.Repeat("A", 3000)
-	twice := "=?utf-8?Q?=3D=3Futf-8=3FQ=3F=0D=0AParley-Case=3A_x=3F=3D?="
+	twice := "=?utf-8?Q?=3D=3Futf-8=3FQ=3F=3D0D=3D0AParley-Case=3A=5Fx=3F=3D?="
 	n := 0
 	report := func(fields string, entity []byte) {
 		t.Helper()
@@ -411,5 +412,76 @@ func TestS7_ClaimedNeverReplacesConfirmed(t *testing.T) {
 	w.arrives(other.Address, to, w.seal(other, to, true, mailtest.Entity("["+string(id)+"]", "ACK\n")))
 	if w.who(id, "acme").Acknowledged != nil || len(w.filed("Quarantine")) != 1 {
 		t.Error("a rejected key signs")
+	}
+}
+
+// A key that was revoked since signs nothing any more, whenever it says it did.
+func TestS3_RevokedKey(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.started("acme")
+	acme, to := w.people["acme"], w.thread(id, "acme")
+	early := w.seal(acme, to, true, mailtest.Entity("["+string(id)+"]", "ACK\n"))
+	w.clock.Advance(time.Hour)
+	gone := revokedCopy(t, acme, w.clock.Now)
+	w.update(func(tx *store.Tx) error {
+		return w.addKey(tx, "acme", keyring.Pinned{Fingerprint: gone.Fingerprint(), Trust: keyring.Claimed, Cert: gone.Bytes()})
+	})
+	w.arrives(acme.Address, to, early)
+	if w.who(id, "acme").Acknowledged != nil {
+		t.Error("it counts")
+	}
+	if got := w.says(w.one("Quarantine"), "Parley-Signature"); got != "bad; reason=key-revoked" {
+		t.Errorf("%s", got)
+	}
+}
+
+// Nothing of a mail, no address and no token stands in the log, at any level.
+func TestH6_LogOfArrivals(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.started("acme")
+	log := w.logs()
+	f, to := w.person("finder", "canary@finder.example"), w.thread(id, "acme")
+	other := w.person("other", "canary@other.example")
+	for _, rcpt := range []string{reportTo, to, "postmaster@vdp.example.org", "report-key@vdp.example.org"} {
+		w.arrives(f.Address, rcpt, w.seal(f, rcpt, true, withKey(f, "canarysubject", "canarytext")))
+		w.arrives(f.Address, rcpt, mailtest.Plain(f.Address, rcpt, "canarysubject", "canarytext", w.clock.Now()))
+		w.arrives(f.Address, rcpt, []byte("canary, not a message"))
+		w.arrives(f.Address, rcpt, mailtest.PGPMIME(f.Address, rcpt, w.clock.Now(), sealTo(t, []byte("canary"), other.PublicKey(), nil, &packet.Config{Time: w.clock.Now})))
+	}
+	broken := *w.Base
+	broken.Templates = nil
+	w.accepts(f.Address, mailtest.Plain(f.Address, reportTo, "canarysubject", "canary again", w.clock.Now()), reportTo)
+	if err := (&Intake{Base: &broken}).RunSpool(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.settle()
+	token, _, _ := strings.Cut(strings.TrimPrefix(to, "case+"), "@")
+	for _, word := range []string{"canary", "finder.example", "acme", token, string(id)} {
+		if strings.Contains(log.String(), word) {
+			t.Errorf("the log holds %q:\n%s", word, log)
+		}
+	}
+	if !strings.Contains(log.String(), "process mail") {
+		t.Error("nothing was logged")
+	}
+}
+
+// Who wrote a report without a From is nobody, and so is the next who does.
+func TestS2_NoFromIsNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first := "Message-ID: <first@x.example>\r\nSubject: x\r\n\r\nfirst\r\n"
+	for i, raw := range []string{first, "From: a@x.example, b@x.example\r\n" + strings.ReplaceAll(first, "first", "second"),
+		"In-Reply-To: <first@x.example>\r\n" + strings.ReplaceAll(first, "first", "third"), "From: \r\nIn-Reply-To: <second@x.example>\r\n" + strings.ReplaceAll(first, "first", "fourth")} {
+		w.arrives("a@x.example", reportTo, []byte(raw))
+		if n := len(w.reports()); n != i+1 {
+			t.Fatalf("%d reports after mail %d; Quarantine %q", n, i+1, w.subjects("Quarantine"))
+		}
+	}
+	w.settle()
+	if n := len(w.sink.Mails()); n != 0 {
+		t.Errorf("%d answers", n)
 	}
 }

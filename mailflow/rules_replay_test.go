@@ -2,6 +2,7 @@ package mailflow
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"parley/mailflow/cvd"
 	"parley/mailflow/mailtest"
+	"parley/mailflow/store"
 )
 
 // letters counts the mails of a folder that came in.
@@ -51,8 +53,17 @@ func TestT7_SameMailAgain(t *testing.T) {
 	}
 	w.accepts(f.Address, raw, reportTo)
 	w.accepts(f.Address, raw, "REPORT@VDP.example.org", reportTo)
+	rows, err := w.intake.spooled(0)
+	if err != nil || len(rows) != 2 {
+		t.Fatal(len(rows), err)
+	}
 	w.process()
 	w.settle()
+	for _, r := range rows {
+		if _, err := w.Store.Bytes(r.Body); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("the bytes of a duplicate stay: %v", err)
+		}
+	}
 	w.one("Intake")
 	if n := len(w.sink.To(f.Address)); n != 1 {
 		t.Errorf("%d receipts", n)
@@ -151,7 +162,8 @@ func TestS6_OldSignature(t *testing.T) {
 	w := newWorld(t)
 	id := w.started("acme")
 	acme, to := w.people["acme"], w.thread(id, "acme")
-	raws := [][]byte{w.seal(acme, to, true, propose(id)), w.seal(acme, to, true, propose(id))}
+	old := mailtest.Entity("["+string(id)+"]", "PROPOSE 2026-12-20 "+w.code("acme")+"\n")
+	raws := [][]byte{w.seal(acme, to, true, propose(id)), w.seal(acme, to, true, old)}
 	w.clock.Advance(14 * cvd.Day)
 	w.arrives(acme.Address, to, raws[0])
 	if w.proposals(id) != 1 {

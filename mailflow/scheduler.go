@@ -18,6 +18,8 @@ const (
 	downtime = 15 * time.Minute
 	// clockJump is how far the clock may move against time that passed.
 	clockJump = 5 * time.Minute
+	// longestPause is how long the desk's views may lag behind.
+	longestPause = 5 * time.Second
 	// dueBatch is how many due notices are read in one transaction.
 	dueBatch = 256
 )
@@ -29,6 +31,7 @@ type Scheduler struct {
 
 	last       time.Time
 	lastPassed time.Duration
+	preparing  time.Duration // how long it took last
 }
 
 // tickRow remembers when the scheduler last ran.
@@ -191,16 +194,40 @@ func (s *Scheduler) pause(why string, now time.Time) error {
 
 // Run lets notices go until ctx ends.
 func (s *Scheduler) Run(ctx context.Context) error {
-	changes := s.Store.Subscribe("due", "prepare")
-	defer changes.Close()
+	due, shown := s.Store.Subscribe("due"), s.Store.Subscribe("prepare")
+	defer due.Close()
+	defer shown.Close()
 	for {
 		next, err := s.round(ctx)
 		if err != nil && ctx.Err() == nil {
 			s.Log.Error("run due notices", "err", err)
 		}
-		if s.Clock.wait(ctx, changes, next) != nil {
+		if s.rest(ctx, due, shown, next) != nil {
 			return nil
 		}
+	}
+}
+
+// rest waits until something falls due or changed; an error when ctx ended.
+// While a thousand mails are delivered, what the desk sees of them changes
+// faster than it can be made: it is made in a tenth of the time.
+func (s *Scheduler) rest(ctx context.Context, due, shown *store.Subscription, next time.Time) error {
+	pause := s.Clock.After(min(9*s.preparing, longestPause))
+	changed := (<-chan struct{})(nil)
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-pause:
+			changed, pause = shown.C, nil
+			continue
+		case <-due.C:
+		case <-changed:
+		case <-s.Clock.After(s.Clock.until(next)):
+		}
+		due.Take()
+		shown.Take()
+		return nil
 	}
 }
 
@@ -212,6 +239,8 @@ func (s *Scheduler) round(ctx context.Context) (time.Time, error) {
 		return now.Add(time.Minute), err
 	}
 	prepared := s.Prepare(ctx) // what it could not show holds nothing up: approvals are asked for by the gate
+	_, after := s.Clock.Read()
+	s.preparing = after - passed
 	next, err := s.RunDue(ctx, now)
 	return next, errors.Join(prepared, err)
 }

@@ -200,7 +200,7 @@ func (b *Base) tellDelivery(tx *store.Tx, n cvd.Notice, it queue.Item) error {
 	case cvd.Failed:
 		subject = fmt.Sprintf("Refused: %s to %s in %s (%s)", noticeName(n), n.Party, n.Case, id)
 		state = "Their mail server refused the mail, or did not take it in time: they do not have it. Further stages for this vendor wait; others go on."
-		next = fmt.Sprintf("find out what is wrong with their address. Where another one is right, write in a signed mail to control@%s, and the notice goes there\n    vendor edit %s address ADDRESS\nWhere this one is right, send the same mail once more:\n    delivery %s again", b.DeskDomain, n.Party, id)
+		next = fmt.Sprintf("find out what is wrong with their address. Where another one is right, write in a signed mail to control@%s\n    vendor edit %s address ADDRESS\nand then\n    delivery %s again", b.DeskDomain, n.Party, id)
 	default:
 		return b.taskDone(tx, key)
 	}

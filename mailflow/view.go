@@ -184,7 +184,6 @@ func documents(o *pgpmime.Opened) []message.Attachment {
 		if name == "" {
 			name = fmt.Sprintf("opened-%d.txt", i+1)
 		}
-		name = shortened(headerText(name), maxName)
 		out = append(out, message.Attachment{Filename: name, MediaType: "application/octet-stream", Data: d.Data})
 	}
 	return out
