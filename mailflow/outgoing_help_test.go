@@ -101,14 +101,23 @@ func packets(text string) []string {
 func (l letterGot) find(words []string) string {
 	for _, layer := range l.layers() {
 		low := lower(layer)
+		plain := lower(base64Run.ReplaceAllString(layer, " "))
 		for _, word := range words {
-			if word != "" && strings.Contains(low, lower(word)) {
+			in := low
+			if len(word) < 8 {
+				in = plain // three or four letters stand in random base64 sooner or later
+			}
+			if word != "" && strings.Contains(in, lower(word)) {
 				return word
 			}
 		}
 	}
 	return ""
 }
+
+// base64Run is a line of keys, signatures or ciphertext; what it encodes is a
+// layer of its own where it can be read.
+var base64Run = regexp.MustCompile(`[A-Za-z0-9+/]{20,}={0,2}`)
 
 // lower leaves octets that are no letters as they are.
 func lower(s string) string {

@@ -100,7 +100,7 @@ func (w *world) contactIsEmpty(id cvd.CaseID, p *mailtest.Person) {
 		w.t.Fatalf("%s got %d mails", p.Name, len(mails))
 	}
 	m, who := mails[0], w.participant(id, cvd.PartyID(p.Name))
-	words := []string{string(id), "PAR-", "TLP", "embargo", "heads-up", "vulnerab", "flaw", "overflow", "security problem that", who.Token, "case+",
+	words := []string{string(id), "PAR-", "TLP:", "embargo", "heads-up", "vulnerab", "flaw", "overflow", "security problem that", who.Token, "case+",
 		canary(cvd.Scope), "acme", "severity", w.DeskDomain}
 	if word := m.find(words); word != "" {
 		w.t.Errorf("the contact mail holds %q:\n%s", word, m.Raw)
@@ -152,7 +152,7 @@ func TestV5_KeyEndsOnTheWay(t *testing.T) {
 	}
 	mails := w.mails(w.people["globex"])
 	last := mails[len(mails)-1]
-	if !last.Clear || last.find([]string{string(id), "PAR-", "TLP", "scope", canary(cvd.Scope)}) != "" {
+	if !last.Clear || last.find([]string{string(id), "PAR-", "TLP:", "scope", canary(cvd.Scope)}) != "" {
 		t.Errorf("the note is %q:\n%s", last.Outer.Get("Subject"), last.Raw)
 	}
 	w.told("acme", "Heads-up")
