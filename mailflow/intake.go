@@ -20,7 +20,8 @@ type Intake struct {
 	*Base
 	Parallel int // messages processed at once; 1 where zero
 
-	large sync.Mutex // held while a large message is processed
+	large   sync.Mutex // held while a large message is processed
+	readers sync.Pool  // of *bufio.Reader, each as large as the part of a header that is looked at
 }
 
 // largeMail is from what size on messages are processed one after the other:
@@ -107,7 +108,15 @@ func (in *Intake) tokenLive(tx *store.Tx, kind, token string) bool {
 // their row are on disk (rule T1); any other return means that nothing was
 // accepted.
 func (in *Intake) Receive(_ context.Context, env Envelope, r io.Reader) error {
-	br := bufio.NewReaderSize(r, 64<<10)
+	br, ok := in.readers.Get().(*bufio.Reader)
+	if !ok {
+		br = bufio.NewReaderSize(nil, 64<<10)
+	}
+	br.Reset(r)
+	defer func() {
+		br.Reset(nil) // nothing of the mail is kept alive
+		in.readers.Put(br)
+	}()
 	if hops := countReceived(br); hops > in.Limits.Received {
 		return &Reply{554, [3]int{5, 4, 6}, "Too many hops"}
 	}
@@ -134,16 +143,13 @@ func (in *Intake) Receive(_ context.Context, env Envelope, r io.Reader) error {
 		if err := tx.NewScope(spoolScope); err != nil {
 			return err
 		}
-		id, err := tx.Next("spool")
-		if err != nil {
-			return err
-		}
 		body, err := tx.Keep(d)
 		if err != nil {
 			return err
 		}
 		tx.Changed(store.Change{Topic: "spool"})
-		return spool.Put(tx, spoolScope, store.Seq(id), spoolRow{ID: id, Envelope: env, At: tx.Now, Body: body})
+		row := spoolRow{ID: body.ID, Envelope: env, At: tx.Now, Body: body} // numbered as its body is: counting would be one row more
+		return spool.Put(tx, spoolScope, store.Seq(row.ID), row)
 	})
 	return storeReply(err)
 }

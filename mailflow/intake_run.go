@@ -110,7 +110,11 @@ func (in *Intake) processRow(ctx context.Context, row spoolRow) error {
 	in.logFailure(row.ID, row.Tries+1, err)
 	if row.Tries++; row.Tries < spoolTries {
 		if err := in.Store.Update(func(tx *store.Tx) error {
-			return spool.Put(tx, spoolScope, store.Seq(row.ID), row)
+			key := store.Seq(row.ID)
+			if err := spool.Delete(tx, key); err != nil {
+				return err
+			}
+			return spool.Put(tx, spoolScope, key, row)
 		}); err != nil {
 			return err
 		}

@@ -24,10 +24,6 @@ func ownerKeys(tx *store.Tx, owner string) ([]keyring.Pinned, error) {
 	return out, nil
 }
 
-// OwnerKeys lists the keys that are known of a party (its name) or a finder
-// (FinderOwner).
-func OwnerKeys(tx *store.Tx, owner string) ([]keyring.Pinned, error) { return ownerKeys(tx, owner) }
-
 // ownerName is how the holder of a key is called in views and errors: the
 // token of a finder is nobody's business.
 func ownerName(owner string) string {

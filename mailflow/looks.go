@@ -26,6 +26,8 @@ type looks struct {
 
 	mu   sync.Mutex
 	kept map[string]wording // by the key of the version
+
+	large sync.Mutex // held while a large mail is sealed
 }
 
 // latest reads the newest version of what was written for a stage, or nothing.

@@ -2,19 +2,14 @@ package mailflow
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
 
-	"parley/keyring/pgpmime"
 	"parley/mailflow/cvd"
 	"parley/mailflow/journal"
-	"parley/mailflow/message"
 	"parley/mailflow/queue"
 	"parley/mailflow/store"
-	"parley/templates"
 )
 
 // Outbox turns due notices into sealed mails in the delivery queue.
@@ -54,6 +49,10 @@ func (o *Outbox) releaseOnce(row dueNotice, now time.Time, l *looks) error {
 	if a := MayRelease(p.Question); a.Decision != Release {
 		return o.settleNow(row.dueRow, now, l)
 	}
+	if p.size() > largeMail { // one after the other, since each takes some times its size in memory
+		l.large.Lock()
+		defer l.large.Unlock()
+	}
 	var s *sealed
 	err = guarded(func() (err error) {
 		s, err = o.seal(p)
@@ -71,8 +70,8 @@ func (o *Outbox) releaseOnce(row dueNotice, now time.Time, l *looks) error {
 // desk; a log learns the kind only, since the words may be those of the case
 // (rule H6). What ails the store itself is tried again.
 func (o *Outbox) fault(row dueRow, what string, err error) error {
-	for _, store := range []error{store.ErrFull, store.ErrBroken, store.ErrClosed} {
-		if errors.Is(err, store) {
+	for _, ails := range []error{store.ErrFull, store.ErrBroken, store.ErrClosed} {
+		if errors.Is(err, ails) {
 			return err
 		}
 	}
@@ -120,142 +119,6 @@ func (o *Outbox) hold(row dueRow, why string) error {
 		}
 		return o.settle(tx, n, Answer{Decision: HoldIt, Why: why})
 	})
-}
-
-// sealed is a parcel ready to be queued.
-type sealed struct {
-	messageID string
-	bounce    string
-	wire      *store.Draft // the bytes that leave
-	served    *store.Draft // what the desk sees of them
-	tree      *message.Part
-}
-
-func (s *sealed) drop() {
-	s.wire.Drop()
-	s.served.Drop()
-}
-
-// seal renders, composes, signs and encrypts one parcel to its participant
-// alone (rules V1, V5: without a key there is an error, never a plain mail).
-func (o *Outbox) seal(p *parcel) (*sealed, error) {
-	r, err := o.render(p)
-	if err != nil {
-		return nil, err
-	}
-	files, err := o.attachments(p)
-	if err != nil {
-		return nil, err
-	}
-	s := &sealed{messageID: newMessageID(o.Domain), bounce: cvd.NewToken()}
-	outer := o.outer(p, s.messageID)
-	inner, err := innerOf(p, r, outer, files)
-	if err != nil {
-		return nil, err
-	}
-	wire, err := o.wire(p, inner, outer)
-	if err != nil {
-		return nil, err
-	}
-	view, err := o.sentView(p, r, outer, files)
-	if err != nil {
-		return nil, err
-	}
-	if s.tree, err = message.Parse(view, ownLimits(o.Limits)); err != nil {
-		return nil, fmt.Errorf("read our own mail: %w", err)
-	}
-	if s.wire, err = o.Store.SealBytes(wire); err != nil {
-		return nil, err
-	}
-	if s.served, err = o.Store.SealBytes(view); err != nil {
-		s.wire.Drop()
-		return nil, err
-	}
-	return s, nil
-}
-
-// wire seals the inner entity; only kinds that are content-free by their
-// templates are signed in clear.
-func (o *Outbox) wire(p *parcel, inner []byte, outer pgpmime.Outer) ([]byte, error) {
-	if clearKind(p.Notice.Kind) {
-		return pgpmime.SignClear(inner, outer, o.signer(), p.Now)
-	}
-	return pgpmime.Seal(inner, outer, p.Keys.Certificates, o.signer(), p.Now)
-}
-
-// clearKind says that mails of this kind hold nothing of a case.
-func clearKind(k cvd.NoticeKind) bool { return k == cvd.KindContact || k == cvd.KindNote }
-
-func (o *Outbox) outer(p *parcel, id string) pgpmime.Outer {
-	from := o.ThreadAddress(p.Participant.Token)
-	if clearKind(p.Notice.Kind) {
-		from = o.ReportAddress()
-	}
-	subject := o.Subject
-	if clearKind(p.Notice.Kind) && p.Letter != nil {
-		subject = p.Letter.Subject
-	}
-	cert := o.signer().Certificate()
-	outer := pgpmime.Outer{From: from, To: p.Participant.Address, ReplyTo: from, Subject: subject, MessageID: id,
-		Date: p.Now.UTC(), Autocrypt: autocrypt(from, cert.Minimal())}
-	if p.Letter != nil && p.Letter.Automatic {
-		outer.Extra = [][2]string{{"Auto-Submitted", "auto-replied"}} // RFC 3834 section 5; another gateway does not answer it
-	}
-	return outer
-}
-
-// innerOf composes the entity that is signed and encrypted, with its protected
-// header fields (RFC 9788; the older draft's marking beside it).
-func innerOf(p *parcel, r templates.Rendered, outer pgpmime.Outer, files []message.Attachment) ([]byte, error) {
-	fields := []message.Field{
-		{Name: "From", Value: outer.From},
-		{Name: "To", Value: outer.To},
-		{Name: "Reply-To", Value: outer.ReplyTo},
-		{Name: "Subject", Value: r.Subject},
-		{Name: "Date", Value: outer.Date.Format(time.RFC1123Z)},
-		{Name: "Message-ID", Value: "<" + outer.MessageID + ">"},
-	}
-	if clearKind(p.Notice.Kind) {
-		fields = nil // the outer fields are the only ones
-	} else {
-		fields = append(fields,
-			message.Field{Name: "HP-Outer", Value: "From: " + outer.From},
-			message.Field{Name: "HP-Outer", Value: "To: " + outer.To},
-			message.Field{Name: "HP-Outer", Value: "Reply-To: " + outer.ReplyTo},
-			message.Field{Name: "HP-Outer", Value: "Subject: " + outer.Subject},
-			message.Field{Name: "HP-Outer", Value: "Date: " + outer.Date.Format(time.RFC1123Z)},
-			message.Field{Name: "HP-Outer", Value: "Message-ID: <" + outer.MessageID + ">"})
-		for _, x := range outer.Extra {
-			fields = append(fields, message.Field{Name: x[0], Value: x[1]}, message.Field{Name: "HP-Outer", Value: x[0] + ": " + x[1]})
-		}
-	}
-	e := message.Entity{Fields: fields, Text: r.Text, Attachments: files}
-	if !clearKind(p.Notice.Kind) {
-		e.ContentTypeParams = map[string]string{"protected-headers": "v1", "hp": "cipher"}
-	}
-	return e.Bytes(randomHex(16))
-}
-
-// attachments are the material's files, our key and, for a vendor, the date as
-// a calendar.
-func (o *Outbox) attachments(p *parcel) ([]message.Attachment, error) {
-	var out []message.Attachment
-	for _, f := range p.Files {
-		out = append(out, asAttachment(f))
-	}
-	if p.Case.Started() && p.Participant.Has(cvd.RoleVendor) && !clearKind(p.Notice.Kind) {
-		ics, err := embargoCalendar(p)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, message.Attachment{Filename: "embargo.ics", MediaType: "text/calendar",
-			Params: map[string]string{"method": "PUBLISH", "charset": "utf-8"}, Data: ics})
-	}
-	key, err := o.signer().Certificate().Armor()
-	if err != nil {
-		return nil, err
-	}
-	return append(out, message.Attachment{Filename: "our-key.asc", MediaType: "application/pgp-keys", Data: key}), nil
 }
 
 // enqueue is the transaction in which a notice leaves the desk: the gate is
@@ -333,14 +196,4 @@ func (o *Outbox) reach(tx *store.Tx, p *parcel, n cvd.Notice) error {
 		return nil
 	}
 	return o.wake(tx, n.Case, n.Party, true)
-}
-
-// newMessageID makes a Message-ID that tells nothing but our domain (RFC 5322
-// section 3.6.4), without the brackets.
-func newMessageID(domain string) string { return randomHex(16) + "@" + domain }
-
-func randomHex(n int) string {
-	b := make([]byte, n)
-	_, _ = rand.Read(b) // never fails (crypto/rand)
-	return hex.EncodeToString(b)
 }

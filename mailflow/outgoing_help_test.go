@@ -119,6 +119,18 @@ func (l letterGot) find(words []string) string {
 // layer of its own where it can be read.
 var base64Run = regexp.MustCompile(`[A-Za-z0-9+/]{20,}={0,2}`)
 
+// readable is what a person sees of a mail; short words are looked for in it,
+// since base64 holds them by chance.
+func (l letterGot) readable() string {
+	out := l.Subject + "\n" + l.Text
+	for name, values := range l.Outer {
+		if name != "Autocrypt" {
+			out += "\n" + name + ": " + strings.Join(values, "\n")
+		}
+	}
+	return out
+}
+
 // lower leaves octets that are no letters as they are.
 func lower(s string) string {
 	b := []byte(s)

@@ -151,6 +151,21 @@ func (b *Base) gatherWords(tx *store.Tx, p *parcel, l *looks) error {
 	return nil
 }
 
+// size is how many octets of words and files it has.
+func (p *parcel) size() int {
+	n := 0
+	for _, f := range p.Files {
+		n += len(f.Data)
+	}
+	if p.View != nil {
+		n += len(p.View.Material) + len(p.View.Annex) + len(p.View.Mitigation)
+	}
+	if p.Letter != nil {
+		n += len(p.Letter.Text)
+	}
+	return n
+}
+
 // frozen digests what people decide of a stage notice: its words, files,
 // recipient, keys and date. What the gateway fills in as it leaves (the code,
 // the marks of progress, the day an answer is asked by) is not part of it,

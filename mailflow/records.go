@@ -27,7 +27,7 @@ var (
 	tokens        = store.Versioned[tokenRow]("tokens")
 	msgIDs        = store.Versioned[tokenRow]("msgids") // Message-ID of a thread's mail to its participant
 	seen          = store.Versioned[seenRow]("seen")    // digests, for replays and duplicates
-	spool         = store.Versioned[spoolRow]("spool")
+	spool         = store.WriteOnce[spoolRow]("spool")
 	coordinators  = store.Versioned[Coordinator]("coordinators")
 	sendingState  = store.Versioned[Sending]("sending")
 	ticks         = store.Versioned[tickRow]("ticks")

@@ -3,7 +3,9 @@ package mailflow
 import (
 	"bytes"
 	"context"
+	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -389,5 +391,81 @@ func TestT2_OneBadNotice(t *testing.T) {
 	}
 	if got := len(w.sink.Mails()); got != 1 {
 		t.Errorf("%d mails left", got)
+	}
+}
+
+// What left or ended while somebody asked about it stays as it is: a Sent
+// notice is never written over.
+func TestT4_SettleLeavesWhatIsOver(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.caseWith("acme")
+	w.in(id, "start now")
+	w.after(5 * time.Minute)
+	n := w.notice(id, "acme", cvd.HeadsUp)
+	for _, d := range []Decision{Never, NotYet, Wait, Ask, HoldIt} {
+		w.update(func(tx *store.Tx) error {
+			return w.Base.settle(tx, n, Answer{Decision: d, Why: "too late", At: w.clock.Now()})
+		})
+		if got := w.notice(id, "acme", cvd.HeadsUp); got.State != cvd.Sent || !got.Row.IsZero() {
+			t.Errorf("after %d it is %s", d, got.State)
+		}
+	}
+}
+
+// Two rounds at once, as after a restart that overlaps, send nothing twice.
+func TestT3_TwoRoundsAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	names := []string{"vendora", "vendorb", "vendorc", "vendord", "vendore", "vendorf"}
+	id := w.caseWith(names...)
+	w.tells("case "+string(id), "start now")
+	w.clock.Advance(w.Undo)
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() {
+			other := &Scheduler{Base: w.Base, Outbox: &Outbox{w.Base}}
+			if _, err := other.RunDue(context.Background(), w.clock.Now()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	w.settle()
+	for _, n := range names {
+		w.told(n, "Heads-up")
+		if got := w.notice(id, cvd.PartyID(n), cvd.HeadsUp); got.State != cvd.Sent {
+			t.Errorf("heads-up to %s is %s", n, got.State)
+		}
+	}
+}
+
+// What an update wrote and did not commit is never taken for material.
+func TestT2_UncommittedMaterial(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.caseWith("acme")
+	l, failed := &looks{}, errors.New("the disk is full")
+	err := w.Store.Update(func(tx *store.Tx) error {
+		if err := w.putMaterial(tx, cvd.Material{Case: id, Stage: cvd.Proof, Author: "ana", Text: "never committed"}); err != nil {
+			return err
+		}
+		if got, err := l.latest(tx, id, cvd.Proof, ""); err != nil || got.Text != "never committed" {
+			t.Errorf("the update does not see what it wrote: %q, %v", got.Text, err)
+		}
+		return failed
+	})
+	if !errors.Is(err, failed) {
+		t.Fatal(err)
+	}
+	w.material(id, cvd.Proof, "committed")
+	for range 2 {
+		w.view(func(tx *store.Tx) error {
+			got, err := l.latest(tx, id, cvd.Proof, "")
+			if got.Text != "committed" {
+				t.Errorf("the material is %q", got.Text)
+			}
+			return err
+		})
 	}
 }

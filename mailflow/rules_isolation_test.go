@@ -1,6 +1,7 @@
 package mailflow
 
 import (
+	"bytes"
 	"encoding/hex"
 	"fmt"
 	"os"
@@ -120,7 +121,7 @@ func (s *longStory) secrets(of string) []string {
 		globex:   {globex, "globexproductline", "annexforglobex1", "fileofglobex", "globexsownletter1", "globexreason1", "globexclearwords1"},
 		initech:  {initech},
 		"finder": {"joselyn", "findling", "hunterhome", "findersownwords1", "findersfile1", "desktofinder1"},
-		"desk":   {"coordinatrixana", s.DeskDomain, "desksownnote1", "ana-private-name", "zzyzx", "libquux"},
+		"desk":   {"coordinatrixana", s.DeskDomain, "desksownnote1", "ana-private-name", "zzyzxoverflow", "libquuxfrob"},
 	} {
 		if name == of || (of == "finder" && name == "desk") {
 			continue // the finder named the case itself
@@ -207,12 +208,62 @@ func TestV4_NothingOfALaterStage(t *testing.T) {
 				t.Errorf("%s lacks its own words", mark[1])
 			}
 		}
-		if with := m.find([]string{canary(cvd.Mitigation)}) != ""; with != (mark[1] != "Heads-up") {
-			t.Errorf("%s: mitigation %t", mark[1], with)
+		for _, word := range []string{canary(cvd.Mitigation), "fileofmitigation1"} {
+			if with := m.find([]string{word}) != ""; with != (mark[1] != "Heads-up") {
+				t.Errorf("%s: %s %t", mark[1], word, with)
+			}
 		}
 	}
 	if seen != 4 {
 		t.Errorf("acme was told %d stages", seen)
+	}
+}
+
+// A heads-up names no component: what somebody wrote for it goes nowhere,
+// words or files.
+func TestV4_HeadsUpHasNoMaterial(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.caseWith("acme")
+	for _, party := range []cvd.PartyID{"", "acme"} {
+		w.update(func(tx *store.Tx) error {
+			return w.putMaterial(tx, cvd.Material{Case: id, Stage: cvd.HeadsUp, Party: party, Author: "ana", Text: canary(cvd.HeadsUp),
+				Files: []cvd.File{{Name: "heads-up-1.txt", MediaType: "text/plain", Data: []byte(canary(cvd.HeadsUp))}}})
+		})
+	}
+	w.in(id, "start now")
+	w.after(5 * time.Minute)
+	w.told("acme", "Heads-up")
+	if m := w.mails(w.people["acme"])[0]; m.find([]string{canary(cvd.HeadsUp), "heads-up-1"}) != "" || len(m.Files) != 2 {
+		t.Errorf("the heads-up holds material, or the files %v", m.Files)
+	}
+}
+
+// What a person wrote is copied and never executed, and what a header may not
+// hold does not get into one.
+func TestV4_ValuesAreNoTemplates(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const hostile = "{{.Code}} {{template \"foot\" .}} %s %d {{.Us}}\nBcc: all@evil.example\n\nX-Evil: 1"
+	id := w.caseWith("acme")
+	w.material(id, cvd.Scope, hostile)
+	w.in(id, `invite acme affects "{{.Material}} 9.1"`, "start now")
+	for _, bad := range []string{"Player\u202e9.1", "Player\u200b9", "Play\x00er"} {
+		w.refuses(theOperator, "affects", "case "+string(id), `invite acme affects "`+bad+`"`)
+	}
+	w.after(5 * time.Minute)
+	w.answers("acme", id, true, "ACK\n")
+	w.steps(6*time.Hour, cvd.Day)
+	w.told("acme", "Heads-up", "Scope")
+	mails := w.mails(w.people["acme"])
+	last := mails[len(mails)-1]
+	if !strings.Contains(last.Text, hostile) || !strings.Contains(last.Text, "{{.Material}} 9.1") {
+		t.Errorf("it is not there as it was written:\n%s", last.Text)
+	}
+	for _, f := range append(innerFields(last), strings.Split(unfold(last.Raw[:bytes.Index(last.Raw, []byte("\r\n\r\n"))]), "\r\n")...) {
+		if strings.HasPrefix(f, "Bcc") || strings.HasPrefix(f, "X-Evil") {
+			t.Errorf("a header holds %q", f)
+		}
 	}
 }
 

@@ -27,6 +27,18 @@ func TestRouting(t *testing.T) {
 		where  string // "Vendor acme", "Quarantine", "Intake", …
 		why    string
 	}
+	w := newWorld(t)
+	w.person("stranger", "x@x.example")
+	this := w.started("acme", "globex")
+	other := w.caseWith("acme")
+	fill := strings.NewReplacer("THIS", string(this), "OTHER", string(other))
+	count := func() map[string]int {
+		return map[string]int{
+			"Quarantine": w.cameIn("Quarantine"), "Intake": w.cameIn("Intake"),
+			"Vendor acme": w.cameIn(w.folderOf(this, "Vendor acme")), "Vendor globex": w.cameIn(w.folderOf(this, "Vendor globex")),
+			"OTHER Vendor acme": w.cameIn(w.folderOf(other, "Vendor acme")),
+		}
+	}
 	for name, c := range map[string]try{
 		"token":                                  {to: "acme", sign: true, inner: "hello", where: "Vendor acme"},
 		"token and its own notice":               {to: "acme", sign: true, inner: "hello", refers: "In-Reply-To acme", where: "Vendor acme"},
@@ -59,12 +71,6 @@ func TestRouting(t *testing.T) {
 		"a vendor's new report":                  {sign: true, inner: "We found something else", where: "Intake"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t)
-			w.person("stranger", "x@x.example")
-			this := w.started("acme", "globex")
-			other := w.caseWith("acme")
-			fill := strings.NewReplacer("THIS", string(this), "OTHER", string(other))
 			from, to := w.people["acme"], reportTo
 			if c.from != "" {
 				from = w.people[c.from]
@@ -83,15 +89,11 @@ func TestRouting(t *testing.T) {
 			if c.outer != "" {
 				raw = bytes.Replace(raw, []byte("Subject: ..."), []byte("Subject: "+fill.Replace(c.outer)), 1)
 			}
+			before := count()
 			w.arrives(from.Address, to, raw)
-			where := map[string]int{
-				"Quarantine": w.cameIn("Quarantine"), "Intake": w.cameIn("Intake"),
-				"Vendor acme": w.cameIn(w.folderOf(this, "Vendor acme")), "Vendor globex": w.cameIn(w.folderOf(this, "Vendor globex")),
-				"OTHER Vendor acme": w.cameIn(w.folderOf(other, "Vendor acme")),
-			}
-			for folder, n := range where {
-				if want := map[bool]int{true: 1}[folder == c.where]; n != want {
-					t.Errorf("%s holds %d mails, want %d", folder, n, want)
+			for folder, n := range count() {
+				if want := map[bool]int{true: 1}[folder == c.where]; n-before[folder] != want {
+					t.Errorf("%s got %d mails, want %d", folder, n-before[folder], want)
 				}
 			}
 			if c.where == "Quarantine" && !strings.Contains(w.words(w.last("Quarantine")), c.why) {

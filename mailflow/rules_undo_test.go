@@ -196,6 +196,8 @@ func TestA5_UndoHoldAndHoldAgain(t *testing.T) {
 		w.ok(err)
 		return uid
 	}
+	_, err := w.drops("ben", thread, "Heads-up", "Do/Release")
+	w.refusedWith(err, "Do/Release (ben)", "nothing of acme is held")
 	if first, second := drops("ana", "Hold"), drops("ana", "Hold"); first == 0 || second != first {
 		t.Errorf("receipts %d and %d", first, second)
 	}
@@ -216,8 +218,8 @@ func TestA5_UndoHoldAndHoldAgain(t *testing.T) {
 	w.clock.Advance(w.Undo + time.Second)
 	w.refusedWith(w.takesBack("ana", "Hold", thread), thread, "are over")
 	drops("ben", "Release")
-	if held() {
-		t.Error("ben did not release acme")
+	if held() || w.countIn("INBOX", "Not done: Do/Release (ben)") != 0 {
+		t.Errorf("ben did not release acme, or is still told so: %q", w.subjects("INBOX"))
 	}
 	w.clock.Advance(receiptLife)
 	seats := &Seats{Base: w.Base, Desk: w.desk}

@@ -101,14 +101,15 @@ func (s *Scheduler) dueAt(now time.Time, failed map[uint64]bool) (batch []dueNot
 	return batch, next, err
 }
 
-// releaseAll spreads a batch over the cores: signing is what costs. It gives
-// the errors by notice.
+// releaseAll spreads a batch over the cores: signing is what costs. There are
+// more at work than cores, so that while some wait for the disk others sign,
+// and many are committed at once. It gives the errors by notice.
 func (s *Scheduler) releaseAll(ctx context.Context, batch []dueNotice, now time.Time) map[uint64]error {
 	work, l := make(chan dueNotice), &looks{}
 	var mu sync.Mutex
 	failed := map[uint64]error{}
 	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0)*2, len(batch)) {
+	for range min(runtime.GOMAXPROCS(0)*8, len(batch)) {
 		wg.Go(func() {
 			for row := range work {
 				if err := s.Outbox.Release(ctx, row, now, l); err != nil {

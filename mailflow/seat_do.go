@@ -125,15 +125,23 @@ func (s *Seat) refused(dest store.Mailbox, m store.Message, r *Refusal) error {
 		p.Case = cvd.CaseID(m.Case)
 	}
 	err = s.Store.Update(func(tx *store.Tx) error {
-		return s.task(tx, fmt.Sprintf("refused:%s:%d:%d", s.name, dest.Number, m.ID), p)
+		return s.task(tx, s.refusedKey(dest, m.ID), p)
 	})
 	return errors.Join(err, r)
+}
+
+// refusedKey names the task of a gesture that was refused.
+func (s *Seat) refusedKey(dest store.Mailbox, id uint64) string {
+	return fmt.Sprintf("refused:%s:%d:%d", s.name, dest.Number, id)
 }
 
 // giveReceipt files a message in Do/X and notes that it acted there. What
 // other buttons did with it is overtaken: hold, release and hold again are
 // three commands.
 func (s *Seat) giveReceipt(tx *store.Tx, from, dest store.Mailbox, id uint64) (uint32, error) {
+	if err := s.taskDone(tx, s.refusedKey(dest, id)); err != nil {
+		return 0, err
+	}
 	for row, err := range receipts.All(tx, store.Seq(id)) {
 		if err != nil {
 			return 0, err

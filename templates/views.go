@@ -108,7 +108,8 @@ type Answer struct {
 	TLP     cvd.TLP
 	Lines   []Understood
 	Code    string // a fresh one
-	Version int
+	Version int // the newest
+	Bound   int // the one that binds until End, where that is an older one
 	End     time.Time
 	Zone    string
 	Help    bool // print what can be answered

@@ -183,23 +183,26 @@ func (p Participant) Meets(n Need, s Stage) bool {
 	return false
 }
 
-// End is until when the embargo binds this participant. A shorter version
-// binds everybody told; a longer one binds only who accepted it, the others
-// keep the date that they agreed to, or a shorter one that came since
-// (product.md section 6). It is never after the end of the case's embargo,
-// before which nobody gets what is public.
-func (c Case) End(p Participant) time.Time {
-	end, accepted := c.Embargo().End, p.Accepted()
+// Bound is the version of the embargo that binds this participant. A shorter
+// one binds everybody told; a longer one binds only who accepted it, the
+// others keep the date that they agreed to, or a shorter one that came since
+// (product.md section 6). It never ends after the case's embargo, before which
+// nobody gets what is public.
+func (c Case) Bound(p Participant) Embargo {
+	bound, accepted := c.Embargo(), p.Accepted()
 	if accepted == 0 {
-		return end
+		return bound
 	}
 	for _, e := range c.Embargoes {
-		if e.Version >= accepted && e.End.Before(end) {
-			end = e.End
+		if e.Version >= accepted && e.End.Before(bound.End) {
+			bound = e
 		}
 	}
-	return end
+	return bound
 }
+
+// End is until when the embargo binds this participant.
+func (c Case) End(p Participant) time.Time { return c.Bound(p).End }
 
 // Status is the last word of a vendor on its product, or the zero Status.
 func (p Participant) Status() Status {
@@ -317,7 +320,6 @@ type ApprovalRequest struct {
 	Ended   time.Time
 	How     string    // approved, rejected: why, void: why
 	Cool    time.Time // of a desk of one: nothing leaves before
-	Message uint64    // the mail in Approvals
 }
 
 // Open says whether the request still waits for a person.

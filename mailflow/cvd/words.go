@@ -169,15 +169,6 @@ const (
 	Confirmed Trust = "confirmed"
 )
 
-// ParseTrust reads a trust that a policy may ask for.
-func ParseTrust(s string) (Trust, error) {
-	t := Trust(strings.ToLower(strings.TrimSpace(s)))
-	if t != Claimed && t != Found && t != Confirmed {
-		return "", fmt.Errorf("%q is not a trust (claimed, found, confirmed)", s)
-	}
-	return t, nil
-}
-
 // Severity bands that a heads-up may name.
 var severities = []string{"low", "medium", "high", "critical"}
 

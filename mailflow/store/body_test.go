@@ -313,3 +313,23 @@ func TestVerify_DanglingBody(t *testing.T) {
 	must(t, s.Update(func(tx *Tx) error { return tx.Forget(b) }))
 	unwhole(t, s)
 }
+
+// A draft is read again before anybody knows whether it is kept.
+func TestBody_DraftBytes(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	for _, size := range []int{0, 1, smallBody, smallBody + 1, 3 * smallBody} {
+		want := bytes.Repeat([]byte{7}, size)
+		d, err := s.Seal(bytes.NewReader(want))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := d.Bytes(); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%d octets: %d, %v", size, len(got), err)
+		}
+		d.Drop()
+		if _, err := d.Bytes(); !errors.Is(err, ErrNotFound) {
+			t.Errorf("%d octets, dropped: %v", size, err)
+		}
+	}
+}
