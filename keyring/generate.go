@@ -3,6 +3,7 @@ package keyring
 import (
 	"crypto"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -26,9 +27,18 @@ const (
 // certifies and signs, and an encryption subkey. The user ID is "name <address>",
 // or the bare address if name is empty.
 func Generate(name, address string, alg Algorithm, at time.Time) (*Secret, error) {
+	return GenerateUntil(name, address, alg, at, time.Time{})
+}
+
+// GenerateUntil is Generate for a key that ends at an instant, in whole seconds
+// from at; the zero one is never.
+func GenerateUntil(name, address string, alg Algorithm, at, end time.Time) (*Secret, error) {
 	config, err := generation(alg, at)
 	if err != nil {
 		return nil, err
+	}
+	if config.KeyLifetimeSecs, err = lifetime(at, end); err != nil {
+		return nil, fmt.Errorf("generate key: %w", err)
 	}
 	if strings.ContainsFunc(name+address, func(r rune) bool { return r < ' ' || r == 0x7f }) || addressIn(address) == "" {
 		return nil, fmt.Errorf("generate key for %q %q: not a name and an address", name, address)
@@ -63,6 +73,22 @@ func generation(alg Algorithm, at time.Time) (*packet.Config, error) {
 		return nil, fmt.Errorf("generate key: unknown algorithm %q", alg)
 	}
 	return c, nil
+}
+
+// lifetime is how long a key that was made at an instant lasts until its end, as
+// self-signatures say it: in seconds, 0 for ever. RFC 9580, section 5.2.3.13.
+func lifetime(made, end time.Time) (uint32, error) {
+	if end.IsZero() {
+		return 0, nil
+	}
+	n := end.Unix() - made.Unix() // no Duration, which ends after 292 years
+	if n <= 0 {
+		return 0, fmt.Errorf("it would have ended on %s, before it was made", end.UTC().Format(day))
+	}
+	if n > math.MaxUint32 {
+		return 0, fmt.Errorf("it cannot last until %s: 136 years are the longest", end.UTC().Format(day))
+	}
+	return uint32(n), nil
 }
 
 // signing is how everything is signed here: SHA-512, at the instant given, and
