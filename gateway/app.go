@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"parley/gateway/auth"
-	"parley/keyring"
 	"parley/mailflow"
 	"parley/mailflow/store"
 )
@@ -21,6 +20,7 @@ type app struct {
 	base   *mailflow.Base
 	desk   *mailflow.Desk
 	logins *auth.Logins
+	unlock store.Unlock   // to destroy keys with
 	close  []func() error // last first
 }
 
@@ -66,46 +66,4 @@ func openStore(set *settings, u store.Unlock, now func() time.Time) (*store.Stor
 		return nil, fmt.Errorf("%w; parley init makes a store", err)
 	}
 	return st, err
-}
-
-// gatewayKeys holds our own secret keys, sealed: the newest signs, and all of
-// them decrypt.
-var gatewayKeys = store.WriteOnce[gatewayKey]("gateway-keys")
-
-type gatewayKey struct{ Secret []byte }
-
-// keepKey seals a new key of ours into the store.
-func keepKey(st *store.Store, s *keyring.Secret) error {
-	return st.Update(func(tx *store.Tx) error {
-		n, err := tx.Next("gateway-keys")
-		if err != nil {
-			return err
-		}
-		return gatewayKeys.Put(tx, mailflow.DeskScope, store.Seq(n), gatewayKey{Secret: s.Bytes()})
-	})
-}
-
-// ownKeys reads our keys, the one that signs first.
-func ownKeys(st *store.Store) ([]*keyring.Secret, error) {
-	var out []*keyring.Secret
-	err := st.View(func(tx *store.Tx) error {
-		for row, err := range gatewayKeys.All(tx, nil) {
-			if err != nil {
-				return err
-			}
-			s, err := keyring.ParseSecret(row.Value.Secret)
-			if err != nil {
-				return err
-			}
-			out = append([]*keyring.Secret{s}, out...)
-		}
-		return nil
-	})
-	if err == nil && len(out) == 0 {
-		err = errors.New("the store holds no OpenPGP key of ours: parley init was cut short; make a new gateway")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read our OpenPGP key: %w", err)
-	}
-	return out, nil
 }

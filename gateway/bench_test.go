@@ -136,7 +136,7 @@ func BenchmarkReportToExists(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	ours, err := d.app.base.Secrets[0].Certificate().Armor()
+	ours, err := d.app.base.Own.Signing().Certificate().Armor()
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -100,6 +100,10 @@ func commands() map[string]command {
 		"vendor import":        importVendors,
 		"key import":           importKeys,
 		"key export":           exportKey,
+		"key own":              listOwnKeys,
+		"key rotate":           rotateKey,
+		"key extend":           extendKey,
+		"key retire":           retireKey,
 		"verify":               verifyStore,
 	}
 }

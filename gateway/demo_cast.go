@@ -137,7 +137,7 @@ var (
 
 // reads opens what came for a robot, and answers.
 func (r *robot) reads() error {
-	ours, err := r.demo.app.base.Secrets[0].Certificate().Armor()
+	ours, err := r.demo.app.base.Own.Signing().Certificate().Armor()
 	if err != nil {
 		return err
 	}

@@ -76,7 +76,7 @@ func (d *demo) everybody(context.Context) error {
 func (d *demo) report(context.Context) error {
 	f := d.cast.finder
 	d.say("A finder mails an encrypted, signed report to report@%s.", demoDomain)
-	ours, err := d.app.base.Secrets[0].Certificate().Armor()
+	ours, err := d.app.base.Own.Signing().Certificate().Armor()
 	if err != nil {
 		return err
 	}

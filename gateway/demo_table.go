@@ -53,7 +53,7 @@ func (d *demo) cell(r *robot, s cvd.Stage) string {
 func (d *demo) check(r *robot) error {
 	var got []cvd.Stage
 	var errs []error
-	ours := string(d.app.base.Secrets[0].Certificate().Fingerprint())
+	ours := string(d.app.base.Own.Signing().Certificate().Fingerprint())
 	for _, g := range r.got {
 		got = append(got, cvd.Stage(g.stage))
 		if g.mail.Signer != ours {

@@ -26,6 +26,7 @@ type initCommand struct {
 	DeskDomain string `help:"The coordinators' mail domain; desk.DOMAIN unless given."`
 	Name       string `help:"Name on our OpenPGP key, such as \"Example CERT\"; the domain unless given."`
 	Key        string `default:"ed25519" enum:"ed25519,rsa4096" help:"Kind of our OpenPGP key: ed25519, or rsa4096 for peers that need it."`
+	Expires    string `default:"3y" help:"When our OpenPGP key expires: after a duration (3y, 90d), at an instant, or never. The desk is told from 60 days before."`
 	Unlock     string `default:"file:unlock" help:"What opens the store: file:PATH (made with a random key), credential:NAME, env:NAME or prompt:."`
 }
 
@@ -121,7 +122,12 @@ func (c initCommand) make(m *maker, set *settings, ask asker) (*keyring.Secret, 
 	if name == "" {
 		name = set.Domain
 	}
-	ours, err := keyring.Generate(name, "report@"+set.Domain, keyring.Algorithm(c.Key), time.Now())
+	now := time.Now()
+	end, err := parseEnd(c.Expires, now)
+	if err != nil {
+		return nil, err
+	}
+	ours, err := keyring.GenerateUntil(name, "report@"+set.Domain, keyring.Algorithm(c.Key), now, end)
 	if err != nil {
 		return nil, fmt.Errorf("make our OpenPGP key: %w", err)
 	}
@@ -202,7 +208,7 @@ func (m *maker) store(set *settings, u store.Unlock, ours *keyring.Secret) (err 
 	if err := st.Update(func(tx *store.Tx) error { return tx.NewScope(mailflow.DeskScope) }); err != nil {
 		return err
 	}
-	return keepKey(st, ours)
+	return mailflow.KeepFirstKey(st, ours)
 }
 
 // report says what was made and what to do next.
@@ -210,6 +216,7 @@ func (c initCommand) report(path string, set *settings, ours *keyring.Secret) st
 	var b strings.Builder
 	fmt.Fprintf(&b, "made %s\n\n", path)
 	fmt.Fprintf(&b, "our key      %s\n", ours.Certificate().Fingerprint().Spaced())
+	fmt.Fprintf(&b, "             expires %s\n", ends(ours.Certificate().Expires()))
 	fmt.Fprintf(&b, "reports to   report@%s\n", set.Domain)
 	fmt.Fprintf(&b, "desk         control@%s\n", set.DeskDomain)
 	fmt.Fprintf(&b, "unlock       %s; keep a copy elsewhere: without it the store is lost\n\n", set.Unlock)

@@ -11,6 +11,7 @@ import (
 
 	"parley/config"
 	"parley/keyring"
+	"parley/mailflow"
 )
 
 // settingsIn gives settings of a gateway in a temporary directory.
@@ -74,23 +75,19 @@ func TestExpiredCertificateIsRefused(t *testing.T) {
 	}
 }
 
-func TestOwnKeysAreSealedAndTheNewestSigns(t *testing.T) {
+func TestOwnKeyIsSealed(t *testing.T) {
 	t.Parallel()
 	set := settingsIn(t, t.TempDir())
 	u, err := parseUnlock([]byte(newUnlockText()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var keys []*keyring.Secret
-	for range 2 {
-		k, err := keyring.Generate(set.Domain, "report@"+set.Domain, keyring.Ed25519, time.Now())
-		if err != nil {
-			t.Fatal(err)
-		}
-		keys = append(keys, k)
+	key, err := keyring.Generate(set.Domain, "report@"+set.Domain, keyring.Ed25519, time.Now())
+	if err != nil {
+		t.Fatal(err)
 	}
 	m := &maker{}
-	if err := m.store(set, u, keys[0]); err != nil {
+	if err := m.store(set, u, key); err != nil {
 		t.Fatal(err)
 	}
 	st, err := openStore(set, u, time.Now)
@@ -102,23 +99,18 @@ func TestOwnKeysAreSealedAndTheNewestSigns(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	if err := keepKey(st, keys[1]); err != nil {
-		t.Fatal(err)
+	own, err := mailflow.OpenOwnKeys(st)
+	if err != nil || own.Signing().Certificate().Fingerprint() != key.Certificate().Fingerprint() {
+		t.Fatalf("got %v, %v", own, err)
 	}
-	got, err := ownKeys(st)
-	if err != nil || len(got) != 2 {
-		t.Fatalf("got %v, %v", got, err)
+	if err := mailflow.KeepFirstKey(st, key); err == nil {
+		t.Error("a second first key was taken")
 	}
-	for i, want := range []int{1, 0} {
-		if got[i].Certificate().Fingerprint() != keys[want].Certificate().Fingerprint() {
-			t.Errorf("key %d is not the one that was kept", i)
-		}
-	}
-	if got := keys[0].Certificate().UserIDs(); len(got) != 1 || got[0] != "vdp.example.org <report@vdp.example.org>" {
+	if got := key.Certificate().UserIDs(); len(got) != 1 || got[0] != "vdp.example.org <report@vdp.example.org>" {
 		t.Errorf("user IDs %q", got)
 	}
 	data, err := os.ReadFile(filepath.Join(set.StateDir, "parley.db"))
-	if err != nil || strings.Contains(string(data), string(keys[0].Bytes()[20:52])) {
+	if err != nil || strings.Contains(string(data), string(key.Bytes()[20:52])) {
 		t.Errorf("the key lies in clear on disk: %v", err)
 	}
 }

@@ -13,7 +13,11 @@ import (
 
 type keyCommand struct {
 	Import  keyImport  `cmd:"" help:"Take a party's OpenPGP keys from a file."`
-	Export  keyExport  `cmd:"" help:"Print our public key, armored."`
+	Export  keyExport  `cmd:"" help:"Print our public key, armored, with the next one once it is announced and those from before."`
+	Own     keyOwn     `cmd:"" help:"List our own keys."`
+	Rotate  keyRotate  `cmd:"" help:"Make our next key and announce it to everybody who was told something."`
+	Extend  keyExtend  `cmd:"" help:"Give our signing key a later end."`
+	Retire  keyRetire  `cmd:"" help:"Destroy the secret of an old key of ours."`
 	Confirm keyConfirm `cmd:"" help:"Say that a fingerprint was compared another way."`
 	Reject  keyReject  `cmd:"" help:"Never use a key."`
 	List    keyList    `cmd:"" help:"List the keys of a party."`
@@ -33,12 +37,6 @@ func (c keyImport) Run(ctx context.Context, w world) error {
 	}
 	return c.call(ctx, w, ctl.Request{Command: "key import", Args: []string{c.Party},
 		Flags: map[string]string{"confirm": c.Confirm}, Files: map[string][]byte{"keys": data}})
-}
-
-type keyExport struct{ configFlag }
-
-func (c keyExport) Run(ctx context.Context, w world) error {
-	return c.call(ctx, w, ctl.Request{Command: "key export"})
 }
 
 type keyConfirm struct {
@@ -106,9 +104,4 @@ func unusable(c *keyring.Certificate) string {
 		return "; it cannot be used: " + err.Error()
 	}
 	return ""
-}
-
-func exportKey(_ context.Context, a *app, _ ctl.Request) (string, error) {
-	armored, err := a.base.Secrets[0].Certificate().Armor()
-	return string(armored), err
 }

@@ -39,7 +39,7 @@ type given struct {
 
 // openApp opens the store and builds the flows over it. Nothing runs yet.
 func openApp(set *settings, with given) (a *app, err error) {
-	a = &app{set: set, log: with.log}
+	a = &app{set: set, log: with.log, unlock: with.unlock}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
@@ -49,7 +49,10 @@ func openApp(set *settings, with given) (a *app, err error) {
 		return a, err
 	}
 	a.close = append(a.close, a.store.Close)
-	secrets, err := ownKeys(a.store)
+	own, err := mailflow.OpenOwnKeys(a.store)
+	if errors.Is(err, mailflow.ErrNoOwnKey) {
+		return a, fmt.Errorf("%w: parley init was cut short; make a new gateway", err)
+	}
 	if err != nil {
 		return a, err
 	}
@@ -62,7 +65,7 @@ func openApp(set *settings, with given) (a *app, err error) {
 			Domain: set.Domain, DeskDomain: set.DeskDomain, CasePrefix: set.CasePrefix, Subject: set.Subject,
 			Plaintext: set.Plaintext, Undo: set.Undo, CoolOff: set.CoolOff, Limits: set.Message, Policies: set.Policies,
 		},
-		Clock: with.clock, Store: a.store, Secrets: secrets, Certs: keyring.NewCache(certificates), Templates: words, Log: with.log,
+		Clock: with.clock, Store: a.store, Own: own, Certs: keyring.NewCache(certificates), Templates: words, Log: with.log,
 	}
 	a.base.Queue = a.queue(with)
 	a.desk = &mailflow.Desk{Base: a.base}

@@ -46,7 +46,7 @@ func (in *Intake) read(ctx context.Context, row spoolRow) (*arrival, error) {
 		a.root, a.broken = nil, "it cannot be read as a message ("+err.Error()+")"
 		return a, nil
 	}
-	o := pgpmime.Opener{Secrets: in.Secrets, Limits: pgpmime.DefaultLimits(), Certificates: in.candidates,
+	o := pgpmime.Opener{Secrets: in.Own.Secrets(), Limits: pgpmime.DefaultLimits(), Certificates: in.candidates,
 		Parse: func(b []byte) (*pgpmime.Part, error) {
 			p, err := message.Parse(b, in.Limits)
 			if over := (*message.LimitError)(nil); errors.As(err, &over) {
@@ -64,6 +64,9 @@ func (in *Intake) read(ctx context.Context, row spoolRow) (*arrival, error) {
 	}
 	if err != nil {
 		a.broken = "it cannot be decrypted (" + pgpmime.Reason(err) + ")"
+		if why := in.retiredFor(a.root); why != "" && pgpmime.Reason(err) == keyring.ReasonNoKey {
+			a.broken = why
+		}
 		return a, nil
 	}
 	a.opened, a.shown = opened, a.root

@@ -38,7 +38,7 @@ type Base struct {
 	Settings
 	Clock     Clock
 	Store     *store.Store
-	Secrets   []*keyring.Secret // the first signs; all of them decrypt
+	Own       *OwnKeys // our own keys
 	Certs     *keyring.Cache
 	Templates *templates.Set
 	Queue     *queue.Queue
@@ -46,7 +46,7 @@ type Base struct {
 }
 
 // signer is our signing key.
-func (b *Base) signer() *keyring.Secret { return b.Secrets[0] }
+func (b *Base) signer() *keyring.Secret { return b.Own.Signing() }
 
 // ReportAddress is where anyone sends a report.
 func (b *Base) ReportAddress() string { return "report@" + b.Domain }

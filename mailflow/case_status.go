@@ -17,7 +17,7 @@ func deskStatus(s *sitting, p *phrase) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	lines := []string{sending}
+	lines := append([]string{sending}, s.ownKeyLines()...)
 	if s.this != "" {
 		c, err := s.theCase()
 		if err != nil {

@@ -58,6 +58,7 @@ func (b *Base) newNotice(tx *store.Tx, n cvd.Notice, l *Letter) (cvd.Notice, err
 		n.Due = tx.Now
 	}
 	if l != nil {
+		l.OurKey = b.Own.now.Load().named(l.Text)
 		if err := letters.Put(tx, caseScope(n.Case), letterKey(id), *l); err != nil {
 			return n, err
 		}

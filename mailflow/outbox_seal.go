@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"parley/keyring"
 	"parley/keyring/pgpmime"
 	"parley/mailflow/cvd"
 	"parley/mailflow/message"
@@ -69,9 +70,9 @@ func (o *Outbox) seal(p *parcel) (*sealed, error) {
 // templates are signed in clear.
 func (o *Outbox) wire(p *parcel, inner []byte, outer pgpmime.Outer) ([]byte, error) {
 	if clearKind(p.Notice.Kind) {
-		return pgpmime.SignClear(inner, outer, o.signer(), p.Now)
+		return pgpmime.SignClear(inner, outer, p.Ours.signing().Secret, p.Now)
 	}
-	return pgpmime.Seal(inner, outer, p.Keys.Certificates, o.signer(), p.Now)
+	return pgpmime.Seal(inner, outer, p.Keys.Certificates, p.Ours.signing().Secret, p.Now)
 }
 
 // clearKind says that mails of this kind hold nothing of a case.
@@ -86,7 +87,7 @@ func (o *Outbox) outer(p *parcel, id string) pgpmime.Outer {
 	if clearKind(p.Notice.Kind) && p.Letter != nil {
 		subject = p.Letter.Subject
 	}
-	cert := o.signer().Certificate()
+	cert := p.Ours.signing().Certificate
 	outer := pgpmime.Outer{From: from, To: p.Participant.Address, ReplyTo: from, Subject: subject, MessageID: id,
 		Date: p.Now.UTC(), Autocrypt: autocrypt(from, cert.Minimal())}
 	if p.Letter != nil && p.Letter.Automatic {
@@ -142,11 +143,21 @@ func (o *Outbox) attachments(p *parcel) ([]message.Attachment, error) {
 		out = append(out, message.Attachment{Filename: "embargo.ics", MediaType: "text/calendar",
 			Params: map[string]string{"method": "PUBLISH", "charset": "utf-8"}, Data: ics})
 	}
-	key, err := o.signer().Certificate().Armor()
+	key, err := keyring.ArmorCertificates(ourCertificates(p)...)
 	if err != nil {
 		return nil, err
 	}
 	return append(out, message.Attachment{Filename: "our-key.asc", MediaType: "application/pgp-keys", Data: key}), nil
+}
+
+// ourCertificates are those of our keys that a mail brings along; a letter about
+// a change brings both, also after it.
+func ourCertificates(p *parcel) []*keyring.Certificate {
+	certs := p.Ours.published()
+	if before, ok := p.Ours.before(); ok && p.Notice.Kind == cvd.KindKey && len(certs) == 1 {
+		certs = append(certs, before.Certificate)
+	}
+	return certs
 }
 
 // newMessageID makes a Message-ID that tells nothing but our domain (RFC 5322

@@ -23,6 +23,7 @@ type parcel struct {
 	Own    []cvd.File       // and those for this participant alone
 	Made   []string         // digests of Material, Annex and Mitigation
 	Pinned []keyring.Pinned // every key that is known of the participant
+	Ours   *ownSet          // our own keys: one state of them for the whole mail
 }
 
 // home is what all notices to one participant have in common.
@@ -78,9 +79,15 @@ func homeOf(tx *store.Tx, c cvd.Case, who cvd.Participant) (h home, err error) {
 
 // parcelOf makes the parcel of one notice to a participant.
 func (b *Base) parcelOf(tx *store.Tx, h home, n cvd.Notice, now time.Time, l *looks) (*parcel, error) {
-	p := &parcel{Pinned: h.Pinned, Question: Question{Now: now, Undo: b.Undo, Notice: n, Sending: h.Sending,
+	p := &parcel{Pinned: h.Pinned, Ours: b.Own.now.Load(), Question: Question{Now: now, Undo: b.Undo, Notice: n, Sending: h.Sending,
 		Case: h.Case, Participant: h.Participant, Party: h.Party, Prior: h.All}}
+	p.CannotSign = p.Ours.cannotSign(now)
 	p.Keys = keyring.Select(b.Certs, h.Pinned, needTrust(p.Question), now)
+	if n.Kind == cvd.KindKey {
+		letter, err := b.keyLetter(p)
+		p.Letter = letter
+		return p, err
+	}
 	if n.Kind != cvd.KindStage && n.Kind != cvd.KindReminder {
 		letter, err := letters.Get(tx, letterKey(n.ID))
 		p.Letter, p.Files = &letter, letter.Files
@@ -173,7 +180,7 @@ func (p *parcel) size() int {
 func (p *parcel) frozen() string {
 	v := p.wordless()
 	v.Code, v.Accepted, v.ReplyBy, v.Reminder = "", time.Time{}, time.Time{}, false
-	v.Steps = nil
+	v.Steps, v.Us.Fingerprint = nil, "" // a yes stays one when our key changes
 	rule, _ := p.Case.Policy.Rule(p.Notice.Stage)
 	return p.digest(v, p.Notice.Due, p.Case.Policy.Name, rule) // a yes under another policy is no yes under this one
 }
@@ -191,7 +198,7 @@ func (p *parcel) wordless() templates.Notice {
 // mark digests the parcel as it leaves, to see that nothing changed between
 // rendering and queueing.
 func (p *parcel) mark() string {
-	return p.digest(p.wordless(), p.Letter, p.Notice.Kind, p.Notice.Code)
+	return p.digest(p.wordless(), p.Letter, p.Notice.Kind, p.Notice.Code, p.Ours.mark())
 }
 
 func (p *parcel) digest(what ...any) string {
@@ -215,5 +222,5 @@ func (b *Base) render(p *parcel) (templates.Rendered, error) {
 	if p.Letter == nil {
 		return templates.Rendered{}, fmt.Errorf("render notice %d: it has neither view nor letter", p.Notice.ID)
 	}
-	return templates.Rendered{Subject: p.Letter.Subject, Text: p.Letter.Text}, nil
+	return templates.Rendered{Subject: p.Letter.Subject, Text: p.Ours.sign(p.Letter)}, nil
 }

@@ -7,15 +7,17 @@ import (
 	"parley/templates"
 )
 
-func (b *Base) us() templates.Us {
-	return templates.Us{Name: b.Domain, Domain: b.Domain, Fingerprint: b.signer().Certificate().Fingerprint().Spaced()}
+func (b *Base) us() templates.Us { return b.usWith(b.Own.now.Load()) }
+
+func (b *Base) usWith(own *ownSet) templates.Us {
+	return templates.Us{Name: b.Domain, Domain: b.Domain, Fingerprint: own.signing().Fingerprint().Spaced()}
 }
 
 // noticeView fills what the recipient may know at this stage, and no more.
 func (b *Base) noticeView(p *parcel) *templates.Notice {
 	c, n := p.Case, p.Notice
 	rule, _ := c.Policy.Rule(n.Stage)
-	v := &templates.Notice{Us: b.us(), Case: c.ID, Stage: n.Stage, TLP: rule.TLP, Code: n.Code,
+	v := &templates.Notice{Us: b.usWith(p.Ours), Case: c.ID, Stage: n.Stage, TLP: rule.TLP, Code: n.Code,
 		Version: c.Embargo().Version, End: c.End(p.Participant), Zone: p.Party.Zone,
 		Severity: c.Severity, Product: p.Participant.Affects, Reminder: n.Kind == cvd.KindReminder}
 	if n.Stage == cvd.Public {

@@ -241,6 +241,8 @@ func (b *Base) tellHeld(tx *store.Tx, n cvd.Notice) error {
 func (b *Base) nextFor(n cvd.Notice) string {
 	c, p, control := n.Case, n.Party, "control@"+b.DeskDomain
 	switch {
+	case strings.HasPrefix(n.Why, ownKeyWhy):
+		return "on the server, give our key a later end, or let a new one sign:\n    parley key extend --config FILE\n    parley key rotate --from now --config FILE"
 	case strings.Contains(n.Why, "key"):
 		return fmt.Sprintf("import a good key on the server,\n    parley key import FILE --party %s --config FILE\n"+
 			"compare its fingerprint with them another way, and confirm it in a signed mail to %s:\n"+

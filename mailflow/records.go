@@ -52,7 +52,8 @@ type Letter struct {
 	Text      string
 	Files     []cvd.File
 	Author    string
-	Automatic bool // it answers a mail without anybody's doing, and says so
+	Automatic bool                // it answers a mail without anybody's doing, and says so
+	OurKey    keyring.Fingerprint // of the key of ours that the text names, to write another where that signs by then
 }
 
 // dueRow points at the notice that falls due at the instant in its key.

@@ -22,6 +22,7 @@ type Question struct {
 	Prior       []cvd.Notice   // all stage notices of the participant
 	Keys        keyring.Choice // what the trust that the notice needs leaves
 	HasMaterial bool
+	CannotSign  string               // why our own key cannot sign now; empty where it can
 	Approval    *cvd.ApprovalRequest // the request that names this notice, if any
 	Hash        string               // of the rendering as it would be now
 }
@@ -59,12 +60,12 @@ func later(at time.Time, why string) *Answer {
 // Release. It is asked when a notice falls due, and again inside the
 // transaction that queues it. The zero Answer is Never: fail closed.
 func MayRelease(q Question) Answer {
-	checks := []func(Question) *Answer{mayLeave, mayTime, mayKey}
+	checks := []func(Question) *Answer{mayLeave, mayTime, maySign, mayKey}
 	switch q.Notice.Kind {
 	case cvd.KindStage: // what a person must mend is told before what the vendor must do
-		checks = []func(Question) *Answer{mayLeave, mayTime, mayStage, mayMaterial, mayKey, mayNeeds, mayApproval}
+		checks = []func(Question) *Answer{mayLeave, mayTime, maySign, mayStage, mayMaterial, mayKey, mayNeeds, mayApproval}
 	case cvd.KindReminder:
-		checks = []func(Question) *Answer{mayLeave, mayTime, mayStage, mayMaterial, mayKey}
+		checks = []func(Question) *Answer{mayLeave, mayTime, maySign, mayStage, mayMaterial, mayKey}
 	}
 	for _, check := range checks {
 		if a := check(q); a != nil {
@@ -108,6 +109,14 @@ func mayTime(q Question) *Answer {
 	}
 	if undo := laterOf(n.LastAct, q.Sending.At).Add(q.Undo); q.Now.Before(undo) {
 		return later(undo, "it can still be undone")
+	}
+	return nil
+}
+
+// maySign: nothing leaves unsigned.
+func maySign(q Question) *Answer {
+	if q.CannotSign != "" {
+		return no(HoldIt, "%s", q.CannotSign)
 	}
 	return nil
 }

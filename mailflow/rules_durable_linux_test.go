@@ -106,7 +106,7 @@ func TestT1_FailedFsyncControl(t *testing.T) {
 	if err := st.Close(); err != nil {
 		t.Fatal(err)
 	}
-	w.open(w.Secrets)
+	w.open()
 	if n := w.waiting(); n != 0 {
 		t.Errorf("the control kept %d mails", n)
 	}

@@ -191,7 +191,7 @@ func TestT1_StoreThatTakesNothing(t *testing.T) {
 	if err := in.CheckRcpt(t.Context(), env, reportTo); !errors.As(err, &reply) || reply.Code != 451 {
 		t.Errorf("CheckRcpt: %v", err)
 	}
-	w.open(w.Secrets)
+	w.open()
 	if w.waiting() != 0 {
 		t.Error("it was kept all the same")
 	}

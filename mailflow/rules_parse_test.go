@@ -12,7 +12,6 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp/armor"
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
-	"parley/keyring"
 	"parley/mailflow/mailtest"
 	"parley/mailflow/store"
 )
@@ -188,7 +187,7 @@ func TestP7_Panic(t *testing.T) {
 	second := mailtest.Plain("c@x.example", reportTo, "canarysubject", "canarytext", w.clock.Now())
 	w.accepts("c@x.example", second, reportTo)
 	broken = *w.Base
-	broken.Secrets = []*keyring.Secret{nil} // outside of any transaction: opening it
+	broken.Own = &OwnKeys{} // outside of any transaction: opening it
 	if err := (&Intake{Base: &broken}).RunSpool(context.Background()); err != nil {
 		t.Fatal(err)
 	}

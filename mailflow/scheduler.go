@@ -242,8 +242,12 @@ func (s *Scheduler) round(ctx context.Context) (time.Time, error) {
 	prepared := s.Prepare(ctx) // what it could not show holds nothing up: approvals are asked for by the gate
 	_, after := s.Clock.Read()
 	s.preparing = after - passed
+	ours, own := s.OwnKeysDue(now)
 	next, err := s.RunDue(ctx, now)
-	return next, errors.Join(prepared, err)
+	if next.IsZero() || !ours.IsZero() && ours.Before(next) {
+		next = ours
+	}
+	return next, errors.Join(prepared, own, err)
 }
 
 // sendingNow reads whether notices may leave.

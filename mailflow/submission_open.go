@@ -109,7 +109,7 @@ func (s *Submission) openSubmission(ctx context.Context, env Envelope, root *mes
 // openOwn takes the protection off a coordinator's mail.
 func (s *Submission) openOwn(ctx context.Context, root *message.Part, certs []*keyring.Certificate) (*arrival, error) {
 	a := &arrival{raw: root.Raw(), root: root, shown: root}
-	o := pgpmime.Opener{Secrets: s.Secrets, Limits: pgpmime.DefaultLimits(),
+	o := pgpmime.Opener{Secrets: s.Own.Secrets(), Limits: pgpmime.DefaultLimits(),
 		Certificates: func(uint64) []*keyring.Certificate { return certs },
 		Parse: func(b []byte) (*pgpmime.Part, error) {
 			p, err := message.Parse(b, s.Limits)

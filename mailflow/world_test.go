@@ -53,15 +53,25 @@ func newWorld(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.open([]*keyring.Secret{secret})
+	w.open(secret)
 	t.Cleanup(func() { w.Store.Close() })
 	return w
 }
 
-// open builds everything on the store of the world.
-func (w *world) open(secrets []*keyring.Secret) {
+// open builds everything on the store of the world; a new one gets its first
+// key.
+func (w *world) open(first ...*keyring.Secret) {
 	w.t.Helper()
 	st, err := store.Open(store.Options{Dir: w.dir, Unlock: w.unlock, Now: w.clock.Now})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, s := range first {
+		if err := KeepFirstKey(st, s); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	own, err := OpenOwnKeys(st)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -80,7 +90,7 @@ func (w *world) open(secrets []*keyring.Secret) {
 			Subject: "Confidential message (encrypted)", Plaintext: "accept", Undo: 2 * time.Minute, CoolOff: 12 * time.Hour,
 			Limits: message.DefaultLimits(), Policies: policies},
 		Clock: Clock{Now: w.clock.Now, Read: w.clock.Read, After: time.After},
-		Store: st, Secrets: secrets, Certs: keyring.NewCache(1000), Templates: set, Log: slog.New(slog.NewTextHandler(w.t.Output(), nil)),
+		Store: st, Own: own, Certs: keyring.NewCache(1000), Templates: set, Log: slog.New(slog.NewTextHandler(w.t.Output(), nil)),
 	}
 	b.Queue = &queue.Queue{Store: st, Courier: &courier.Courier{Smarthost: host, Hello: "vdp.example.org"}, Retry: []time.Duration{time.Minute},
 		GiveUp: 72 * time.Hour, Now: w.clock.Now, After: time.After, Paused: SendingPaused, Done: b.Delivered}
@@ -101,7 +111,7 @@ func (w *world) restart() {
 	if err := w.Store.Close(); err != nil {
 		w.t.Fatal(err)
 	}
-	w.open(w.Secrets)
+	w.open()
 }
 
 // storyPolicy needs no approval, so that a story fits on a page.

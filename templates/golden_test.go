@@ -65,6 +65,14 @@ func vendorLetters() []letter {
 	later := templates.Embargo{Us: us, Case: caseID, TLP: "AMBER+STRICT", Version: 2, Old: end, New: end.Add(14 * cvd.Day), Zone: "Asia/Tokyo", Code: "M2D8-F4RT", Asks: true}
 	earlier := later
 	earlier.New, earlier.Asks = end.Add(-14*cvd.Day), false
+	change := templates.NewKey{Us: us, Case: caseID, TLP: "AMBER+STRICT", Old: us.Fingerprint, From: start.Add(7 * cvd.Day), Zone: "Europe/Berlin",
+		Fresh: "77F0 12C3 5F0C 9A1B 63D4 0A5B 77E1 9C2D 84F6 A0C3"}
+	finders := change
+	finders.Case, finders.TLP, finders.Zone = "", "", ""
+	done := change
+	done.Done, done.Vouched, done.Us.Fingerprint = true, true, done.Fresh
+	unvouched := done
+	unvouched.Vouched, unvouched.Old = false, ""
 	own := templates.Letter{Us: us, Case: caseID, TLP: "AMBER+STRICT", Subject: "Re: TLP:AMBER+STRICT [PAR-2026-0007] Re: your builds",
 		Text: "Dear colleagues,\n\nyes, the 9.2 branch too.\n\nAna\n"}
 	return []letter{
@@ -73,6 +81,10 @@ func vendorLetters() []letter {
 		{"answer-finder", func(s *templates.Set) (templates.Rendered, error) { return s.Answer(finder) }},
 		{"embargo-later", func(s *templates.Set) (templates.Rendered, error) { return s.Embargo(later) }},
 		{"embargo-earlier", func(s *templates.Set) (templates.Rendered, error) { return s.Embargo(earlier) }},
+		{"newkey", func(s *templates.Set) (templates.Rendered, error) { return s.NewKey(change) }},
+		{"newkey-finder", func(s *templates.Set) (templates.Rendered, error) { return s.NewKey(finders) }},
+		{"newkey-done", func(s *templates.Set) (templates.Rendered, error) { return s.NewKey(done) }},
+		{"newkey-unvouched", func(s *templates.Set) (templates.Rendered, error) { return s.NewKey(unvouched) }},
 		{"letter", func(s *templates.Set) (templates.Rendered, error) { return s.Letter(own) }},
 		{"letter-finder", func(s *templates.Set) (templates.Rendered, error) {
 			return s.Letter(templates.Letter{Us: us, Text: "Thank you.\n"})

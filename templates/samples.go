@@ -62,6 +62,10 @@ func answerSamples(us Us, t time.Time) []sample {
 	asks.Asks, asks.Zone = true, "Europe/Berlin"
 	return []sample{
 		{"answer", answer}, {"answer", help}, {"answer", finder}, {"embargo", embargo}, {"embargo", asks},
+		{"newkey", NewKey{Us: us, Old: "4B32 ADAC 11F0", Fresh: "77F0 12C3", From: t}},
+		{"newkey", NewKey{Us: us, Case: "PAR-2026-0007", TLP: "AMBER+STRICT", Old: "4B32 ADAC 11F0", Fresh: "77F0 12C3", From: t,
+			Zone: "Europe/Berlin", Done: true, Vouched: true}},
+		{"newkey", NewKey{Us: us, Fresh: "77F0 12C3", Done: true}},
 		{"letter", Letter{Us: us, Text: "text"}},
 		{"letter", Letter{Us: us, Case: "PAR-2026-0007", TLP: "AMBER+STRICT", Subject: "subject", Text: "text", Code: "K7Q3-X9PM"}},
 	}

@@ -205,6 +205,9 @@ func (s *Set) Answer(v Answer) (Rendered, error) { return s.render("answer", v) 
 // Embargo renders a new version of the date.
 func (s *Set) Embargo(v Embargo) (Rendered, error) { return s.render("embargo", v) }
 
+// NewKey renders the letter about a change of our key.
+func (s *Set) NewKey(v NewKey) (Rendered, error) { return s.render("newkey", v) }
+
 // Letter renders a coordinator's own words.
 func (s *Set) Letter(v Letter) (Rendered, error) { return s.render("letter", v) }
 

@@ -108,8 +108,8 @@ type Answer struct {
 	TLP     cvd.TLP
 	Lines   []Understood
 	Code    string // a fresh one
-	Version int // the newest
-	Bound   int // the one that binds until End, where that is an older one
+	Version int    // the newest
+	Bound   int    // the one that binds until End, where that is an older one
 	End     time.Time
 	Zone    string
 	Help    bool // print what can be answered
@@ -132,6 +132,18 @@ type Embargo struct {
 	Zone     string
 	Code     string
 	Asks     bool // a later end: it needs a new ACCEPT
+}
+
+// NewKey tells a participant that our key changes, or has changed.
+type NewKey struct {
+	Us
+	Case       cvd.CaseID // or empty
+	TLP        cvd.TLP
+	Old, Fresh string    // fingerprints in groups; Old is empty where nobody knows it any more
+	From       time.Time // from when Fresh signs
+	Zone       string
+	Done       bool // Fresh signs by now, this mail included
+	Vouched    bool // and Old certified it
 }
 
 // Letter carries a coordinator's own words to one participant.

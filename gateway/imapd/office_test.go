@@ -110,7 +110,7 @@ func openStore(t testing.TB, noSync bool) *office {
 		Settings: mailflow.Settings{Domain: "vdp.example.org", DeskDomain: desk, CasePrefix: "PAR", Subject: "Confidential", Plaintext: "accept",
 			Undo: 2 * time.Minute, CoolOff: 12 * time.Hour, Limits: message.DefaultLimits(), Policies: cvd.Shipped()},
 		Clock: mailflow.Clock{Now: o.clock.Now, Read: o.clock.Read, After: time.After},
-		Store: st, Secrets: []*keyring.Secret{secret}, Certs: keyring.NewCache(100), Templates: set,
+		Store: st, Own: mailflow.NewOwnKeys(secret), Certs: keyring.NewCache(100), Templates: set,
 		Queue: &queue.Queue{Store: st}, Log: slog.New(slog.NewTextHandler(o.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	o.desk = &mailflow.Desk{Base: o.base}

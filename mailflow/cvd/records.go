@@ -225,6 +225,7 @@ const (
 	KindEmbargo  NoticeKind = "embargo"  // a new version of the date
 	KindLetter   NoticeKind = "letter"   // a coordinator's own words
 	KindNote     NoticeKind = "note"     // content-free: we hold something for you
+	KindKey      NoticeKind = "key"      // our own key changes
 )
 
 // NoticeState is where a notice stands.
