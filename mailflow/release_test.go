@@ -53,6 +53,8 @@ func TestMayRelease(t *testing.T) {
 		{"case on hold", func(q *Question) { q.Case.Hold = &cvd.Hold{Because: "court"} }, HoldIt, "court"},
 		{"vendor on hold", func(q *Question) { q.Participant.Hold = &cvd.Hold{Because: "new contact"} }, HoldIt, "new contact"},
 		{"not due", func(q *Question) { q.Now = q.Notice.Due.Add(-time.Second) }, NotYet, "not due"},
+		{"our key ended", func(q *Question) { q.CannotSign = "our own signing key ended" }, HoldIt, "our own signing key"},
+		{"not due, and our key ended", func(q *Question) { q.CannotSign, q.Now = "it ended", q.Notice.Due.Add(-time.Second) }, NotYet, "not due"},
 		{"exactly due", func(q *Question) { q.Now = q.Notice.Due }, Release, ""},
 		{"undo window", func(q *Question) { q.Notice.LastAct = q.Now.Add(-time.Minute) }, NotYet, "undone"},
 		{"undo window over", func(q *Question) { q.Notice.LastAct = q.Now.Add(-2 * time.Minute) }, Release, ""},

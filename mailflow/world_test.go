@@ -39,6 +39,12 @@ var storyStart = time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
+	return newWorldUntil(t, time.Time{})
+}
+
+// newWorldUntil is newWorld with a key that expires; the zero instant is never.
+func newWorldUntil(t testing.TB, end time.Time) *world {
+	t.Helper()
 	sink, err := mailtest.NewSink()
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +55,7 @@ func newWorld(t testing.TB) *world {
 	if err := store.Create(w.dir, w.unlock); err != nil {
 		t.Fatal(err)
 	}
-	secret, err := keyring.Generate("Parley", "report@vdp.example.org", keyring.Ed25519, storyStart.Add(-time.Hour))
+	secret, err := keyring.GenerateUntil("Parley", "report@vdp.example.org", keyring.Ed25519, storyStart.Add(-time.Hour), end)
 	if err != nil {
 		t.Fatal(err)
 	}
