@@ -21,6 +21,7 @@ type Config struct {
 	Outbound   Outbound          `toml:"outbound"`
 	Reports    Reports           `toml:"reports"`
 	Desk       Desk              `toml:"desk"`
+	Keys       Keys              `toml:"keys"`
 	Limits     Limits            `toml:"limits"`
 	Policy     map[string]Policy `toml:"policy"` // by name; those of the same name as a shipped one replace it key by key
 
@@ -64,6 +65,11 @@ type Desk struct {
 	CoolOff string `toml:"cool_off"` // duration
 }
 
+// Keys is how the keys of parties are treated.
+type Keys struct {
+	Pause string `toml:"pause"` // duration
+}
+
 // Limits bound what peers may ask for.
 type Limits struct {
 	Message          string `toml:"message"` // size
@@ -82,11 +88,12 @@ type Limits struct {
 // Policy is the timetable of a disclosure. Has tells a key that was left out
 // from one that is zero.
 type Policy struct {
-	Embargo string   `toml:"embargo"` // duration
-	Wave    string   `toml:"wave"`    // duration
-	Remind  []string `toml:"remind"`  // durations
-	Lead    string   `toml:"lead"`    // duration
-	Stage   []Stage  `toml:"stage"`
+	Embargo    string   `toml:"embargo"` // duration
+	Wave       string   `toml:"wave"`    // duration
+	Remind     []string `toml:"remind"`  // durations
+	Lead       string   `toml:"lead"`    // duration
+	Confirmers int      `toml:"confirmers"`
+	Stage      []Stage  `toml:"stage"`
 }
 
 // Stage is one stage of a policy.
@@ -118,6 +125,7 @@ func Defaults() Config {
 		},
 		Reports: Reports{Plaintext: "accept"},
 		Desk:    Desk{Undo: "2m", CoolOff: "12h"},
+		Keys:    Keys{Pause: "24h"},
 		Limits: Limits{
 			Message: "50MiB", Header: "256KiB", Depth: 20, Parts: 1000, Received: 100,
 			Recipients: 100, Connections: 500, ConnectionsPerIP: 20,

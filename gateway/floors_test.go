@@ -26,7 +26,7 @@ var floors = map[string]int{
 
 	"mailflow/queue": 20, "mailflow/mailtest": 20,
 
-	"mailflow/store": 10, "mailflow/courier": 10, "mailflow/journal": 10, "keyring/pgpmime": 10, "templates": 10,
+	"mailflow/store": 10, "mailflow/courier": 10, "mailflow/journal": 10, "keyring/pgpmime": 10, "keyring/discover": 10, "templates": 10,
 
 	"mailflow/cvd": 0, "mailflow/message": 0, "mailflow/dns": 0, "mailflow/calendar": 0, "keyring": 0, "config": 0,
 }
@@ -39,7 +39,7 @@ var inside = map[string][]string{
 	"github.com/pelletier/go-toml":   {"config"},
 	"github.com/alecthomas/kong":     {"gateway"},
 	"github.com/ProtonMail/gopenpgp": {"keyring", "keyring/pgpmime"},
-	"net/http":                       {"gateway", "gateway/monitor"},
+	"net/http":                       {"gateway", "gateway/monitor", "keyring/discover"},
 }
 
 const module = "parley/"
@@ -154,6 +154,8 @@ func TestFaults(t *testing.T) {
 		{"mailflow/queue", "go.etcd.io/bbolt", true},
 		{"mailflow/store", "go.etcd.io/bbolt", false},
 		{"mailflow", "net/http", true},
+		{"keyring", "net/http", true},
+		{"keyring/discover", "net/http", false},
 		{"mailflow", "net/http/httptest", true},
 		{"mailflow", "net/httpx", false},
 	} {

@@ -35,6 +35,7 @@ type settings struct {
 	Plaintext string
 	Undo      time.Duration
 	CoolOff   time.Duration
+	KeyPause  time.Duration
 	Message   message.Limits
 	Limits    limits
 	Policies  map[string]cvd.Policy
@@ -78,6 +79,7 @@ func newSettings(c *config.Config) (*settings, error) {
 		Plaintext:  r.oneOf(c.Reports.Plaintext, []string{"accept", "refuse"}, "reports", "plaintext"),
 		Undo:       r.duration(c.Desk.Undo, 0, "desk", "undo"),
 		CoolOff:    r.duration(c.Desk.CoolOff, 0, "desk", "cool_off"),
+		KeyPause:   r.duration(c.Keys.Pause, 0, "keys", "pause"),
 		Message:    r.message(),
 		Limits:     r.limits(),
 	}

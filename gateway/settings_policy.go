@@ -39,7 +39,7 @@ func (r *reader) policy(name string, p cvd.Policy, c config.Policy) cvd.Policy {
 	has := func(k string) bool { return r.c.Has(key(k)...) }
 	if p.Name == "" { // a new one: what the default has, but its length and stages are its own
 		d := cvd.Shipped()["default"]
-		p = cvd.Policy{Name: name, Wave: d.Wave, Remind: d.Remind}
+		p = cvd.Policy{Name: name, Wave: d.Wave, Remind: d.Remind, Confirmers: d.Confirmers}
 	}
 	if has("embargo") {
 		whole := p.Lead == p.Embargo // no party has to wait
@@ -56,6 +56,9 @@ func (r *reader) policy(name string, p cvd.Policy, c config.Policy) cvd.Policy {
 	}
 	if has("lead") {
 		p.Lead = r.duration(c.Lead, 0, key("lead")...)
+	}
+	if has("confirmers") {
+		p.Confirmers = r.number(c.Confirmers, 1, cvd.MaxConfirmers, key("confirmers")...)
 	}
 	if has("stage") {
 		p.Stages = nil

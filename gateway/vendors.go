@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"parley/gateway/ctl"
-	"parley/keyring"
+	"parley/mailflow"
 	"parley/mailflow/cvd"
 )
 
@@ -53,7 +53,6 @@ func (c vendorImport) Run(ctx context.Context, w world) error {
 // vendorRow is one line of the file.
 type vendorRow struct {
 	name, address, wave, footprint, keyFile string
-	certs                                   []*keyring.Certificate
 }
 
 // readVendors reads the file; a first line of column names is skipped.
@@ -116,10 +115,10 @@ func importVendors(ctx context.Context, a *app, r ctl.Request) (string, error) {
 		return "", err
 	}
 	var lines []string
-	for i, row := range rows {
+	for _, row := range rows {
 		lines = append(lines, "vendor add "+row.name+" "+quote(row.address))
 		if key, ok := r.Files["key "+row.name]; ok {
-			if rows[i].certs, err = keyring.ParseCertificates(key); err != nil {
+			if _, _, err := mailflow.ReadKeyFile(cvd.PartyID(row.name), key, ""); err != nil {
 				return "", fmt.Errorf("read key of %s: %w", row.name, err)
 			}
 		}
@@ -137,15 +136,27 @@ func importVendors(ctx context.Context, a *app, r ctl.Request) (string, error) {
 	if !t.Done() {
 		return t.String(), errNotDone
 	}
-	keys := 0
+	return importVendorKeys(a, rows, r.Files)
+}
+
+// importVendorKeys pins the keys of vendors that are in the directory now.
+func importVendorKeys(a *app, rows []vendorRow, files map[string][]byte) (string, error) {
+	keys, said := 0, ""
+	var errs []error
 	for _, row := range rows {
-		if len(row.certs) == 0 {
+		key, ok := files["key "+row.name]
+		if !ok {
 			continue
 		}
-		if _, err := a.desk.ImportKeys(operator, cvd.PartyID(row.name), row.certs, ""); err != nil {
-			return "", fmt.Errorf("the vendors are added, but not the key of %s: %w", row.name, err)
+		got, err := a.desk.ImportKey(operator, cvd.PartyID(row.name), key, "")
+		switch {
+		case err != nil:
+			errs = append(errs, fmt.Errorf("the vendors are added, but not the key of %s: %w", row.name, err))
+			continue
+		case len(got.Said) > 0:
+			said += importedLine(cvd.PartyID(row.name), got)
 		}
 		keys++
 	}
-	return fmt.Sprintf("added %d vendors and the keys of %d\n", len(rows), keys), nil
+	return fmt.Sprintf("added %d vendors and the keys of %d\n", len(rows), keys) + said, errors.Join(errs...)
 }

@@ -2,7 +2,6 @@ package keyring
 
 import (
 	"bytes"
-	"encoding/base64"
 	"errors"
 )
 
@@ -74,7 +73,7 @@ func readBlock(text []byte, start int) (Block, error) {
 	if end < 0 {
 		return b, errArmor
 	}
-	data, sum, err := decodeRadix64(text[at : at+end])
+	data, mismatch, err := decodeRadix64(text[at : at+end])
 	if err != nil {
 		return b, err
 	}
@@ -82,8 +81,7 @@ func readBlock(text []byte, start int) (Block, error) {
 	if string(bytes.TrimSpace(last)) != "-----END "+b.Kind+"-----" {
 		return b, errArmor
 	}
-	b.Data, b.End = data, next
-	b.Mismatch = sum != nil && !bytes.Equal(sum, crc24(data))
+	b.Data, b.End, b.Mismatch = data, next, mismatch
 	return b, nil
 }
 
@@ -111,86 +109,3 @@ func nextLine(text []byte, at int) (line []byte, next int) {
 	}
 	return text[at : at+i], at + i + 1
 }
-
-// decodeRadix64 decodes the lines of a block; sum is its checksum line, if any.
-func decodeRadix64(text []byte) (data, sum []byte, err error) {
-	data = make([]byte, 0, base64.StdEncoding.DecodedLen(len(text)))
-	var carry []byte
-	for at := 0; at < len(text); {
-		line, next := nextLine(text, at)
-		at = next
-		line = bytes.TrimSpace(line)
-		if len(line) == 5 && line[0] == '=' {
-			sum, err = base64.StdEncoding.DecodeString(string(line[1:]))
-			if err != nil {
-				sum = []byte{} // a checksum that is none is a mismatch, not a refusal
-			}
-			break
-		}
-		if data, carry, err = appendQuads(data, carry, line); err != nil {
-			return nil, nil, err
-		}
-	}
-	if len(carry) != 0 {
-		return nil, nil, errArmor
-	}
-	return data, sum, nil
-}
-
-// appendQuads decodes line, which may end inside a group of four digits: what
-// is left over is carried to the next line.
-func appendQuads(data, carry, line []byte) (out, rest []byte, err error) {
-	if len(carry) > 0 {
-		line = append(carry, line...)
-	}
-	whole := len(line) / 4 * 4
-	if data, err = base64.StdEncoding.AppendDecode(data, line[:whole]); err != nil {
-		return nil, nil, errArmor
-	}
-	return data, bytes.Clone(line[whole:]), nil
-}
-
-// armorLine is how many octets make a line of 64 digits.
-const armorLine = 48
-
-// EncodeArmor writes data as a block of that kind, lines ending in LF, without
-// a version or comment line and with the checksum that old readers want. It
-// computes that by table: the library does so bit by bit, which takes longer
-// than encrypting.
-func EncodeArmor(kind string, data []byte) ([]byte, error) {
-	if kind == "" || bytes.ContainsAny([]byte(kind), "\r\n") {
-		return nil, errArmor
-	}
-	out := make([]byte, 0, 2*len(kind)+64+len(data)/armorLine*65+72)
-	out = append(out, "-----BEGIN "+kind+"-----\n\n"...)
-	for rest := data; len(rest) > 0; {
-		n := min(len(rest), armorLine)
-		out = append(base64.StdEncoding.AppendEncode(out, rest[:n]), '\n')
-		rest = rest[n:]
-	}
-	out = append(out, '=')
-	out = base64.StdEncoding.AppendEncode(out, crc24(data))
-	return append(out, "\n-----END "+kind+"-----\n"...), nil
-}
-
-// crc24 is the checksum of RFC 9580, section 6.1.1.
-func crc24(data []byte) []byte {
-	crc := uint32(0xb704ce)
-	for _, b := range data {
-		crc = crc<<8 ^ crcTable[byte(crc>>16)^b]
-	}
-	return []byte{byte(crc >> 16), byte(crc >> 8), byte(crc)}
-}
-
-var crcTable = func() (t [256]uint32) {
-	for i := range t {
-		crc := uint32(i) << 16
-		for range 8 {
-			if crc <<= 1; crc&0x1000000 != 0 {
-				crc ^= 0x1864cfb
-			}
-		}
-		t[i] = crc & 0xffffff
-	}
-	return t
-}()

@@ -1,19 +1,24 @@
 package keyring
 
 import (
+	"strings"
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 )
 
 // CertifiedBy reports whether o's primary key vouches at that instant, with a
-// signature that counts and is not taken back, for a user ID of c that c itself
-// has signed. RFC 9580, section 5.2.1.4.
-func (c *Certificate) CertifiedBy(o *Certificate, at time.Time) bool {
+// signature that counts and is not taken back, for a user ID of c with this
+// mail address (in any case) that c itself has signed. RFC 9580, section
+// 5.2.1.4.
+func (c *Certificate) CertifiedBy(o *Certificate, address string, at time.Time) bool {
 	if o.fingerprint == c.fingerprint || o.usable(at) != nil || c.usable(at) != nil {
 		return false
 	}
 	for _, u := range c.users {
+		if !strings.EqualFold(addressIn(u.id), address) || address == "" {
+			continue
+		}
 		if newest(u.self, at) != nil && !u.revoked(at) && u.certifiedBy(c, o, at) {
 			return true
 		}

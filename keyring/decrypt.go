@@ -3,15 +3,9 @@ package keyring
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
 	"fmt"
-	"hash"
 	"io"
-
-	"github.com/ProtonMail/go-crypto/openpgp/packet"
-	"github.com/ProtonMail/gopenpgp/v2/constants"
-	"github.com/ProtonMail/gopenpgp/v2/crypto"
+	"slices"
 )
 
 // Limits bound what opening one message may cost.
@@ -61,212 +55,83 @@ type Message struct {
 // 5.13) and refuses all without integrity protection. Passwords are not tried.
 //
 // Nothing is returned before all of the message has passed its integrity check.
-// It holds about twice the size of data while it works; whoever opens large
-// messages limits how many are opened at once. Every failure is an
-// ErrUndecryptable; when ctx ends the error is the context's, which says nothing
-// about the message.
+// Beside data it holds the plaintext once, and twice if that was compressed.
+// Every failure is an ErrUndecryptable; when ctx ends the error is the context's,
+// which says nothing about the message.
 func Decrypt(ctx context.Context, data []byte, secrets []*Secret, l Limits) (*Message, error) {
-	env, err := openEnvelope(data)
+	return decryptInto(ctx, make([]byte, 0, len(data)), data, secrets, l)
+}
+
+// DecryptOwned is Decrypt that puts the plaintext where data is, which nobody may
+// use any longer, whether it succeeds or not.
+func DecryptOwned(ctx context.Context, data []byte, secrets []*Secret, l Limits) (*Message, error) {
+	return decryptInto(ctx, data[:0], data, secrets, l)
+}
+
+// decryptInto decrypts into dst, which may be where data is: what is written
+// never overtakes what is read.
+func decryptInto(ctx context.Context, dst, data []byte, secrets []*Secret, l Limits) (*Message, error) {
+	u, why, err := begin(bytes.NewReader(data), secrets)
 	if err != nil {
 		return nil, err
 	}
-	session, why := env.sessionKey(secrets)
-	if session == nil && why != ReasonSession {
+	plain, err := u.whole(ctx, dst)
+	switch {
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("decrypt message: %w", ctx.Err())
+	case why != "":
 		return nil, closed(why)
+	case err != nil:
+		return nil, closed(ReasonIntegrity)
+	case !u.alone():
+		return nil, closed(ReasonMalformed)
 	}
-	plain, body, err := decryptBody(ctx, env, session)
-	if why != "" && ctx.Err() == nil {
-		return nil, closed(why)
-	}
+	m, err := readOwned(ctx, plain, l, int64(len(data)))
 	if err != nil {
 		return nil, err
 	}
-	m, err := readContent(ctx, plain, l, int64(len(data)))
-	if err != nil {
-		return nil, err
-	}
-	m.Encrypted, m.Body = true, body
+	m.Encrypted, m.Body = true, u.sum()
 	return m, nil
 }
 
-// envelope is an encrypted message before it is decrypted.
-type envelope struct {
-	keys      []rawPacket // public-key encrypted session keys
-	passwords bool
-	body      []byte // the SEIPD packet and what follows
-}
-
-// openEnvelope reads the packets in front of the encrypted data. RFC 9580,
-// section 10.3.
-func openEnvelope(data []byte) (*envelope, error) {
-	env := &envelope{}
-	for n := 0; n < maxKeyPackets; n++ {
-		if len(data) == 0 {
-			return nil, closed(ReasonMalformed)
-		}
-		if t := tagOf(data[0]); t == tagProtected {
-			env.body = data
-			return env, nil
-		}
-		p, rest, err := nextPacket(data)
-		if err != nil {
-			return nil, closed(ReasonMalformed)
-		}
-		switch p.tag {
-		case tagEncryptedKey:
-			env.keys = append(env.keys, p)
-		case tagPasswordKey:
-			env.passwords = true
-		case tagMarker, tagPadding:
-		case tagUnprotected, tagAEAD:
-			return nil, closed(ReasonUnprotected)
-		case tagLiteral, tagCompressed, tagOnePass, tagSignature:
-			return nil, closed(ReasonPlain)
-		default:
-			if p.tag < firstUncritical {
-				return nil, closed(ReasonMalformed)
-			}
-		}
-		data = rest
-	}
-	return nil, closed(ReasonMalformed)
-}
-
-func tagOf(first byte) byte {
-	if first&0x40 != 0 {
-		return first & 0x3f
-	}
-	return first >> 2 & 0x0f
-}
-
-// sessionKey opens one of the session key packets with gopenpgp. It returns the
-// key, or why there is none.
-func (env *envelope) sessionKey(secrets []*Secret) (*crypto.SessionKey, string) {
-	tries := 0
-	for _, p := range env.keys {
-		id, ok := recipient(p.body)
-		if !ok {
-			continue
-		}
-		raw := appendPacket(nil, tagEncryptedKey, p.body)
-		for _, s := range secrets {
-			if !s.decrypts(id) || tries == maxKeyTries {
-				continue
-			}
-			tries++
-			if k, err := s.ring.DecryptSessionKey(raw); err == nil {
-				return k, ""
-			}
-		}
-	}
-	switch {
-	case tries > 0:
-		return nil, ReasonSession
-	case len(env.keys) == 0 && env.passwords:
-		return nil, ReasonPassword
-	}
-	return nil, ReasonNoKey
-}
-
-// recipient is the key ID a session key packet names; 0 if it names none.
-// RFC 9580, section 5.1.
-func recipient(body []byte) (uint64, bool) {
-	p := rawPacket{tag: tagEncryptedKey, body: body}
-	parsed, err := p.parse()
+// begin reads up to the encrypted data and begins to decrypt that. If why is not
+// empty there was no session key that our keys could make sense of: what follows is
+// then only gone through, and why is the answer.
+func begin(src byteSource, secrets []*Secret) (u *unprotected, why string, err error) {
+	env, err := openEnvelope(src)
 	if err != nil {
-		return 0, false
+		return nil, "", err
 	}
-	k, ok := parsed.(*packet.EncryptedKey)
-	if !ok || k.Algo == packet.PubKeyAlgoElGamal {
-		return 0, false
+	key, why := env.sessionKey(secrets)
+	u, misfit, err := unprotect(env.data, key)
+	if why == "" {
+		why = misfit
 	}
-	return k.KeyId, true
+	if why != "" && err != nil {
+		err = closed(why)
+	}
+	return u, why, err
 }
 
-// blindKey is a random key that opens nothing. Whether our key could make sense
-// of what was addressed to it must not be told by how long the answer takes, so
-// decryption goes on with this one.
-func blindKey(se *packet.SymmetricallyEncrypted) *crypto.SessionKey {
-	k := make([]byte, 32)
-	rand.Read(k) // never fails
-	if se.Version == 2 {
-		return crypto.NewSessionKeyFromToken(k[:se.Cipher.KeySize()], "")
-	}
-	return crypto.NewSessionKeyFromToken(k, constants.AES256)
-}
-
-// decryptBody decrypts all of the SEIPD packet and checks its integrity. Without
-// a session key it goes through the motions.
-func decryptBody(ctx context.Context, env *envelope, session *crypto.SessionKey) ([]byte, [32]byte, error) {
-	var sum [32]byte
-	r := bytes.NewReader(env.body)
-	parsed, err := packet.Read(r)
-	se, ok := parsed.(*packet.SymmetricallyEncrypted)
-	if err != nil || !ok || !se.IntegrityProtected {
-		return nil, sum, closed(ReasonUnprotected)
-	}
-	if session == nil {
-		session = blindKey(se)
-	}
-	// A version 3 session key goes with version 1 data and a version 6 one with
-	// version 2; anything else is a downgrade. RFC 9580, section 10.3.2.1.
-	if session.V6 != (se.Version == 2) {
-		return nil, sum, closed(ReasonMalformed)
-	}
-	cipher, err := session.GetCipherFunc()
-	if err != nil {
-		return nil, sum, closed(ReasonSession)
-	}
-	digest := sha256.New()
-	writeSEIPDHead(digest, se)
-	se.Contents = io.TeeReader(se.Contents, digest)
-	plain, err := readProtected(ctx, se, cipher, session.Key, len(env.body))
-	if err != nil {
-		return nil, sum, err
-	}
-	digest.Sum(sum[:0])
-	return plain, sum, nil
-}
-
-// writeSEIPDHead gives the digest the octets of the packet's body that the
-// library has read already.
-func writeSEIPDHead(w hash.Hash, se *packet.SymmetricallyEncrypted) {
-	w.Write([]byte{byte(se.Version)})
-	if se.Version == 2 {
-		w.Write([]byte{byte(se.Cipher), byte(se.Mode), se.ChunkSizeByte})
-		w.Write(se.Salt[:])
-	}
-}
-
-// readProtected buffers the plaintext and returns it only after the integrity
-// check. The plaintext is never longer than the ciphertext.
-func readProtected(ctx context.Context, se *packet.SymmetricallyEncrypted, cipher packet.CipherFunction, key []byte, size int) ([]byte, error) {
-	r, err := se.Decrypt(cipher, key)
-	if err != nil {
-		return nil, closed(ReasonIntegrity)
-	}
-	plain := make([]byte, 0, size)
+// whole appends all of the plaintext to dst, and is an error if the packet is not
+// whole.
+func (u *unprotected) whole(ctx context.Context, dst []byte) ([]byte, error) {
 	for {
 		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("decrypt message: %w", err)
+			return nil, err
 		}
-		if cap(plain)-len(plain) < 512 {
-			plain = append(plain, make([]byte, 512)...)[:len(plain)]
+		if cap(dst) == len(dst) {
+			dst = slices.Grow(dst, 512)
 		}
-		end := min(cap(plain), len(plain)+1<<20)
-		n, err := r.Read(plain[len(plain):end])
-		plain = plain[:len(plain)+n]
+		n, err := u.Read(dst[len(dst):min(cap(dst), len(dst)+1<<20)])
+		dst = dst[:len(dst)+n]
 		if err == io.EOF {
-			break
+			return dst, u.Close()
 		}
 		if err != nil {
-			return nil, closed(ReasonIntegrity)
+			return nil, err
 		}
 	}
-	if err := r.Close(); err != nil {
-		return nil, closed(ReasonIntegrity)
-	}
-	return plain, nil
 }
 
 // IsEncrypted reports whether binary data starts like an encrypted message, as

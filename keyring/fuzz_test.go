@@ -28,7 +28,7 @@ func FuzzParseCertificates(f *testing.F) {
 		}
 		for _, c := range certs {
 			_, _, _, _ = c.CanEncrypt(noon), c.CanVerify(noon), c.Expires(), c.Minimal()
-			_, _ = c.CertifiedBy(other, noon), c.Addresses()
+			_, _ = c.CertifiedBy(other, "a@example.org", noon), c.Addresses()
 			again, err := keyring.ParseCertificates(c.Bytes())
 			if err != nil || len(again) != 1 || !bytes.Equal(again[0].Bytes(), c.Bytes()) {
 				t.Fatalf("does not read back: %v", err)
@@ -123,6 +123,25 @@ func FuzzPackets(f *testing.F) {
 				t.Fatalf("%q, the library reads %q", m.Data, b.Bytes())
 			}
 			return
+		}
+	})
+}
+
+// FuzzReadCleartext: what is read stands inside the text, has a signature, and
+// its lines end in CR LF.
+func FuzzReadCleartext(f *testing.F) {
+	f.Add([]byte("-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\ntext\n-----BEGIN PGP SIGNATURE-----\n\nwgAA\n-----END PGP SIGNATURE-----\n"))
+	f.Add([]byte("a\n-----BEGIN PGP SIGNED MESSAGE-----\r\n\r\n- -b\r\n-----BEGIN PGP SIGNATURE-----\r\n\r\nwgAA\r\n-----END PGP SIGNATURE-----"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		c, err := keyring.ReadCleartext(text)
+		if err != nil {
+			return
+		}
+		if c.Start < 0 || c.End <= c.Start || c.End > len(text) || len(c.Signatures) == 0 || len(c.Signed) > 2*len(text) {
+			t.Fatalf("from %d to %d of %d", c.Start, c.End, len(text))
+		}
+		if bytes.Count(c.Signed, []byte("\n")) != bytes.Count(c.Signed, []byte("\r\n")) {
+			t.Fatalf("bare LF in %q", c.Signed)
 		}
 	})
 }

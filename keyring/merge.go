@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 )
@@ -15,12 +17,12 @@ import (
 // could have added it: a person is asked, and Adopt takes it. See
 // NewEncryptionSubkeys.
 func Merge(old, fresh *Certificate) (*Certificate, []string, error) {
-	return merge(old, fresh, false)
+	return merge(old, fresh, nil)
 }
 
-// Adopt is Merge once a person has agreed to new encryption subkeys.
-func Adopt(old, fresh *Certificate) (*Certificate, []string, error) {
-	return merge(old, fresh, true)
+// Adopt is Merge once a person has agreed to these new encryption subkeys.
+func Adopt(old, fresh *Certificate, agreed ...Fingerprint) (*Certificate, []string, error) {
+	return merge(old, fresh, agreed)
 }
 
 // NewEncryptionSubkeys lists the encryption subkeys of fresh that old does not
@@ -35,13 +37,13 @@ func NewEncryptionSubkeys(old, fresh *Certificate) []Fingerprint {
 	return found
 }
 
-func merge(old, fresh *Certificate, adopt bool) (*Certificate, []string, error) {
+func merge(old, fresh *Certificate, agreed []Fingerprint) (*Certificate, []string, error) {
 	if old.fingerprint != fresh.fingerprint {
 		return nil, nil, errors.New("merge certificates: they are of different keys")
 	}
 	held := map[Fingerprint]bool{}
 	for _, f := range NewEncryptionSubkeys(old, fresh) {
-		held[f] = !adopt
+		held[f] = !slices.Contains(agreed, f)
 	}
 	data := old.serialize()
 	data = append(data, fresh.serializeWithout(held)...)
@@ -148,4 +150,29 @@ func subkeyChanges(old, merged *Certificate) []string {
 		}
 	}
 	return said
+}
+
+// CanEncryptWith returns nil if the encryption subkey of that fingerprint may be
+// used at that instant, and otherwise an *UnusableError.
+func (c *Certificate) CanEncryptWith(f Fingerprint, at time.Time) error {
+	if err := c.usable(at); err != nil {
+		return err.of(c.fingerprint)
+	}
+	for _, s := range c.subkeys {
+		if fingerprintOf(s.key.Fingerprint) != f {
+			continue
+		}
+		fault := s.fault(at)
+		if fault == nil {
+			fault = encryptionFault(s.key)
+		}
+		if fault == nil && !forMessages(newest(s.self, at).sig) {
+			fault = unusable(WhyNoSubkey, "it does not encrypt mail")
+		}
+		if fault == nil {
+			return nil
+		}
+		return fault.of(f)
+	}
+	return unusable(WhyNoSubkey, "it has no such subkey").of(c.fingerprint)
 }

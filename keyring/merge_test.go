@@ -79,7 +79,7 @@ func TestS7_MergeNewEncryptionSubkey(t *testing.T) {
 	if len(said) != 1 || !strings.Contains(said[0], want.Spaced()) {
 		t.Errorf("said %q", said)
 	}
-	m, said, err = keyring.Adopt(old, fresh)
+	m, said, err = keyring.Adopt(old, fresh, want)
 	if err != nil || len(m.KeyIDs()) != 3 || len(said) != 1 || len(keyring.NewEncryptionSubkeys(m, fresh)) != 0 {
 		t.Errorf("adopt: %d keys, said %q, %v", len(m.KeyIDs()), said, err)
 	}
@@ -111,7 +111,11 @@ func TestMergeRest(t *testing.T) {
 }
 
 func pin(c *keyring.Certificate, trust keyring.Trust, address string) keyring.Pinned {
-	return keyring.Pinned{Fingerprint: c.Fingerprint(), Trust: trust, Address: address, Cert: c.Bytes()}
+	k := keyring.Pinned{Fingerprint: c.Fingerprint(), Address: address, Cert: c.Bytes()}
+	if trust != 0 {
+		k.Vouch(keyring.Voucher{By: "ana", At: noon, Trust: trust})
+	}
+	return k
 }
 
 func TestS7_Select(t *testing.T) {
@@ -144,7 +148,7 @@ func TestS7_Select(t *testing.T) {
 		"no trust":                {[]keyring.Pinned{pin(a, 0, "a@x")}, keyring.Claimed, nil, "is needed"},
 		"nothing":                 {nil, keyring.Claimed, nil, ""},
 	} {
-		got := keyring.Select(keyring.NewCache(10), c.keys, c.need, noon)
+		got := keyring.Select(keyring.NewCache(10), c.keys, keyring.Need{Trust: c.need}, noon)
 		var f, want []keyring.Fingerprint
 		for _, g := range got.Certificates {
 			f = append(f, g.Fingerprint())
@@ -164,24 +168,30 @@ func TestS7_Select(t *testing.T) {
 func TestCertifiedBy(t *testing.T) {
 	t.Parallel()
 	boss, member, stranger := craft(t, nil), craft(t, nil), craft(t, nil)
-	if member.certificate().CertifiedBy(boss.certificate(), noon) {
+	if member.certificate().CertifiedBy(boss.certificate(), "crafted@example.org", noon) {
 		t.Error("certified by nobody")
 	}
 	member.must(member.SignIdentity(member.identity().Name, boss.Entity, later(boss, -days)))
 	cert := member.certificate()
-	if !cert.CertifiedBy(boss.certificate(), noon) {
+	if !cert.CertifiedBy(boss.certificate(), "crafted@example.org", noon) {
 		t.Error("not certified")
 	}
-	if !parseOne(t, cert.Bytes()).CertifiedBy(boss.certificate(), noon) {
+	if !parseOne(t, cert.Bytes()).CertifiedBy(boss.certificate(), "crafted@example.org", noon) {
 		t.Error("not certified once written and read")
 	}
-	if cert.CertifiedBy(boss.certificate(), noon.Add(-2*days)) {
+	if cert.CertifiedBy(boss.certificate(), "crafted@example.org", noon.Add(-2*days)) {
 		t.Error("certified before it was")
 	}
-	if cert.CertifiedBy(stranger.certificate(), noon) || cert.CertifiedBy(cert, noon) {
+	if cert.CertifiedBy(boss.certificate(), "other@example.org", noon) || cert.CertifiedBy(boss.certificate(), "", noon) {
+		t.Error("certified at an address that the user ID does not have")
+	}
+	if !cert.CertifiedBy(boss.certificate(), "Crafted@Example.org", noon) {
+		t.Error("an address has no case")
+	}
+	if cert.CertifiedBy(stranger.certificate(), "crafted@example.org", noon) || cert.CertifiedBy(cert, "crafted@example.org", noon) {
 		t.Error("certified by a stranger or by itself")
 	}
-	if cert.CertifiedBy(boss.revoke(packet.KeyCompromised, noon).certificate(), noon) {
+	if cert.CertifiedBy(boss.revoke(packet.KeyCompromised, noon).certificate(), "crafted@example.org", noon) {
 		t.Error("certified by a revoked key")
 	}
 }
@@ -196,10 +206,10 @@ func TestCertificationTakenBack(t *testing.T) {
 	member.must(back.SignUserId(id.UserId.Id, member.PrimaryKey, boss.PrivateKey, boss.config))
 	id.Signatures = append(id.Signatures, &back)
 	cert := member.certificate()
-	if cert.CertifiedBy(boss.certificate(), noon) {
+	if cert.CertifiedBy(boss.certificate(), "crafted@example.org", noon) {
 		t.Error("still certified")
 	}
-	if !cert.CertifiedBy(boss.certificate(), noon.Add(-2*hour)) {
+	if !cert.CertifiedBy(boss.certificate(), "crafted@example.org", noon.Add(-2*hour)) {
 		t.Error("was not certified before")
 	}
 }

@@ -304,6 +304,8 @@ func TestP9_OneFailure(t *testing.T) {
 		"empty inside":     {encryptRaw(t, s.Certificate(), nil), keyring.ReasonMalformed},
 		"two literals":     {encryptRaw(t, s.Certificate(), slices.Concat(literal(t, []byte("a")), literal(t, []byte("b")))), keyring.ReasonMalformed},
 		"encrypted inside": {encryptRaw(t, s.Certificate(), good), keyring.ReasonMalformed},
+		"text behind":      {slices.Concat(good, literal(t, []byte("b"))), keyring.ReasonMalformed},
+		"twice":            {slices.Concat(good, good), keyring.ReasonMalformed},
 		"behind the data":  {encryptRaw(t, s.Certificate(), slices.Concat(compressed(t, literal(t, []byte("a"))), literal(t, []byte("b")))), keyring.ReasonMalformed},
 		"a bomb":           {encryptRaw(t, s.Certificate(), compressed(t, literal(t, make([]byte, 2<<20)))), keyring.ReasonTooLarge},
 		"broken deflate":   {encryptRaw(t, s.Certificate(), rawPacket(8, []byte{1, 0xff, 0xff})), keyring.ReasonMalformed},

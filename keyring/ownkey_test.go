@@ -52,22 +52,22 @@ func TestCertify(t *testing.T) {
 	t.Parallel()
 	old, next := until(t, "report@vdp.example.org", noon.Add(-30*days), noon.Add(30*days)), until(t, "report@vdp.example.org", noon, time.Time{})
 	stranger := secret(t, "report@vdp.example.org")
-	if next.Certificate().CertifiedBy(old.Certificate(), noon) {
+	if next.Certificate().CertifiedBy(old.Certificate(), "report@vdp.example.org", noon) {
 		t.Fatal("it is certified by nobody yet")
 	}
 	c, err := old.Certify(next.Certificate(), noon)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !c.CertifiedBy(old.Certificate(), noon) || c.CertifiedBy(stranger.Certificate(), noon) {
+	if !c.CertifiedBy(old.Certificate(), "report@vdp.example.org", noon) || c.CertifiedBy(stranger.Certificate(), "report@vdp.example.org", noon) {
 		t.Error("the certification does not count, or counts as somebody else's")
 	}
 	again := parseOne(t, c.Bytes())
-	if !again.CertifiedBy(old.Certificate(), noon) || again.Fingerprint() != next.Certificate().Fingerprint() {
+	if !again.CertifiedBy(old.Certificate(), "report@vdp.example.org", noon) || again.Fingerprint() != next.Certificate().Fingerprint() {
 		t.Error("the certification does not stand in what is written")
 	}
 	merged, _, err := keyring.Merge(next.Certificate(), c)
-	if err != nil || !merged.CertifiedBy(old.Certificate(), noon) {
+	if err != nil || !merged.CertifiedBy(old.Certificate(), "report@vdp.example.org", noon) {
 		t.Errorf("a peer that merges does not see it: %v", err)
 	}
 	if _, err := old.Certify(old.Certificate(), noon); err == nil {
@@ -98,7 +98,7 @@ func TestExtend(t *testing.T) {
 		if got := longer.Certificate().Expires(); !got.Equal(end) {
 			t.Errorf("it expires on %v, not %v", got, end)
 		}
-		if !longer.Certificate().CertifiedBy(other.Certificate(), noon.Add(hour)) {
+		if !longer.Certificate().CertifiedBy(other.Certificate(), "report@vdp.example.org", noon.Add(hour)) {
 			t.Error("what others said of it is gone")
 		}
 		merged, said, err := keyring.Merge(s.Certificate(), longer.Certificate())
@@ -216,8 +216,8 @@ func TestOthersReadARotation(t *testing.T) {
 	}
 }
 
-// peer runs a program with a home of its own, which ends with the test.
-func peer(t testing.TB, home, name string, args ...string) string {
+// program runs a program with a home of its own, which ends with the test.
+func program(t testing.TB, home, name string, args ...string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
@@ -249,14 +249,14 @@ func gpgReads(t *testing.T, file string, both []string, end string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		peer(t, home, "gpgconf", "--kill", "all")
+		program(t, home, "gpgconf", "--kill", "all")
 		if err := os.RemoveAll(home); err != nil {
 			t.Error(err)
 		}
 	})
-	wants(t, "gpg", peer(t, home, "gpg", "--batch", "--show-keys", file), append(both, end)...)
-	peer(t, home, "gpg", "--batch", "--quiet", "--import", file)
-	out := peer(t, home, "gpg", "--batch", "--with-colons", "--check-sigs")
+	wants(t, "gpg", program(t, home, "gpg", "--batch", "--show-keys", file), append(both, end)...)
+	program(t, home, "gpg", "--batch", "--quiet", "--import", file)
+	out := program(t, home, "gpg", "--batch", "--with-colons", "--check-sigs")
 	good := 0
 	for line := range strings.Lines(out) {
 		f := strings.Split(line, ":")
@@ -277,7 +277,7 @@ func gpgReads(t *testing.T, file string, both []string, end string) {
 
 func sqReads(t *testing.T, file string, both []string, end string) {
 	t.Helper()
-	out := peer(t, t.TempDir(), "sq", "inspect", "--certifications", file)
+	out := program(t, t.TempDir(), "sq", "inspect", "--certifications", file)
 	wants(t, "sq", out, append(both, end)...)
 	if strings.Contains(out, "Invalid") || strings.Contains(out, "Bad") {
 		t.Errorf("sq finds it bad:\n%s", out)
@@ -287,9 +287,9 @@ func sqReads(t *testing.T, file string, both []string, end string) {
 func rnpReads(t *testing.T, file string, both []string, end string) {
 	t.Helper()
 	home := t.TempDir()
-	out := peer(t, home, "rnpkeys", "--homedir", home, "--import-keys", file)
+	out := program(t, home, "rnpkeys", "--homedir", home, "--import-keys", file)
 	wants(t, "rnp", out, both...)
-	if list := peer(t, home, "rnpkeys", "--homedir", home, "--list-keys", "--with-sigs"); !bytes.Contains([]byte(list), []byte(end)) {
+	if list := program(t, home, "rnpkeys", "--homedir", home, "--list-keys", "--with-sigs"); !bytes.Contains([]byte(list), []byte(end)) {
 		t.Errorf("rnp does not see the new end %s:\n%s", end, list)
 	}
 }

@@ -27,6 +27,7 @@ const (
 	tagPublicSubkey  = 14
 	tagUserAttribute = 17
 	tagProtected     = 18
+	tagIntegrity     = 19
 	tagAEAD          = 20
 	tagPadding       = 21
 	firstUncritical  = 40
@@ -131,7 +132,12 @@ func appendPacket(dst []byte, tag byte, body []byte) []byte {
 }
 
 func appendHeader(dst []byte, tag byte, n int) []byte {
-	dst = append(dst, 0xc0|tag)
+	return appendLength(append(dst, 0xc0|tag), n)
+}
+
+// appendLength writes the length of a body in the new format. RFC 9580, section
+// 4.2.1.
+func appendLength(dst []byte, n int) []byte {
 	switch {
 	case n < 192:
 		return append(dst, byte(n))

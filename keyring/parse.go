@@ -28,34 +28,42 @@ var ErrSecretKey = errors.New("this is a secret key, not a certificate")
 // error says what was wrong with the first. Secret keys anywhere in data make it
 // fail with ErrSecretKey.
 func ParseCertificates(data []byte) ([]*Certificate, error) {
-	if len(data) > maxCertificateInput {
-		return nil, fmt.Errorf("read certificates: %d bytes, more than %d", len(data), maxCertificateInput)
+	certs, unread, err := ParseKeyFile(data)
+	if err == nil && len(certs) == 0 {
+		err = unread[0]
 	}
-	groups, err := certificatePackets(data)
 	if err != nil {
 		return nil, fmt.Errorf("read certificates: %w", err)
-	}
-	var certs []*Certificate
-	var first error
-	for _, g := range groups {
-		c, err := newCertificate(g)
-		if err != nil {
-			first = cmpErr(first, err)
-			continue
-		}
-		certs = append(certs, c)
-	}
-	if len(certs) == 0 {
-		return nil, fmt.Errorf("read certificates: %w", cmpErr(first, errors.New("there is none")))
 	}
 	return certs, nil
 }
 
-func cmpErr(a, b error) error {
-	if a != nil {
-		return a
+// ErrNoCertificate says that there is nothing in the data that is, or was meant
+// as, a certificate.
+var ErrNoCertificate = errors.New("there is none")
+
+// ParseKeyFile is ParseCertificates for a file that a person gave: it says of
+// every certificate that could not be read why.
+func ParseKeyFile(data []byte) (certs []*Certificate, unread []error, err error) {
+	if len(data) > maxCertificateInput {
+		return nil, nil, fmt.Errorf("%d bytes, more than %d", len(data), maxCertificateInput)
 	}
-	return b
+	groups, err := certificatePackets(data)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, g := range groups {
+		c, err := newCertificate(g)
+		if err != nil {
+			unread = append(unread, err)
+			continue
+		}
+		certs = append(certs, c)
+	}
+	if len(groups) == 0 {
+		err = ErrNoCertificate
+	}
+	return certs, unread, err
 }
 
 // certificatePackets splits data into the packets of each certificate.

@@ -4,21 +4,21 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
-	"github.com/ProtonMail/go-crypto/openpgp"
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
-	"github.com/ProtonMail/gopenpgp/v2/crypto"
 )
 
 // Secret is a secret key with its certificate, not protected by a passphrase:
 // the store seals it. It never changes and is safe for concurrent use. Printing
 // or logging one shows its fingerprint only.
 type Secret struct {
-	cert *Certificate
-	keys map[uint64]*packet.PrivateKey // by key ID
-	ring *crypto.KeyRing               // for opening session keys; nothing is ever added to it
-	data []byte
+	cert    *Certificate
+	keys    map[uint64]*packet.PrivateKey // by key ID
+	openers []*packet.PrivateKey          // those that open session keys
+	decoy   func() rawPacket              // a session key for one of them, made when first needed
+	data    []byte
 }
 
 // ParseSecret reads one secret key, binary or in armor, that is not protected by
@@ -42,9 +42,11 @@ func ParseSecret(data []byte) (*Secret, error) {
 	if s.cert, err = newCertificate(public); err != nil {
 		return nil, fmt.Errorf("read secret key: %w", err)
 	}
-	if s.ring, err = s.decryptionRing(); err != nil {
-		return nil, fmt.Errorf("read secret key: %w", err)
+	if s.keys[s.cert.primary.KeyId] == nil {
+		return nil, errors.New("read secret key: the primary key's secret is missing")
 	}
+	s.openers = s.decryptionKeys()
+	s.decoy = sync.OnceValue(s.newDecoy)
 	return s, nil
 }
 
@@ -102,34 +104,16 @@ func (s *Secret) take(p rawPacket) (rawPacket, error) {
 	return p, err
 }
 
-// decryptionRing is a gopenpgp key ring with the subkeys that open messages.
-// They are kept past their expiry, since what was sent before can still come.
-func (s *Secret) decryptionRing() (*crypto.KeyRing, error) {
-	e := &openpgp.Entity{PrimaryKey: s.cert.primary, PrivateKey: s.keys[s.cert.primary.KeyId]}
-	if e.PrivateKey == nil {
-		return nil, errors.New("the primary key's secret is missing")
-	}
+// decryptionKeys are the subkeys that open messages. They are kept past their
+// expiry, since what was sent before can still come.
+func (s *Secret) decryptionKeys() []*packet.PrivateKey {
+	var keys []*packet.PrivateKey
 	for _, sub := range s.cert.subkeys {
-		k := s.keys[sub.key.KeyId]
-		if k == nil || !sub.encrypts() || algorithmFault(sub.key) != nil {
-			continue
-		}
-		e.Subkeys = append(e.Subkeys, openpgp.Subkey{PublicKey: sub.key, PrivateKey: k, Sig: sub.encryptionBinding()})
-	}
-	key, err := crypto.NewKeyFromEntity(e)
-	if err != nil {
-		return nil, err
-	}
-	return crypto.NewKeyRing(key)
-}
-
-func (s *subkey) encryptionBinding() *packet.Signature {
-	for _, b := range s.self {
-		if forMessages(b.sig) {
-			return b.sig
+		if k := s.keys[sub.key.KeyId]; k != nil && sub.encrypts() && algorithmFault(sub.key) == nil {
+			keys = append(keys, k)
 		}
 	}
-	return nil
+	return keys
 }
 
 // Bytes is the secret key in binary form, with its certificate. Whoever has it

@@ -6,35 +6,31 @@ import (
 	"time"
 )
 
-// Pinned is a party's key as it is kept on record, with how it came to us.
-type Pinned struct {
-	Fingerprint Fingerprint `json:"fingerprint"`
-	Trust       Trust       `json:"trust"`
-	Evidence    string      `json:"evidence,omitempty"` // how the fingerprint was learned, in a coordinator's words
-	Address     string      `json:"address,omitempty"`  // the member's address that the key serves
-	Since       time.Time   `json:"since"`
-	Cert        []byte      `json:"cert"` // binary certificate
-	ConfirmedBy string      `json:"confirmed_by,omitempty"`
+// Need is what a key must have to be used for something.
+type Need struct {
+	Trust      Trust
+	Confirmers int // how many people must have typed the fingerprint of a Confirmed one; fewer than one counts as one
 }
 
-// Choice is what Select found: the certificates to encrypt to, and for every
-// other key a sentence why it is not used.
+// Choice is what Select found: the certificates to encrypt to, what every key
+// counts as, and for those not used a sentence why.
 type Choice struct {
 	Certificates []*Certificate
+	Standing     map[Fingerprint]Standing
 	Why          []string
 }
 
 // Select chooses every key that has at least the trust needed and can be
-// encrypted to at that instant. A rejected key is never used, whatever other
-// record names it, and where an address has a confirmed key, only confirmed
-// keys of that address are, even if the confirmed one cannot be used any more:
-// what is found or claimed never takes its place.
-func Select(cache *Cache, keys []Pinned, need Trust, at time.Time) Choice {
-	var choice Choice
-	rejected, confirmed := standing(keys)
+// encrypted to at that instant. A rejected or replaced key is never used,
+// whatever other record names it, and where an address has a confirmed key,
+// only confirmed keys of that address are, even if the confirmed one cannot be
+// used any more: what is found or claimed never takes its place.
+func Select(cache *Cache, keys []Pinned, need Need, at time.Time) Choice {
+	choice := Choice{Standing: Stand(cache, keys, need.Confirmers, at)}
+	taken := taken(keys, choice.Standing)
 	used := map[Fingerprint]bool{}
 	for _, k := range keys {
-		cert, err := judgeKey(cache, k, need, at, rejected, confirmed)
+		cert, err := judgeKey(cache, k, need.Trust, at, choice.Standing[k.Fingerprint], taken)
 		switch {
 		case err != nil:
 			choice.Why = append(choice.Why, err.Error())
@@ -46,32 +42,33 @@ func Select(cache *Cache, keys []Pinned, need Trust, at time.Time) Choice {
 	return choice
 }
 
-// standing gathers the rejected keys, and per address a confirmed one.
-func standing(keys []Pinned) (rejected map[Fingerprint]bool, confirmed map[string]Fingerprint) {
-	rejected, confirmed = map[Fingerprint]bool{}, map[string]Fingerprint{}
+// taken gives per address a confirmed key, and any of them for "": a key that
+// serves no address of the party takes no confirmed one's place.
+func taken(keys []Pinned, all map[Fingerprint]Standing) map[string]Fingerprint {
+	out := map[string]Fingerprint{}
 	for _, k := range keys {
-		if k.Trust == Rejected {
-			rejected[k.Fingerprint] = true
+		if all[k.Fingerprint].Trust == Confirmed {
+			out[strings.ToLower(k.Address)] = k.Fingerprint
+			out[""] = k.Fingerprint
 		}
 	}
-	for _, k := range keys {
-		if k.Trust == Confirmed && !rejected[k.Fingerprint] {
-			confirmed[strings.ToLower(k.Address)] = k.Fingerprint
-		}
-	}
-	return rejected, confirmed
+	return out
 }
 
-func judgeKey(cache *Cache, k Pinned, need Trust, at time.Time, rejected map[Fingerprint]bool, confirmed map[string]Fingerprint) (*Certificate, error) {
+func judgeKey(cache *Cache, k Pinned, need Trust, at time.Time, s Standing, taken map[string]Fingerprint) (*Certificate, error) {
 	name := "key " + k.Fingerprint.Spaced()
-	if rejected[k.Fingerprint] {
+	switch {
+	case s.Trust == Rejected:
 		return nil, fmt.Errorf("%s: rejected", name)
+	case s.Replaced != nil:
+		return nil, fmt.Errorf("%s: replaced by %s on %s", name, s.Replaced.By.Spaced(), s.Replaced.At.UTC().Format(day))
+	case !s.Trust.Meets(need) && s.Why != "":
+		return nil, fmt.Errorf("%s: only %s, %s is needed: %s", name, s.Trust, need, s.Why)
+	case !s.Trust.Meets(need):
+		return nil, fmt.Errorf("%s: only %s, %s is needed", name, s.Trust, need)
 	}
-	if !k.Trust.Meets(need) {
-		return nil, fmt.Errorf("%s: only %s, %s is needed", name, k.Trust, need)
-	}
-	if f, ok := confirmed[strings.ToLower(k.Address)]; ok && k.Trust != Confirmed && f != k.Fingerprint {
-		return nil, fmt.Errorf("%s: only %s, does not take the place of the confirmed key %s", name, k.Trust, f.Spaced())
+	if f, ok := taken[strings.ToLower(k.Address)]; ok && s.Trust != Confirmed {
+		return nil, fmt.Errorf("%s: only %s, does not take the place of the confirmed key %s", name, s.Trust, f.Spaced())
 	}
 	cert, err := cache.Certificate(k.Cert)
 	if err != nil {
@@ -81,6 +78,9 @@ func judgeKey(cache *Cache, k Pinned, need Trust, at time.Time, rejected map[Fin
 		return nil, fmt.Errorf("%s: the certificate on record is another key's", name)
 	}
 	if err := cert.CanEncrypt(at); err != nil {
+		if len(k.Offered) > 0 {
+			err = fmt.Errorf("%w; it offers a new encryption subkey that nobody adopted", err)
+		}
 		return nil, err
 	}
 	return cert, nil

@@ -4,6 +4,7 @@ import (
 	"crypto"
 	_ "crypto/sha512" // makes SHA-512 available to package crypto
 	"fmt"
+	"hash"
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
@@ -16,13 +17,30 @@ func Sign(data []byte, signer *Secret, at time.Time) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sign: %w", err)
 	}
-	return signature(data, key, nil, at)
+	s, err := beginSignature(key, nil, at)
+	if err != nil {
+		return nil, fmt.Errorf("sign: %w", err)
+	}
+	s.hash.Write(data)
+	sig, err := s.finish()
+	if err != nil {
+		return nil, fmt.Errorf("sign: %w", err)
+	}
+	return sig, nil
 }
 
-// signature makes a signature packet, naming the keys that the message is meant
+// pendingSignature is a signature whose data is being hashed.
+type pendingSignature struct {
+	sig    *packet.Signature
+	hash   hash.Hash // takes the data
+	key    *packet.PrivateKey
+	config *packet.Config
+}
+
+// beginSignature begins a signature, naming the keys that the message is meant
 // for, so that a recipient cannot pass it on as if it had been meant for others.
-func signature(data []byte, key *packet.PrivateKey, to []*Certificate, at time.Time) ([]byte, error) {
-	sig := &packet.Signature{
+func beginSignature(key *packet.PrivateKey, to []*Certificate, at time.Time) (*pendingSignature, error) {
+	s := &packet.Signature{
 		Version:           key.Version,
 		SigType:           packet.SigTypeBinary,
 		PubKeyAlgo:        key.PubKeyAlgo,
@@ -33,23 +51,37 @@ func signature(data []byte, key *packet.PrivateKey, to []*Certificate, at time.T
 		IssuerFingerprint: key.Fingerprint,
 	}
 	for _, c := range to {
-		sig.IntendedRecipients = append(sig.IntendedRecipients,
+		s.IntendedRecipients = append(s.IntendedRecipients,
 			&packet.Recipient{KeyVersion: c.primary.Version, Fingerprint: c.primary.Fingerprint})
 	}
 	config := signing(at)
-	h, err := sig.PrepareSign(config)
+	h, err := s.PrepareSign(config)
 	if err != nil {
-		return nil, fmt.Errorf("sign: %w", err)
+		return nil, err
 	}
-	h.Write(data)
-	if err := sig.Sign(h, key, config); err != nil {
-		return nil, fmt.Errorf("sign: %w", err)
+	return &pendingSignature{s, h, key, config}, nil
+}
+
+// onePass announces the signature, in front of the data. RFC 9580, section 5.4.
+func (p *pendingSignature) onePass() ([]byte, error) {
+	s, key := p.sig, p.key
+	o := &packet.OnePassSignature{Version: 3, SigType: s.SigType, Hash: s.Hash, PubKeyAlgo: s.PubKeyAlgo, KeyId: key.KeyId, IsLast: true}
+	if key.Version == 6 {
+		o.Version, o.Salt, o.KeyFingerprint = 6, s.Salt(), key.Fingerprint
 	}
 	var out sliceWriter
-	if err := sig.Serialize(&out); err != nil {
-		return nil, fmt.Errorf("sign: %w", err)
+	err := o.Serialize(&out)
+	return out, err
+}
+
+// finish signs what was hashed and returns the packet.
+func (p *pendingSignature) finish() ([]byte, error) {
+	if err := p.sig.Sign(p.hash, p.key, p.config); err != nil {
+		return nil, err
 	}
-	return out, nil
+	var out sliceWriter
+	err := p.sig.Serialize(&out)
+	return out, err
 }
 
 // intended reports whether a signature names no recipients or one of us.

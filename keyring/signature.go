@@ -26,6 +26,7 @@ const (
 	FaultKeyRevoked  Fault = "key-revoked"   // the key is revoked
 	FaultKeyUnusable Fault = "key-unusable"  // the key may not sign, is too small, or is not bound
 	FaultNotForUs    Fault = "not-for-us"    // made for recipients that are named and are not us
+	FaultTooMany     Fault = "too-many"      // not looked at: the message has more than are
 )
 
 // Error gives the word.
@@ -37,6 +38,7 @@ type Signature struct {
 	sig    *packet.Signature // nil if it could not be read
 	fault  Fault             // why it could not
 	digest [32]byte
+	how    *announcement // how the data it came with was hashed
 }
 
 // KeyID is the ID of the key that claims to have made it; 0 if it names none.
@@ -62,8 +64,8 @@ func (s *Signature) Created() time.Time {
 func (s *Signature) Digest() [32]byte { return s.digest }
 
 // ParseSignatures reads the packets of a detached signature, binary or in armor.
-// What cannot be read is reported as a signature that does not verify; data with
-// no signature at all gives none.
+// What cannot be read is reported as a signature that does not verify, and so is
+// what is more than is looked at; data with no signature at all gives none.
 func ParseSignatures(data []byte) []*Signature {
 	if len(data) > 0 && data[0]&0x80 == 0 {
 		data = joinBlocks(data, ArmorSignature)
@@ -78,6 +80,9 @@ func ParseSignatures(data []byte) []*Signature {
 		if p.tag == tagSignature {
 			found = append(found, newSignature(p))
 		}
+	}
+	if len(data) > 0 { // each of them must be judged (rule S4)
+		found = append(found, &Signature{fault: FaultTooMany, digest: sha256.Sum256(data)})
 	}
 	return found
 }
@@ -154,6 +159,16 @@ func skipSized(body []byte, at, width int) (int, bool) {
 // good. Parsing alone proves nothing: a nil error of this method is the only way
 // to a good signature.
 func (s *Signature) Verify(data []byte, c *Certificate, at time.Time, us []Fingerprint) error {
+	return s.verify(func() (hash.Hash, bool) { return s.hash(data) }, c, at, us)
+}
+
+// VerifyWritten is Verify over the data that DecryptTo has written, which was
+// hashed on the way. A signature that came in no other way is FaultWrong.
+func (s *Signature) VerifyWritten(c *Certificate, at time.Time, us []Fingerprint) error {
+	return s.verify(s.written, c, at, us)
+}
+
+func (s *Signature) verify(over func() (hash.Hash, bool), c *Certificate, at time.Time, us []Fingerprint) error {
 	if s.fault != "" {
 		return s.fault
 	}
@@ -164,7 +179,7 @@ func (s *Signature) Verify(data []byte, c *Certificate, at time.Time, us []Finge
 	if f != "" {
 		return f
 	}
-	h, ok := s.hash(data)
+	h, ok := over()
 	if !ok || key.VerifySignature(h, s.sig) != nil {
 		return FaultWrong
 	}
@@ -194,6 +209,19 @@ func (s *Signature) hash(data []byte) (hash.Hash, bool) {
 	}
 	w.Write(data)
 	return h, true
+}
+
+// written is the state of the hash behind what was written.
+func (s *Signature) written() (hash.Hash, bool) {
+	if s.how == nil || s.how.state == nil {
+		return nil, false
+	}
+	state, ok := s.how.state.(hash.Cloner)
+	if !ok {
+		return nil, false
+	}
+	h, err := state.Clone()
+	return h, err == nil
 }
 
 // signedWith finds the key of c that made the signature, or says why it does

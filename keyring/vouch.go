@@ -1,6 +1,7 @@
 package keyring
 
 import (
+	"bytes"
 	"crypto"
 	"errors"
 	"fmt"
@@ -79,14 +80,14 @@ func ArmorCertificates(certs ...*Certificate) ([]byte, error) {
 // opening anything; hidden ones are left out. It gives nothing for what is no
 // encrypted message.
 func Recipients(data []byte) []uint64 {
-	env, err := openEnvelope(data)
+	env, err := openEnvelope(bytes.NewReader(data))
 	if err != nil {
 		return nil
 	}
 	var ids []uint64
 	for _, p := range env.keys {
-		if id, ok := recipient(p.body); ok && id != 0 {
-			ids = append(ids, id)
+		if k, ok := encryptedKey(p); ok && k.KeyId != 0 {
+			ids = append(ids, k.KeyId)
 		}
 	}
 	return ids

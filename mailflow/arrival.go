@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -199,7 +200,7 @@ func (a *arrival) tags() []cvd.CaseID {
 
 // verdict judges the signatures of a mail as those of one participant.
 func (in *Intake) verdict(tx *store.Tx, a *arrival, p cvd.Participant) (pgpmime.Verdict, error) {
-	keys, err := ownerKeys(tx, OwnerOf(p))
+	all, err := in.standing(tx, p, a.row.At)
 	if err != nil {
 		return pgpmime.Verdict{}, err
 	}
@@ -211,9 +212,41 @@ func (in *Intake) verdict(tx *store.Tx, a *arrival, p cvd.Participant) (pgpmime.
 	if err != nil {
 		return pgpmime.Verdict{}, err
 	}
-	claim := pgpmime.Claim{Pinned: pinned(keys, least), Addresses: addresses, From: a.from(),
+	claim := pgpmime.Claim{Pinned: pinned(all, least), Addresses: addresses, From: a.from(),
 		Other: in.otherOwner(tx, OwnerOf(p))}
-	return pgpmime.Judge(a.opened, claim, a.row.At), nil
+	v := pgpmime.Judge(a.opened, claim, a.row.At)
+	for late(v, all) {
+		claim.Pinned = slices.DeleteFunc(claim.Pinned, func(f keyring.Fingerprint) bool { return f == v.Key() })
+		v = pgpmime.Judge(a.opened, claim, a.row.At)
+	}
+	return v, nil
+}
+
+// late says that a key signed after another took its place.
+func late(v pgpmime.Verdict, all map[keyring.Fingerprint]keyring.Standing) bool {
+	r := all[v.Key()].Replaced
+	return v.Valid() && r != nil && !v.SignedAt().Before(r.At)
+}
+
+// standing is what each key of a participant counts as under the policy of its
+// case.
+func (in *Intake) standing(tx *store.Tx, p cvd.Participant, at time.Time) (map[keyring.Fingerprint]keyring.Standing, error) {
+	keys, err := ownerKeys(tx, OwnerOf(p))
+	if err != nil {
+		return nil, err
+	}
+	policy, err := policyFor(tx, p)
+	return keyring.Stand(in.Certs, keys, policy.KeyConfirmers(), at), err
+}
+
+// policyFor is the policy that a participant is told under; none before its
+// report belongs to a case.
+func policyFor(tx *store.Tx, p cvd.Participant) (cvd.Policy, error) {
+	c, err := CaseByID(tx, p.Case)
+	if errors.Is(err, ErrNoCase) {
+		return cvd.Policy{}, nil
+	}
+	return c.Policy, err
 }
 
 // addressesOf are all addresses from which a participant may write. A finder
@@ -248,11 +281,11 @@ func leastTrust(tx *store.Tx, p cvd.Participant) (keyring.Trust, error) {
 }
 
 // pinned are the keys whose signatures count as the participant's.
-func pinned(keys []keyring.Pinned, least keyring.Trust) []keyring.Fingerprint {
+func pinned(all map[keyring.Fingerprint]keyring.Standing, least keyring.Trust) []keyring.Fingerprint {
 	var out []keyring.Fingerprint
-	for _, k := range keys {
-		if k.Trust.Meets(least) {
-			out = append(out, k.Fingerprint)
+	for f, s := range all {
+		if s.Trust.Meets(least) {
+			out = append(out, f)
 		}
 	}
 	return out

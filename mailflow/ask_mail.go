@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"parley/keyring"
 	"parley/mailflow/cvd"
 	"parley/mailflow/message"
 	"parley/mailflow/store"
@@ -67,6 +66,9 @@ func (d *drafts) add(p *parcel) error {
 		return nil
 	}
 	fields := []message.Field{{Name: "To", Value: p.Participant.Address}, {Name: "Subject", Value: r.Subject}}
+	if m := p.mannerNote(); m != "" {
+		fields = append(fields, message.Field{Name: "Comments", Value: "It leaves " + m + "."})
+	}
 	raw, err := message.Entity{Fields: fields, Text: r.Text, Attachments: d.fit(p.Own)}.Bytes(randomHex(16))
 	d.mails = append(d.mails, message.Attachment{Filename: name, MediaType: "message/rfc822", Data: raw})
 	return err
@@ -113,15 +115,6 @@ func (d *drafts) all() []message.Attachment {
 	return append(d.mails, message.Attachment{Filename: "others.txt", MediaType: "text/plain", Params: map[string]string{"charset": "utf-8"}, Data: d.others.Bytes()})
 }
 
-func trustOf(keys []keyring.Pinned, f keyring.Fingerprint) string {
-	for _, k := range keys {
-		if k.Fingerprint == f {
-			return k.Trust.String()
-		}
-	}
-	return ""
-}
-
 func approvalRow(p *parcel) templates.ApprovalRow {
 	row := templates.ApprovalRow{Party: string(p.Notice.Party), Stage: p.Participant.Reached}
 	n, _ := p.Case.Policy.Number(p.Notice.Stage)
@@ -136,7 +129,7 @@ func approvalRow(p *parcel) templates.ApprovalRow {
 	if more := len(p.Keys.Certificates) - 1; more > 0 {
 		row.Key += fmt.Sprintf(" +%d", more)
 	}
-	row.Trust = trustOf(p.Pinned, cert.Fingerprint())
+	row.Trust = p.Keys.Standing[cert.Fingerprint()].Trust.String()
 	row.Until = cert.Expires()
 	row.Soon = !row.Until.IsZero() && row.Until.Before(p.Case.End(p.Participant))
 	return row

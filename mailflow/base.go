@@ -28,6 +28,7 @@ type Settings struct {
 	Plaintext  string // "accept" or "refuse" reports in clear
 	Undo       time.Duration
 	CoolOff    time.Duration
+	KeyPause   time.Duration // after a party's key changed, for what is told from scope on
 	Limits     message.Limits
 	Policies   map[string]cvd.Policy
 }

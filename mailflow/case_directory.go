@@ -14,9 +14,9 @@ import (
 )
 
 // partyOptions are what a party in the directory may be given.
-var partyOptions = []string{"address", "second", "zone", "channel", "lead"}
+var partyOptions = []string{"address", "second", "zone", "channel", "lead", "form", "legacy-display", "subject"}
 
-// vendorAdd is `vendor add NAME ADDRESS [second A] [zone Z] [channel C] [lead D]`.
+// vendorAdd is `vendor add NAME ADDRESS [OPTION VALUE …]`.
 func vendorAdd(s *sitting, p *phrase) (string, error) {
 	name, err := p.next("the name of the party")
 	if err != nil {
@@ -67,7 +67,7 @@ func (s *sitting) newParty(name string) (cvd.Party, error) {
 	} else if !errors.Is(err, ErrNoCoordinator) {
 		return cvd.Party{}, err
 	}
-	return cvd.Party{ID: id, Channel: cvd.ChannelPGP, Added: s.tx.Now, AddedBy: s.by.Name}, nil
+	return cvd.Party{ID: id, Channel: cvd.ChannelPGP, Added: s.tx.Now, AddedBy: s.by.Name}, s.unnamed(id)
 }
 
 // editParty applies options to a party.
@@ -90,6 +90,12 @@ func (s *sitting) editParty(p *cvd.Party, got map[string]string) (err error) {
 			if p.Lead, err = cvd.ParseDuration(value); err != nil {
 				return notDone("%v", err)
 			}
+		case "form":
+			p.Manner.Form, err = parseForm(value)
+		case "legacy-display":
+			p.Manner.LegacyDisplay, err = parseSwitch(value)
+		case "subject":
+			p.Manner.Subject, err = s.outerSubject(value, p.ID)
 		}
 		if err != nil {
 			return err
@@ -169,7 +175,8 @@ func vendorEdit(s *sitting, p *phrase) (string, error) {
 }
 
 // mayEdit refuses, from a mailbox that may be stolen, what gives a party a new
-// recipient or lets something go earlier (rule A3).
+// recipient or lets something go earlier (rule A3). The manner of its mails does
+// neither: they go to the same keys, and their approvals are bound to it.
 func (s *sitting) mayEdit(p cvd.Party, got map[string]string) error {
 	why := ""
 	lead, err := cvd.ParseDuration(got["lead"])
@@ -254,7 +261,8 @@ func partyLine(p cvd.Party) string {
 	if p.Lead > 0 {
 		parts = append(parts, "lead "+cvd.FormatDuration(p.Lead))
 	}
-	return strings.Join(append(parts, "channel "+string(p.Channel)), "; ")
+	parts = append(parts, "channel "+string(p.Channel))
+	return strings.Join(append(parts, mannerWords(p.Manner)...), "; ")
 }
 
 // keysLine counts what is known of somebody's keys.

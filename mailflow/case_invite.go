@@ -157,7 +157,7 @@ func (s *sitting) inviteLine(c cvd.Case, party cvd.Party, who cvd.Participant) (
 	if err != nil {
 		return "", err
 	}
-	if choice := keyring.Select(s.Certs, keys, need, s.tx.Now); len(choice.Certificates) == 0 {
+	if choice := keyring.Select(s.Certs, keys, keyring.Need{Trust: need, Confirmers: c.Policy.KeyConfirmers()}, s.tx.Now); len(choice.Certificates) == 0 {
 		why := "none is known"
 		if len(choice.Why) > 0 {
 			why = strings.Join(choice.Why, "; ")

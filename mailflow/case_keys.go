@@ -1,70 +1,14 @@
 package mailflow
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"parley/keyring"
+	"parley/mailflow/cvd"
 )
-
-// keyList is `key list PARTY`.
-func keyList(s *sitting, p *phrase) (string, error) {
-	name, err := p.next("the name of the party")
-	if err != nil {
-		return "", err
-	}
-	if err := p.end(); err != nil {
-		return "", err
-	}
-	owner, err := s.owner(name)
-	if err != nil {
-		return "", err
-	}
-	keys, err := ownerKeys(s.tx, owner)
-	if err != nil {
-		return "", err
-	}
-	if len(keys) == 0 {
-		return fmt.Sprintf("no key of %s is known; the operator imports one: parley key import FILE --party %s", name, name), nil
-	}
-	var lines []string
-	for _, k := range keys {
-		lines = append(lines, s.keyLine(k))
-	}
-	return strings.Join(lines, "\n"), nil
-}
-
-// keyLine is one key: fingerprint, trust, until when, whose, and why it is
-// trusted or cannot be used.
-func (s *sitting) keyLine(k keyring.Pinned) string {
-	parts := []string{string(k.Fingerprint), k.Trust.String()}
-	cert, err := s.Certs.Certificate(k.Cert)
-	if err != nil {
-		return strings.Join(append(parts, "cannot be read: "+err.Error()), "  ")
-	}
-	parts = append(parts, expiry(cert))
-	if a := cert.Addresses(); len(a) > 0 {
-		parts = append(parts, strings.Join(a, ", "))
-	}
-	if err := cert.CanEncrypt(s.tx.Now); err != nil {
-		parts = append(parts, "cannot be used: "+err.Error())
-	}
-	if k.Evidence != "" {
-		said := k.Evidence
-		if k.ConfirmedBy != "" {
-			said += " (" + k.ConfirmedBy + ")"
-		}
-		parts = append(parts, said)
-	}
-	return strings.Join(parts, "  ")
-}
-
-func expiry(c *keyring.Certificate) string {
-	if c.Expires().IsZero() {
-		return "never expires"
-	}
-	return "expires " + day(c.Expires())
-}
 
 // fingerprint takes a whole fingerprint, in groups or not, up to one of these
 // words.
@@ -80,9 +24,137 @@ func (p *phrase) fingerprint(words ...string) (keyring.Fingerprint, error) {
 	return f, nil
 }
 
-// keyConfirm is `key confirm PARTY FINGERPRINT evidence "…"`: somebody learned
-// the fingerprint another way.
+// keyConfirm is `key confirm PARTY FINGERPRINT [replaces FINGERPRINT] [for
+// ADDRESS] evidence "…"`: somebody learned the fingerprint another way.
 func keyConfirm(s *sitting, p *phrase) (string, error) {
+	c, name, err := s.readConfirmation(p)
+	if err != nil {
+		return "", err
+	}
+	keys, err := s.mustKnow(c.Owner, name, c.Key)
+	if err != nil {
+		return "", err
+	}
+	before, _ := keyOf(keys, c.Key)
+	if c.Replaces != "" {
+		if err := mayReplace(keys, c, name); err != nil {
+			return "", err
+		}
+	}
+	if err := s.confirmKey(s.tx, c); err != nil {
+		return "", err
+	}
+	return s.confirmed(c, name, before)
+}
+
+// readConfirmation reads what `key confirm` says.
+func (s *sitting) readConfirmation(p *phrase) (c confirmation, name string, err error) {
+	if name, err = p.next("the name of the party"); err != nil {
+		return c, name, err
+	}
+	c.By = s.by.Name
+	if c.Owner, err = s.owner(name); err != nil {
+		return c, name, err
+	}
+	if c.Key, err = p.fingerprint("replaces", "for", "evidence"); err != nil {
+		return c, name, err
+	}
+	if p.word("replaces") {
+		if c.Replaces, err = p.fingerprint("for", "evidence"); err != nil {
+			return c, name, err
+		}
+	}
+	if p.word("for") {
+		if c.Address, err = s.memberAddress(p, c.Owner, name); err != nil {
+			return c, name, err
+		}
+	}
+	c.Evidence, err = p.evidence()
+	return c, name, err
+}
+
+// memberAddress takes an address that the party has.
+func (s *sitting) memberAddress(p *phrase, owner, name string) (string, error) {
+	text, err := p.next("the address that the key serves")
+	if err != nil {
+		return "", err
+	}
+	party, err := PartyByID(s.tx, cvd.PartyID(owner))
+	if errors.Is(err, ErrNoParty) {
+		return "", notDone("%s has one address only", name)
+	}
+	if err != nil {
+		return "", err
+	}
+	own := party.Addresses()
+	if i := slices.IndexFunc(own, func(a string) bool { return strings.EqualFold(a, text) }); i >= 0 {
+		return own[i], nil
+	}
+	return "", notDone("%s is no address of %s (%s); `member add %s %s` makes it one", text, name, strings.Join(own, ", "), name, text)
+}
+
+// evidence takes `evidence TEXT` to the end of the command.
+func (p *phrase) evidence() (string, error) {
+	text := ""
+	if p.word("evidence") {
+		text = p.until()
+	}
+	if text == "" {
+		return "", notDone("the evidence is missing: how the fingerprint was learned; write: %s", p.usage)
+	}
+	return text, nil
+}
+
+// mayReplace refuses to replace a key by itself, or one that nobody knows.
+func mayReplace(keys []keyring.Pinned, c confirmation, name string) error {
+	old, ok := keyOf(keys, c.Replaces)
+	switch {
+	case c.Replaces == c.Key:
+		return notDone("%s cannot replace itself; nothing was changed", c.Key.Spaced())
+	case !ok:
+		return notDone("%s is none of the keys known of %s, so nothing replaces it; nothing was changed", c.Replaces.Spaced(), name)
+	case old.Trust != keyring.Confirmed:
+		return notDone("%s of %s is %s, not confirmed, so there is nothing to replace; leave out replaces. Nothing was changed", c.Replaces.Spaced(), name, old.Trust)
+	}
+	return nil
+}
+
+// confirmed says what a confirmation did, what is beside it, and what follows.
+func (s *sitting) confirmed(c confirmation, name string, before keyring.Pinned) (string, error) {
+	keys, err := ownerKeys(s.tx, c.Owner)
+	if err != nil {
+		return "", err
+	}
+	k, _ := keyOf(keys, c.Key)
+	said := []string{fmt.Sprintf("key %s of %s is confirmed", c.Key.Spaced(), name)}
+	if slices.Contains(before.Confirmers(), c.By) {
+		said = append(said, "you confirmed it before, and count once")
+	}
+	missing, policy, err := confirmersMissing(s.tx, c.Owner, k)
+	if err != nil {
+		return "", err
+	}
+	if missing > 0 {
+		said = append(said, fmt.Sprintf("in cases of policy %s it counts once %s typed it too", policy, people(missing)))
+	}
+	if before.Replaced != nil {
+		said = append(said, "it was replaced before, and is in force again")
+	}
+	if c.Replaces != "" {
+		said = append(said, fmt.Sprintf("it replaces %s, to which nothing is encrypted any more", c.Replaces.Spaced()))
+	}
+	for _, f := range s.inForce(keys, c.Key, s.tx.Now) {
+		said = append(said, fmt.Sprintf("%s stays in force beside it; if this one replaces it, write: key confirm %s %s replaces %s evidence \"...\"", f.Spaced(), name, c.Key, f))
+	}
+	if k.Change != nil && before.Change == nil {
+		said = append(said, fmt.Sprintf("from scope on nothing goes to %s before %s, and its addresses are told of the change", name, utc(k.Change.At.Add(k.Change.Pause))))
+	}
+	return strings.Join(said, ";\n"), nil
+}
+
+// keyAdopt is `key adopt PARTY SUBKEY evidence "…"`: an encryption subkey that
+// a key of the party offers is used from now on.
+func keyAdopt(s *sitting, p *phrase) (string, error) {
 	name, err := p.next("the name of the party")
 	if err != nil {
 		return "", err
@@ -95,23 +167,20 @@ func keyConfirm(s *sitting, p *phrase) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if !p.word("evidence") {
-		return "", notDone("the evidence is missing: how the fingerprint was learned; write: %s", p.usage)
-	}
-	evidence := p.until()
-	if evidence == "" {
-		return "", notDone("the evidence is missing: how the fingerprint was learned; write: %s", p.usage)
-	}
-	if err := s.mustKnow(owner, name, f); err != nil {
+	evidence, err := p.evidence()
+	if err != nil {
 		return "", err
 	}
-	if err := s.confirmKey(s.tx, owner, f, evidence, s.by.Name); err != nil {
+	k, err := s.adoptSubkey(s.tx, owner, f, evidence, s.by.Name)
+	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("key %s of %s is confirmed", f.Spaced(), name), nil
+	return fmt.Sprintf("key %s of %s is encrypted to with its subkey %s", k.Fingerprint.Spaced(), name, f.Spaced()), nil
 }
 
-// keyReject is `key reject PARTY FINGERPRINT [because "…"]`: it is never used.
+// keyReject is `key reject PARTY FINGERPRINT [because "…"]`: it is not used.
+// What it took the place of is in force again, which adds a key and so counts
+// only signed (rule A3); to stop the use of a key never needs a signature.
 func keyReject(s *sitting, p *phrase) (string, error) {
 	name, err := p.next("the name of the party")
 	if err != nil {
@@ -129,31 +198,41 @@ func keyReject(s *sitting, p *phrase) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := s.mustKnow(owner, name, f); err != nil {
+	if _, err := s.mustKnow(owner, name, f); err != nil {
 		return "", err
 	}
-	if err := s.rejectKey(s.tx, owner, f, why, s.by.Name); err != nil {
+	proved := s.by.proved()
+	back, err := s.rejectKey(s.tx, owner, f, why, s.by.Name, proved)
+	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("key %s of %s is rejected and not used from now on", f.Spaced(), name), nil
+	said := fmt.Sprintf("key %s of %s is rejected and not used from now on", f.Spaced(), name)
+	for _, o := range back {
+		if proved {
+			said += fmt.Sprintf(";\n%s, which it replaced, is in force again", o.Spaced())
+		} else {
+			said += fmt.Sprintf(";\n%s, which it replaced, is in force again once you write, signed: key confirm %s %s evidence \"...\"", o.Spaced(), name, o)
+		}
+	}
+	return said, nil
 }
 
 // mustKnow refuses a fingerprint that is none of the owner's keys.
-func (s *sitting) mustKnow(owner, name string, f keyring.Fingerprint) error {
+func (s *sitting) mustKnow(owner, name string, f keyring.Fingerprint) ([]keyring.Pinned, error) {
 	keys, err := ownerKeys(s.tx, owner)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var known []string
 	for _, k := range keys {
 		if k.Fingerprint == f {
-			return nil
+			return keys, nil
 		}
 		known = append(known, k.Fingerprint.Spaced())
 	}
 	if len(known) == 0 {
-		return notDone("no key of %s is known, so %s cannot be judged; the operator imports it first: parley key import FILE --party %s", name, f.Spaced(), name)
+		return nil, notDone("no key of %s is known, so %s cannot be judged; the operator imports it first: parley key import FILE --party %s", name, f.Spaced(), name)
 	}
-	return notDone("%s is none of the keys known of %s (%s); nothing was changed. If it is the right one, the operator imports it first", f.Spaced(), name,
+	return nil, notDone("%s is none of the keys known of %s (%s); nothing was changed. If it is the right one, the operator imports it first", f.Spaced(), name,
 		strings.Join(known, "; "))
 }

@@ -137,7 +137,8 @@ func (b *Base) planRows(tx *store.Tx, c cvd.Case, p cvd.Participant) ([]planRow,
 // planFacts looks up what one notice depends on.
 func (b *Base) planFacts(tx *store.Tx, r *planRow) error {
 	n := r.Notice
-	r.Keys = keyring.Select(b.Certs, r.known, needTrust(r.Question), r.Now)
+	r.Keys = keyring.Select(b.Certs, r.known, need(r.Question), r.Now)
+	r.Pause = pauseOf(r.known, r.Keys.Standing, r.Case.Policy)
 	r.HasMaterial = hasMaterial(tx, n.Case, n.Stage, "") || hasMaterial(tx, n.Case, n.Stage, n.Party)
 	r.Approval = nil
 	if n.ApprovalID == "" {
@@ -229,7 +230,7 @@ func (b *Base) planKey(r planRow) string {
 		if err != nil || k.Trust == keyring.Rejected || len(r.Keys.Certificates) > 0 && !chosen {
 			continue
 		}
-		out = append(out, fmt.Sprintf("key %s %s %s", k.Fingerprint, k.Trust, expiry(cert)))
+		out = append(out, fmt.Sprintf("key %s %s %s", k.Fingerprint, r.Keys.Standing[k.Fingerprint].Trust, expiry(cert)))
 	}
 	if len(out) == 0 {
 		return "no key"
@@ -249,6 +250,9 @@ func planMissing(r planRow) []string {
 	}
 	if !clearKind(n.Kind) && r.Party.Channel != cvd.ChannelHand && len(r.Keys.Certificates) == 0 {
 		out = append(out, missingKey(r.Question))
+	}
+	if r.Pause.Until.After(r.Now) && secretNotice(r.Question) {
+		out = append(out, r.Pause.String())
 	}
 	rule, ok := r.Case.Policy.Rule(n.Stage)
 	if !ok || n.Kind != cvd.KindStage {

@@ -147,12 +147,14 @@ func noticeCell(n cvd.Notice) string {
 func needsYou(c cvd.Case, p cvd.Participant, all []cvd.Notice) []string {
 	var out []string
 	for _, n := range all {
-		switch n.State {
-		case cvd.Held:
+		switch {
+		case n.State == cvd.Held && !n.Row.IsZero():
+			// it ends by itself
+		case n.State == cvd.Held:
 			out = append(out, fmt.Sprintf("%s to %s is held: %s", n.Stage, p.Party, n.Why))
-		case cvd.Unknown:
+		case n.State == cvd.Unknown:
 			out = append(out, fmt.Sprintf("%s to %s: did it arrive? (D%d)", n.Stage, p.Party, n.Delivery))
-		case cvd.Failed:
+		case n.State == cvd.Failed:
 			out = append(out, fmt.Sprintf("%s to %s was refused by their server (D%d)", n.Stage, p.Party, n.Delivery))
 		}
 	}

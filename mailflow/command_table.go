@@ -28,9 +28,9 @@ func caseCommands() []command {
 
 func partyCommands() []command {
 	return []command{
-		{words: "vendor add", usage: `vendor add NAME ADDRESS [second ADDRESS] [zone ZONE] [channel pgp|hand] [lead DURATION]`,
-			help: "Puts a party into the directory.", signed: "adds a recipient", run: vendorAdd},
-		{words: "vendor edit", usage: `vendor edit NAME [address ADDRESS] [second ADDRESS] [zone ZONE] [channel pgp|hand] [lead DURATION]`,
+		{words: "vendor add", usage: `vendor add NAME ADDRESS [second ADDRESS] [zone ZONE] [channel pgp|hand] [lead DURATION] [form mime|inline] [legacy-display on|off] [subject "OUTER"|default]`,
+			help: "Puts a party into the directory. Its mails are PGP/MIME; form inline is for ticket systems, legacy-display for clients that do not show a protected Subject, subject for a filter of theirs: everybody on the way reads it.", signed: "adds a recipient", run: vendorAdd},
+		{words: "vendor edit", usage: `vendor edit NAME [address ADDRESS] [second ADDRESS] [zone ZONE] [channel pgp|hand] [lead DURATION] [form mime|inline] [legacy-display on|off] [subject "OUTER"|default]`,
 			help: "Changes a party; a new address or channel, or a longer lead, counts only signed.", run: vendorEdit},
 		{words: "vendor list", usage: "vendor list", help: "The directory, with what is known of keys.", run: vendorList},
 		{words: "invite", usage: `invite PARTY [wave N] [affects "PRODUCT"] [footprint N]`,
@@ -39,9 +39,13 @@ func partyCommands() []command {
 		{words: "member add", usage: "member add PARTY ADDRESS",
 			help: "Another address from which a party may write.", signed: "adds a member", run: memberAdd},
 		{words: "key list", usage: "key list PARTY", help: "The keys known of a party, or of the finder of the case.", run: keyList},
-		{words: "key confirm", usage: `key confirm PARTY FINGERPRINT evidence "HOW"`,
-			help: "The fingerprint was learned another way; type all of it.", signed: "adds a key", run: keyConfirm},
-		{words: "key reject", usage: `key reject PARTY FINGERPRINT [because "WHY"]`, help: "The key is never used.", run: keyReject},
+		{words: "key confirm", usage: `key confirm PARTY FINGERPRINT [replaces FINGERPRINT] [for ADDRESS] evidence "HOW"`,
+			help:   "The fingerprint was learned another way; type all of it. It is used beside other confirmed keys, or instead of the one that it replaces.",
+			signed: "adds a key", run: keyConfirm},
+		{words: "key adopt", usage: `key adopt PARTY SUBKEY-FINGERPRINT evidence "HOW"`,
+			help: "A new encryption subkey, which a key of the party offers, is used from now on.", signed: "adds a key", run: keyAdopt},
+		{words: "key reject", usage: `key reject PARTY FINGERPRINT [because "WHY"]`,
+			help: "The key is not used; what it replaced is in force again, which by mail counts only signed.", run: keyReject},
 	}
 }
 

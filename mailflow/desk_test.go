@@ -249,7 +249,7 @@ func (r *deskRig) giveKey(p cvd.PartyID, addr string, trust keyring.Trust) keyri
 	r.must(err)
 	cert := secret.Certificate()
 	r.update(func(tx *store.Tx) error {
-		return r.addKey(tx, string(p), keyring.Pinned{Fingerprint: cert.Fingerprint(), Trust: trust, Address: addr, Cert: cert.Bytes(), Evidence: "test"})
+		return r.addKey(tx, string(p), keyring.Pinned{Fingerprint: cert.Fingerprint(), Trust: trust, Address: addr, Cert: cert.Bytes(), Evidence: []keyring.Voucher{{By: "ana", Words: "test"}}})
 	})
 	return cert.Fingerprint()
 }

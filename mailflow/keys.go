@@ -1,8 +1,11 @@
 package mailflow
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 
 	"parley/keyring"
@@ -10,6 +13,29 @@ import (
 	"parley/mailflow/journal"
 	"parley/mailflow/store"
 )
+
+// PinnedKey is a certificate with who holds it and how far it is trusted.
+type PinnedKey struct {
+	Owner string // a PartyID, or FinderOwner
+	keyring.Pinned
+}
+
+// UnmarshalJSON also reads a record from before all evidence was kept: its one
+// word on how the key came is the first voucher.
+func (k *PinnedKey) UnmarshalJSON(b []byte) error {
+	type plain PinnedKey
+	var old struct {
+		Evidence    string `json:"evidence"`
+		ConfirmedBy string `json:"confirmed_by"`
+	}
+	if err := errors.Join(json.Unmarshal(b, (*plain)(k)), json.Unmarshal(b, &old)); err != nil {
+		return err
+	}
+	if len(k.Evidence) == 0 && k.Trust != 0 {
+		k.Evidence = []keyring.Voucher{{By: old.ConfirmedBy, At: k.Since, Trust: k.Trust, Words: old.Evidence}}
+	}
+	return nil
+}
 
 // ownerKeys lists the keys that are known of a party or finder.
 func ownerKeys(tx *store.Tx, owner string) ([]keyring.Pinned, error) {
@@ -33,10 +59,12 @@ func ownerName(owner string) string {
 	return owner
 }
 
-// addKey pins a certificate to its owner. What is claimed or found never
-// replaces what is confirmed, nor does anything revive what was rejected
-// (rule S7); a better trust raises, and a newer copy of a certificate brings
-// its revocations and extensions.
+// addKey pins a certificate to its owner. k.Evidence says how it came; what a
+// voucher leaves out of its trust and instant is k's, and now. What is claimed
+// or found never replaces what is confirmed, nor does anything revive what was
+// rejected (rule S7); a better trust raises, and a newer copy of a certificate
+// brings its revocations and extensions. What brings nothing new changes
+// nothing.
 func (b *Base) addKey(tx *store.Tx, owner string, k keyring.Pinned) error {
 	certs, err := keyring.ParseCertificates(k.Cert)
 	if err != nil {
@@ -45,42 +73,69 @@ func (b *Base) addKey(tx *store.Tx, owner string, k keyring.Pinned) error {
 	if len(certs) != 1 || certs[0].Fingerprint() != k.Fingerprint {
 		return fmt.Errorf("key of %s: expected exactly the certificate %s", ownerName(owner), k.Fingerprint)
 	}
-	cert := certs[0]
-	old, err := pinnedKeys.Get(tx, keyKey(tx, owner, k.Fingerprint))
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		k.Since = tx.Now
-	case err != nil:
+	keys, err := ownerKeys(tx, owner)
+	if err != nil {
 		return err
-	default:
-		if cert, err = b.refresh(old.Pinned, cert, &k); err != nil {
-			return err
+	}
+	old, known := keyOf(keys, k.Fingerprint)
+	rec, news := old, refreshed{cert: certs[0]}
+	if !known {
+		rec = keyring.Pinned{Fingerprint: k.Fingerprint, Address: k.Address, Since: tx.Now, Cert: certs[0].Bytes()}
+	} else if news, err = b.refresh(&rec, certs[0], tx.Now); err != nil {
+		return err
+	}
+	if k.Address != "" && (rec.Address == "" || k.Trust > old.Trust && old.Trust != keyring.Rejected) {
+		rec.Address = k.Address
+	}
+	if old.Trust != keyring.Rejected {
+		vouchAll(&rec, k, tx)
+	}
+	if known && reflect.DeepEqual(rec, old) {
+		return nil
+	}
+	if err := b.mayBegin(tx, owner, keys, &rec); err != nil {
+		return err
+	}
+	if err := b.pin(tx, owner, rec, news.cert); err != nil {
+		return err
+	}
+	return b.tellRefreshed(tx, owner, old, rec, news)
+}
+
+// vouchAll adds to a record how its key came this time.
+func vouchAll(rec *keyring.Pinned, k keyring.Pinned, tx *store.Tx) {
+	said := k.Evidence
+	if len(said) == 0 {
+		said = []keyring.Voucher{{}}
+	}
+	for _, v := range said {
+		if v.Trust == 0 {
+			v.Trust = k.Trust
+		}
+		if v.At.IsZero() {
+			v.At = tx.Now
+		}
+		rec.Vouch(v)
+	}
+}
+
+// keyOf finds a key among those of one owner.
+func keyOf(keys []keyring.Pinned, f keyring.Fingerprint) (keyring.Pinned, bool) {
+	for _, k := range keys {
+		if k.Fingerprint == f {
+			return k, true
 		}
 	}
-	k.Cert = cert.Bytes()
-	return b.pin(tx, owner, k, cert)
+	return keyring.Pinned{}, false
 }
 
-// refresh lets k keep what is already known of the same certificate.
-func (b *Base) refresh(old keyring.Pinned, fresh *keyring.Certificate, k *keyring.Pinned) (*keyring.Certificate, error) {
-	known, err := b.Certs.Certificate(old.Cert)
-	if err != nil {
-		return nil, err
-	}
-	merged, _, err := keyring.Merge(known, fresh)
-	if err != nil {
-		return nil, err
-	}
-	k.Since = old.Since
-	if old.Trust >= k.Trust {
-		k.Trust, k.Evidence, k.ConfirmedBy = old.Trust, old.Evidence, old.ConfirmedBy
-	}
-	return merged, nil
-}
-
+// pin writes a key and what it is found by, and asks the gate again wherever
+// its owner takes part.
 func (b *Base) pin(tx *store.Tx, owner string, k keyring.Pinned, cert *keyring.Certificate) error {
-	scope := DeskScope
-	if err := pinnedKeys.Put(tx, scope, keyKey(tx, owner, k.Fingerprint), PinnedKey{Owner: owner, Pinned: k}); err != nil {
+	if !bytes.Equal(k.Cert, cert.Bytes()) {
+		return fmt.Errorf("key of %s: the record holds another certificate than was read", ownerName(owner))
+	}
+	if err := putKey(tx, owner, k); err != nil {
 		return err
 	}
 	prefixes := [][]byte{fprPrefix(tx, k.Fingerprint)}
@@ -92,76 +147,72 @@ func (b *Base) pin(tx *store.Tx, owner string, k keyring.Pinned, cert *keyring.C
 		if _, err := keyOwners.Get(tx, key); err == nil {
 			continue
 		}
-		if err := keyOwners.Put(tx, scope, key, keyOwner{Owner: owner, Fingerprint: k.Fingerprint}); err != nil {
+		if err := keyOwners.Put(tx, DeskScope, key, keyOwner{Owner: owner, Fingerprint: k.Fingerprint}); err != nil {
 			return err
 		}
 	}
-	err := record(tx, journal.Record{Party: owner, Kind: "key." + k.Trust.String(), Ref: string(k.Fingerprint), Detail: k.Evidence, Actor: k.ConfirmedBy})
+	var last keyring.Voucher
+	if n := len(k.Evidence); n > 0 {
+		last = k.Evidence[n-1]
+	}
+	err := record(tx, journal.Record{Party: owner, Kind: "key." + k.Trust.String(), Ref: string(k.Fingerprint), Detail: last.Words, Actor: last.By})
 	if err != nil {
 		return err
 	}
 	return b.wakeOwner(tx, owner)
 }
 
+func putKey(tx *store.Tx, owner string, k keyring.Pinned) error {
+	return pinnedKeys.Put(tx, DeskScope, keyKey(tx, owner, k.Fingerprint), PinnedKey{Owner: owner, Pinned: k})
+}
+
 func keyIDPrefix(tx *store.Tx, id uint64) []byte { return tx.Name("keyid", fmt.Sprintf("%016X", id)) }
 
 func fprPrefix(tx *store.Tx, f keyring.Fingerprint) []byte { return tx.Name("keyfpr", string(f)) }
 
-// confirmKey records that a coordinator compared the fingerprint of a known
-// key another way.
-func (b *Base) confirmKey(tx *store.Tx, owner string, f keyring.Fingerprint, evidence, by string) error {
-	return b.judgeKey(tx, owner, f, keyring.Confirmed, evidence, by)
-}
-
-// rejectKey records that a key is not to be used, for ever.
-func (b *Base) rejectKey(tx *store.Tx, owner string, f keyring.Fingerprint, why, by string) error {
-	return b.judgeKey(tx, owner, f, keyring.Rejected, why, by)
-}
-
-func (b *Base) judgeKey(tx *store.Tx, owner string, f keyring.Fingerprint, t keyring.Trust, evidence, by string) error {
-	k, err := pinnedKeys.Get(tx, keyKey(tx, owner, f))
-	if errors.Is(err, store.ErrNotFound) {
-		return fmt.Errorf("no key %s of %s is known; import it first", f, ownerName(owner))
+// seats are the places of a party in cases that are open and from which it was
+// not withdrawn; of a finder, that of its report.
+func seats(tx *store.Tx, owner string) ([]cvd.Participant, error) {
+	if token, ok := strings.CutPrefix(owner, FinderOwner("")); ok {
+		row, err := tokens.Get(tx, tokenKey(tx, token))
+		if errors.Is(err, store.ErrNotFound) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		who, err := ParticipantByID(tx, row.Case, row.Party)
+		if errors.Is(err, ErrNoParticipant) {
+			return nil, nil
+		}
+		return []cvd.Participant{who}, err
 	}
+	all, err := Cases(tx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	cert, err := b.Certs.Certificate(k.Cert)
-	if err != nil {
-		return err
+	var out []cvd.Participant
+	for _, c := range all {
+		who, err := ParticipantByID(tx, c.ID, cvd.PartyID(owner))
+		if errors.Is(err, ErrNoParticipant) || err == nil && (!c.Closed.IsZero() || who.Withdrawn != nil) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, who)
 	}
-	k.Trust, k.Evidence, k.ConfirmedBy = t, evidence, by
-	if err := b.taskDone(tx, keyTask(owner)); err != nil {
-		return err
-	}
-	return b.pin(tx, owner, k.Pinned, cert)
+	return out, nil
 }
 
 // wakeOwner asks the gate again wherever the owner takes part.
 func (b *Base) wakeOwner(tx *store.Tx, owner string) error {
-	if strings.HasPrefix(owner, "finder/") {
-		row, err := tokens.Get(tx, tokenKey(tx, strings.TrimPrefix(owner, "finder/")))
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		return b.wakeNotices(tx, row.Case, row.Party)
-	}
-	all, err := Cases(tx)
+	all, err := seats(tx, owner)
 	if err != nil {
 		return err
 	}
-	for _, c := range all {
-		_, err := ParticipantByID(tx, c.ID, cvd.PartyID(owner))
-		if errors.Is(err, ErrNoParticipant) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if err := b.wakeNotices(tx, c.ID, cvd.PartyID(owner)); err != nil {
+	for _, who := range all {
+		if err := b.wakeNotices(tx, who.Case, who.Party); err != nil {
 			return err
 		}
 	}

@@ -89,13 +89,14 @@ func (b *Base) settle(tx *store.Tx, n cvd.Notice, a Answer) error {
 	case Ask:
 		n.State = cvd.Approval
 	case HoldIt:
-		n.State = cvd.Held
+		n.State, row = cvd.Held, a.At
 	default:
 		return b.cancel(tx, n, a.Why)
 	}
 	if err := putNotice(tx, n, row); err != nil {
 		return err
 	}
+	n.Row = row
 	if n.State == cvd.Approval {
 		b.touch(tx, n.Case)
 	} else {

@@ -141,7 +141,7 @@ func (o *Outbox) enqueue(tx *store.Tx, row dueRow, now time.Time, mark string, s
 	}
 	n := p.Notice
 	item := queue.Item{Case: string(n.Case), Party: string(n.Party), Notice: n.ID, Scope: caseScope(n.Case),
-		From: "bounce+" + s.bounce + "@" + o.Domain, To: p.Participant.Address, MessageID: s.messageID, Body: body}
+		From: "bounce+" + s.bounce + "@" + o.Domain, To: p.to(), MessageID: s.messageID, Body: body}
 	if n.Delivery, err = o.Queue.Add(tx, item); err != nil {
 		return err
 	}

@@ -4,14 +4,12 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
-	"time"
 
 	"parley/keyring"
 	"parley/keyring/pgpmime"
 	"parley/mailflow/cvd"
 	"parley/mailflow/message"
 	"parley/mailflow/store"
-	"parley/templates"
 )
 
 // sealed is a parcel ready to be queued.
@@ -41,11 +39,7 @@ func (o *Outbox) seal(p *parcel) (*sealed, error) {
 	}
 	s := &sealed{messageID: newMessageID(o.Domain), bounce: cvd.NewToken()}
 	outer := o.outer(p, s.messageID)
-	inner, err := innerOf(p, r, outer, files)
-	if err != nil {
-		return nil, err
-	}
-	wire, err := o.wire(p, inner, outer)
+	wire, err := o.wire(p, r, outer, files)
 	if err != nil {
 		return nil, err
 	}
@@ -66,15 +60,6 @@ func (o *Outbox) seal(p *parcel) (*sealed, error) {
 	return s, nil
 }
 
-// wire seals the inner entity; only kinds that are content-free by their
-// templates are signed in clear.
-func (o *Outbox) wire(p *parcel, inner []byte, outer pgpmime.Outer) ([]byte, error) {
-	if clearKind(p.Notice.Kind) {
-		return pgpmime.SignClear(inner, outer, p.Ours.signing().Secret, p.Now)
-	}
-	return pgpmime.Seal(inner, outer, p.Keys.Certificates, p.Ours.signing().Secret, p.Now)
-}
-
 // clearKind says that mails of this kind hold nothing of a case.
 func clearKind(k cvd.NoticeKind) bool { return k == cvd.KindContact || k == cvd.KindNote }
 
@@ -84,48 +69,19 @@ func (o *Outbox) outer(p *parcel, id string) pgpmime.Outer {
 		from = o.ReportAddress()
 	}
 	subject := o.Subject
-	if clearKind(p.Notice.Kind) && p.Letter != nil {
+	switch {
+	case clearKind(p.Notice.Kind) && p.Letter != nil:
 		subject = p.Letter.Subject
+	case p.Party.Manner.Subject != "":
+		subject = p.Party.Manner.Subject
 	}
 	cert := p.Ours.signing().Certificate
-	outer := pgpmime.Outer{From: from, To: p.Participant.Address, ReplyTo: from, Subject: subject, MessageID: id,
+	outer := pgpmime.Outer{From: from, To: p.to(), ReplyTo: from, Subject: subject, MessageID: id,
 		Date: p.Now.UTC(), Autocrypt: autocrypt(from, cert.Minimal())}
 	if p.Letter != nil && p.Letter.Automatic {
 		outer.Extra = [][2]string{{"Auto-Submitted", "auto-replied"}} // RFC 3834 section 5; another gateway does not answer it
 	}
 	return outer
-}
-
-// innerOf composes the entity that is signed and encrypted, with its protected
-// header fields (RFC 9788; the older draft's marking beside it).
-func innerOf(p *parcel, r templates.Rendered, outer pgpmime.Outer, files []message.Attachment) ([]byte, error) {
-	fields := []message.Field{
-		{Name: "From", Value: outer.From},
-		{Name: "To", Value: outer.To},
-		{Name: "Reply-To", Value: outer.ReplyTo},
-		{Name: "Subject", Value: r.Subject},
-		{Name: "Date", Value: outer.Date.Format(time.RFC1123Z)},
-		{Name: "Message-ID", Value: "<" + outer.MessageID + ">"},
-	}
-	if clearKind(p.Notice.Kind) {
-		fields = nil // the outer fields are the only ones
-	} else {
-		fields = append(fields,
-			message.Field{Name: "HP-Outer", Value: "From: " + outer.From},
-			message.Field{Name: "HP-Outer", Value: "To: " + outer.To},
-			message.Field{Name: "HP-Outer", Value: "Reply-To: " + outer.ReplyTo},
-			message.Field{Name: "HP-Outer", Value: "Subject: " + outer.Subject},
-			message.Field{Name: "HP-Outer", Value: "Date: " + outer.Date.Format(time.RFC1123Z)},
-			message.Field{Name: "HP-Outer", Value: "Message-ID: <" + outer.MessageID + ">"})
-		for _, x := range outer.Extra {
-			fields = append(fields, message.Field{Name: x[0], Value: x[1]}, message.Field{Name: "HP-Outer", Value: x[0] + ": " + x[1]})
-		}
-	}
-	e := message.Entity{Fields: fields, Text: r.Text, Attachments: files}
-	if !clearKind(p.Notice.Kind) {
-		e.ContentTypeParams = map[string]string{"protected-headers": "v1", "hp": "cipher"}
-	}
-	return e.Bytes(randomHex(16))
 }
 
 // attachments are the material's files, our key and, for a vendor, the date as

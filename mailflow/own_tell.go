@@ -102,7 +102,7 @@ func (b *Base) keyLetter(p *parcel) (*Letter, error) {
 		v.Old, v.Fresh, v.From, v.Done = v.Fresh, next.Fingerprint().Spaced(), next.Signs, false
 	} else if before, ok := p.Ours.before(); ok {
 		v.Old = before.Fingerprint().Spaced()
-		v.Vouched = signing.Certificate.CertifiedBy(before.Certificate, signing.Signs.Add(-time.Second)) // while it signed
+		v.Vouched = signing.Certificate.CertifiedBy(before.Certificate, b.ReportAddress(), signing.Signs.Add(-time.Second)) // while it signed
 	}
 	text, err := b.Templates.NewKey(v)
 	return &Letter{Subject: text.Subject, Text: text.Text, Author: ownActor}, err

@@ -82,7 +82,8 @@ func (b *Base) parcelOf(tx *store.Tx, h home, n cvd.Notice, now time.Time, l *lo
 	p := &parcel{Pinned: h.Pinned, Ours: b.Own.now.Load(), Question: Question{Now: now, Undo: b.Undo, Notice: n, Sending: h.Sending,
 		Case: h.Case, Participant: h.Participant, Party: h.Party, Prior: h.All}}
 	p.CannotSign = p.Ours.cannotSign(now)
-	p.Keys = keyring.Select(b.Certs, h.Pinned, needTrust(p.Question), now)
+	p.Keys = keyring.Select(b.Certs, h.Pinned, need(p.Question), now)
+	p.Pause = pauseOf(h.Pinned, p.Keys.Standing, h.Case.Policy)
 	if n.Kind == cvd.KindKey {
 		letter, err := b.keyLetter(p)
 		p.Letter = letter
@@ -106,6 +107,11 @@ func (b *Base) parcelOf(tx *store.Tx, h home, n cvd.Notice, now time.Time, l *lo
 	}
 	p.Approval = &a
 	return p, err
+}
+
+// need is what a notice's key must have.
+func need(q Question) keyring.Need {
+	return keyring.Need{Trust: needTrust(q), Confirmers: q.Case.Policy.KeyConfirmers()}
 }
 
 // needTrust is the trust that a notice's key must have.
@@ -174,7 +180,7 @@ func (p *parcel) size() int {
 }
 
 // frozen digests what people decide of a stage notice: its words, files,
-// recipient, keys and date. What the gateway fills in as it leaves (the code,
+// recipient, keys, date and the manner of the mail. What the gateway fills in as it leaves (the code,
 // the marks of progress, the day an answer is asked by) is not part of it,
 // so that a vendor's answer does not void an approval.
 func (p *parcel) frozen() string {
@@ -207,11 +213,19 @@ func (p *parcel) digest(what ...any) string {
 		fprs = append(fprs, string(c.Fingerprint()))
 	}
 	slices.Sort(fprs)
-	d, err := digestOf(what, p.Made, p.Participant.Address, fprs)
+	d, err := digestOf(what, p.Made, p.to(), fprs, p.Party.Manner)
 	if err != nil {
 		return "" // never equal to an approved hash
 	}
 	return d
+}
+
+// to is the address that the parcel goes to.
+func (p *parcel) to() string {
+	if p.Notice.To != "" && clearKind(p.Notice.Kind) {
+		return p.Notice.To
+	}
+	return p.Participant.Address
 }
 
 // render writes the words of the parcel.

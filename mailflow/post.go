@@ -218,7 +218,7 @@ func (b *Base) taskDone(tx *store.Tx, key string) error {
 // heldKey names the task of a held notice.
 func heldKey(n cvd.Notice) string { return "held:" + noticeRef(n) }
 
-// tellHeld puts a held notice before the desk: in Held, and in INBOX since
+// tellHeld puts a held notice before the desk: in Held, and in INBOX where
 // somebody must act.
 func (b *Base) tellHeld(tx *store.Tx, n cvd.Notice) error {
 	where := fmt.Sprintf("%s, case %s", n.Party, n.Case)
@@ -231,7 +231,12 @@ func (b *Base) tellHeld(tx *store.Tx, n cvd.Notice) error {
 		return err
 	}
 	p := Post{Case: n.Case, Subject: fmt.Sprintf("Held: %s to %s: %s", what, where, n.Why), Text: r.Text, Kind: "held", Ref: noticeRef(n)}
-	if err := b.task(tx, heldKey(n), p); err != nil {
+	if n.Row.IsZero() {
+		err = b.task(tx, heldKey(n), p)
+	} else {
+		err = b.taskDone(tx, heldKey(n))
+	}
+	if err != nil {
 		return err
 	}
 	p.Folder = "Held"
@@ -243,6 +248,8 @@ func (b *Base) nextFor(n cvd.Notice) string {
 	switch {
 	case strings.HasPrefix(n.Why, ownKeyWhy):
 		return "on the server, give our key a later end, or let a new one sign:\n    parley key extend --config FILE\n    parley key rotate --from now --config FILE"
+	case !n.Row.IsZero():
+		return fmt.Sprintf("nothing, if the change is right: it goes by itself. If it is not, write to %s\n    key reject %s FINGERPRINT because \"...\"", control, p)
 	case strings.Contains(n.Why, "key"):
 		return fmt.Sprintf("import a good key on the server,\n    parley key import FILE --party %s --config FILE\n"+
 			"compare its fingerprint with them another way, and confirm it in a signed mail to %s:\n"+

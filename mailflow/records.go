@@ -82,12 +82,6 @@ type seenRow struct {
 // answeredRow remembers when automatic answers went to an address.
 type answeredRow struct{ At []time.Time }
 
-// PinnedKey is a certificate with who holds it and how far it is trusted.
-type PinnedKey struct {
-	Owner string // a PartyID, or FinderOwner
-	keyring.Pinned
-}
-
 type keyOwner struct {
 	Owner       string
 	Fingerprint keyring.Fingerprint

@@ -21,6 +21,7 @@ type Question struct {
 	Notice      cvd.Notice
 	Prior       []cvd.Notice   // all stage notices of the participant
 	Keys        keyring.Choice // what the trust that the notice needs leaves
+	Pause       Pause          // after a change of the party's keys
 	HasMaterial bool
 	CannotSign  string               // why our own key cannot sign now; empty where it can
 	Approval    *cvd.ApprovalRequest // the request that names this notice, if any
@@ -44,8 +45,8 @@ const (
 type Answer struct {
 	Decision Decision
 	Why      string
-	At       time.Time
-	NoKey    bool // held for want of a usable key: the contact is asked for one
+	At       time.Time // when to ask again; of HoldIt, when it ends by itself, or zero
+	NoKey    bool      // held for want of a usable key: the contact is asked for one
 }
 
 func no(d Decision, why string, a ...any) *Answer {
@@ -60,12 +61,12 @@ func later(at time.Time, why string) *Answer {
 // Release. It is asked when a notice falls due, and again inside the
 // transaction that queues it. The zero Answer is Never: fail closed.
 func MayRelease(q Question) Answer {
-	checks := []func(Question) *Answer{mayLeave, mayTime, maySign, mayKey}
+	checks := []func(Question) *Answer{mayLeave, mayTime, maySign, mayKey, mayPause}
 	switch q.Notice.Kind {
 	case cvd.KindStage: // what a person must mend is told before what the vendor must do
-		checks = []func(Question) *Answer{mayLeave, mayTime, maySign, mayStage, mayMaterial, mayKey, mayNeeds, mayApproval}
+		checks = []func(Question) *Answer{mayLeave, mayTime, maySign, mayStage, mayMaterial, mayKey, mayNeeds, mayPause, mayApproval}
 	case cvd.KindReminder:
-		checks = []func(Question) *Answer{mayLeave, mayTime, maySign, mayStage, mayMaterial, mayKey}
+		checks = []func(Question) *Answer{mayLeave, mayTime, maySign, mayStage, mayMaterial, mayKey, mayPause}
 	}
 	for _, check := range checks {
 		if a := check(q); a != nil {

@@ -114,7 +114,7 @@ func (in *Intake) receipt(tx *store.Tx, a *arrival, r cvd.Report, finder cvd.Par
 		return in.howTo(tx, a, finder, fmt.Sprintf("intake-%d", r.Number), reportAnswers)
 	}
 	err := in.addKey(tx, FinderOwner(r.Token), keyring.Pinned{Fingerprint: key.Fingerprint(), Trust: keyring.Claimed,
-		Evidence: "came inside the encrypted report that it signed", Address: finder.Address, Cert: key.Bytes()})
+		Evidence: []keyring.Voucher{{Words: "came inside the encrypted report that it signed"}}, Address: finder.Address, Cert: key.Bytes()})
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ func TestRotation(t *testing.T) {
 	}
 	w.after(5 * time.Minute)
 	old = w.signer().Certificate() // certified by the next one by now
-	if !next.Certificate.CertifiedBy(old, w.clock.Now()) || !old.CertifiedBy(next.Certificate, w.clock.Now()) {
+	if !next.Certificate.CertifiedBy(old, w.ReportAddress(), w.clock.Now()) || !old.CertifiedBy(next.Certificate, w.ReportAddress(), w.clock.Now()) {
 		t.Error("the two keys do not vouch for each other")
 	}
 	for name, others := range map[string][]string{"acme": {"globex", "finder.example"}, "globex": {"acme", "finder.example"}, "finder": {"acme", "globex", "PAR-"}} {
@@ -68,7 +68,7 @@ func TestRotation(t *testing.T) {
 	counts["acme"] = len(w.received("acme"))
 	w.answers2(id, "acme", "HELP "+string(id)+"\n")
 	w.newest("acme", counts["acme"], 1)[0].speaksOf(w, fresh)
-	if merged, _, err := keyring.Merge(next.Certificate, fresh); err != nil || !merged.CertifiedBy(old, w.clock.Now()) {
+	if merged, _, err := keyring.Merge(next.Certificate, fresh); err != nil || !merged.CertifiedBy(old, w.ReportAddress(), w.clock.Now()) {
 		t.Errorf("a peer that merges our certificates cannot follow: %v", err)
 	}
 
@@ -102,7 +102,7 @@ func (w *world) announces(name string, m ownedMail, old *keyring.Certificate, ne
 			w.t.Errorf("the letter to %s names %s", name, o)
 		}
 	}
-	if !m.Attached[1].CertifiedBy(m.Attached[0], w.clock.Now()) {
+	if !m.Attached[1].CertifiedBy(m.Attached[0], w.ReportAddress(), w.clock.Now()) {
 		w.t.Errorf("%s cannot follow from one certificate to the other", name)
 	}
 }

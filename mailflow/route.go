@@ -106,11 +106,11 @@ func (in *Intake) admit(tx *store.Tx, a *arrival, p place, who cvd.Participant) 
 	}
 	p.Verdict = v
 	if v.Valid() {
-		keys, err := ownerKeys(tx, OwnerOf(who))
+		all, err := in.standing(tx, who, a.row.At)
 		if err != nil {
 			return p, err
 		}
-		p.Trust = trustOf(keys, v.Key())
+		p.Trust = all[v.Key()].Trust.String()
 	}
 	stop := func(why string) (place, error) {
 		p.Kind, p.Why = toQuarantine, why

@@ -375,7 +375,7 @@ func TestS7_ClaimedNeverReplacesConfirmed(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.update(func(tx *store.Tx) error {
-			return w.addKey(tx, "acme", keyring.Pinned{Fingerprint: f, Trust: trust, Evidence: "later", Cert: w.bytes(p)})
+			return w.addKey(tx, "acme", keyring.Pinned{Fingerprint: f, Trust: trust, Evidence: []keyring.Voucher{{Words: "later"}}, Cert: w.bytes(p)})
 		})
 	}
 	trusts := func() string {
@@ -383,7 +383,7 @@ func TestS7_ClaimedNeverReplacesConfirmed(t *testing.T) {
 		w.view(func(tx *store.Tx) error {
 			keys, err := ownerKeys(tx, "acme")
 			for _, k := range keys {
-				out = append(out, map[string]string{acme.Fingerprint(): "acme", other.Fingerprint(): "other"}[string(k.Fingerprint)]+" "+k.Trust.String()+" "+k.Evidence)
+				out = append(out, map[string]string{acme.Fingerprint(): "acme", other.Fingerprint(): "other"}[string(k.Fingerprint)]+" "+k.Trust.String()+" "+k.Evidence[0].Words+" "+k.Evidence[len(k.Evidence)-1].Words)
 			}
 			return err
 		})
@@ -393,7 +393,7 @@ func TestS7_ClaimedNeverReplacesConfirmed(t *testing.T) {
 	add(acme, keyring.Claimed)
 	add(acme, keyring.Found)
 	add(other, keyring.Claimed)
-	if got := trusts(); got != "acme confirmed phone, other claimed later" {
+	if got := trusts(); got != "acme confirmed phone later, other claimed later later" {
 		t.Errorf("%s", got)
 	}
 	id := w.started("acme")
@@ -402,10 +402,13 @@ func TestS7_ClaimedNeverReplacesConfirmed(t *testing.T) {
 		t.Errorf("the notice is encrypted to %d keys", len(keys))
 	}
 	f := keyring.Fingerprint(other.Fingerprint())
-	w.update(func(tx *store.Tx) error { return w.rejectKey(tx, "acme", f, "not theirs", "ana") })
+	w.update(func(tx *store.Tx) error {
+		_, err := w.rejectKey(tx, "acme", f, "not theirs", "ana", true)
+		return err
+	})
 	add(other, keyring.Found)
 	add(other, keyring.Confirmed)
-	if got := trusts(); got != "acme confirmed phone, other rejected not theirs" {
+	if got := trusts(); got != "acme confirmed phone later, other rejected later not theirs" {
 		t.Errorf("%s", got)
 	}
 	to := w.thread(id, "acme")

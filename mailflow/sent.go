@@ -45,14 +45,19 @@ func embargoCalendar(p *parcel) ([]byte, error) {
 
 // sentView is what the desk sees of a mail that left: its words and files
 // under header fields of ours. The one-time code is masked: who reads the
-// desk's mail must not answer for a vendor.
+// desk's mail must not answer for a vendor. Where the party has a manner of its
+// own, the text is the one that it got.
 func (o *Outbox) sentView(p *parcel, r templates.Rendered, outer pgpmime.Outer, files []message.Attachment) ([]byte, error) {
+	r.Text = p.words(r, files)
 	if p.Notice.Code != "" {
 		r.Text = strings.ReplaceAll(r.Text, p.Notice.Code, maskedCode)
 	}
-	note, encryption := fmt.Sprintf("Sent to %s <%s>.", p.Notice.Party, p.Participant.Address), "yes"
+	note, encryption := fmt.Sprintf("Sent to %s <%s>.", p.Notice.Party, p.to()), "yes"
 	for _, c := range p.Keys.Certificates {
 		note += "\nEncrypted to " + c.Fingerprint().Spaced() + "."
+	}
+	if m := p.mannerNote(); m != "" {
+		note += "\nIt left " + m + "."
 	}
 	if clearKind(p.Notice.Kind) {
 		note, encryption = note+"\nSigned, in clear: it says nothing of a case.", "no"

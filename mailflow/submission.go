@@ -128,9 +128,13 @@ func (s *Submission) mayReach(tx *store.Tx, who cvd.Participant) (*Reply, error)
 	if err != nil {
 		return nil, err
 	}
-	need := keyring.Confirmed
+	policy, err := policyFor(tx, who)
+	if err != nil {
+		return nil, err
+	}
+	need := keyring.Need{Trust: keyring.Confirmed, Confirmers: policy.KeyConfirmers()}
 	if who.Party == cvd.Finder {
-		need = keyring.Claimed
+		need.Trust = keyring.Claimed
 	}
 	choice := keyring.Select(s.Certs, keys, need, tx.Now)
 	if len(choice.Certificates) > 0 {

@@ -251,7 +251,7 @@ func (w *world) confirm(name string, p *mailtest.Person) {
 		w.t.Fatal(err)
 	}
 	w.update(func(tx *store.Tx) error {
-		return w.addKey(tx, name, keyring.Pinned{Fingerprint: f, Trust: keyring.Confirmed, Evidence: "phone", Address: p.Address, Cert: w.bytes(p), ConfirmedBy: "ana"})
+		return w.addKey(tx, name, keyring.Pinned{Fingerprint: f, Trust: keyring.Confirmed, Evidence: []keyring.Voucher{{By: "ana", Words: "phone"}}, Address: p.Address, Cert: w.bytes(p)})
 	})
 }
 

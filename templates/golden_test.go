@@ -29,6 +29,7 @@ func letters() []letter {
 	all := stageLetters()
 	all = append(all, vendorLetters()...)
 	all = append(all, strangerLetters()...)
+	all = append(all, keyLetters()...)
 	return append(all, deskLetters()...)
 }
 
@@ -111,6 +112,24 @@ func strangerLetters() []letter {
 			return s.Contact(templates.Contact{Us: us, ReplyTo: "report@vdp.example.org"})
 		}},
 		{"note", func(s *templates.Set) (templates.Rendered, error) { return s.Note(templates.Note{Us: us}) }},
+	}
+}
+
+// keyLetters are content-free notes about a party's own keys.
+func keyLetters() []letter {
+	const old, fresh = "77F0 12C3 5F0C 9A11 4B32 ADAC 11F0 2C91 63D4 0A5B", "9C1D 84F6 A0C3 4B32 ADAC 11F0 2C91 63D4 0A5B 44A0"
+	long := strings.Repeat("4B32 ", 15) + "4B32"
+	return []letter{
+		{"keychange", func(s *templates.Set) (templates.Rendered, error) {
+			return s.KeyChange(templates.KeyChange{Us: us, Old: []string{old}, New: fresh})
+		}},
+		{"keychange-beside", func(s *templates.Set) (templates.Rendered, error) {
+			return s.KeyChange(templates.KeyChange{Us: us, Old: []string{old, long}, New: long, Beside: true})
+		}},
+		{"burnt", func(s *templates.Set) (templates.Rendered, error) {
+			return s.Burnt(templates.Burnt{Us: us, Keys: []string{old, long}})
+		}},
+		{"burnt-unknown", func(s *templates.Set) (templates.Rendered, error) { return s.Burnt(templates.Burnt{Us: us}) }},
 	}
 }
 

@@ -82,6 +82,10 @@ func strangerSamples(us Us, t time.Time) []sample {
 		{"key", HowTo{Us: us}},
 		{"contact", Contact{Us: us, ReplyTo: "report@vdp.example.org"}},
 		{"note", Note{Us: us}},
+		{"keychange", KeyChange{Us: us, Old: []string{us.Fingerprint}, New: us.Fingerprint}},
+		{"keychange", KeyChange{Us: us, Old: []string{us.Fingerprint}, New: us.Fingerprint, Beside: true}},
+		{"burnt", Burnt{Us: us, Keys: []string{us.Fingerprint}}},
+		{"burnt", Burnt{Us: us}},
 	}
 }
 

@@ -199,6 +199,12 @@ func (s *Set) Contact(v Contact) (Rendered, error) { return s.render("contact", 
 // Note renders the content-free note to a contact.
 func (s *Set) Note(v Note) (Rendered, error) { return s.render("note", v) }
 
+// KeyChange renders the content-free note that a party's key changes.
+func (s *Set) KeyChange(v KeyChange) (Rendered, error) { return s.render("keychange", v) }
+
+// Burnt renders the content-free note to whoever mailed us a secret key.
+func (s *Set) Burnt(v Burnt) (Rendered, error) { return s.render("burnt", v) }
+
 // Answer renders what was understood of a participant's commands.
 func (s *Set) Answer(v Answer) (Rendered, error) { return s.render("answer", v) }
 

@@ -101,6 +101,21 @@ type Note struct {
 	Us
 }
 
+// KeyChange tells a party's known addresses, content-free, that its key
+// changes, so that it can say that it did not. Fingerprints are in groups.
+type KeyChange struct {
+	Us
+	Old    []string
+	New    string
+	Beside bool // the old ones stay in use
+}
+
+// Burnt tells whoever mailed us secret keys what to do about it, content-free.
+type Burnt struct {
+	Us
+	Keys []string // fingerprints in groups, those that could be read
+}
+
 // Answer echoes what was understood of a participant's commands.
 type Answer struct {
 	Us

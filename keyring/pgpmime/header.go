@@ -26,26 +26,42 @@ type Outer struct {
 // lineLength is where header lines are folded. RFC 5322, section 2.1.1.
 const lineLength = 78
 
-// append writes the fields and the MIME version, each line ending in CRLF.
-func (o Outer) append(dst []byte, at time.Time) ([]byte, error) {
+// Fields lists the fields, MIME's own aside, with their values as they are
+// written, encoded and not folded; at is the instant of signing. A field for
+// RFC 9788's HP-Outer is made of one of them.
+func (o Outer) Fields(at time.Time) ([][2]string, error) {
 	date := o.Date
 	if date.IsZero() {
 		date = at
 	}
-	fields := [][2]string{
+	all := append([][2]string{
 		{"From", o.From}, {"To", o.To}, {"Reply-To", o.ReplyTo}, {"Subject", o.Subject},
 		{"Date", date.UTC().Format("Mon, 02 Jan 2006 15:04:05 -0700")},
 		{"Message-ID", msgID(o.MessageID)}, {"References", msgIDs(o.References)}, {"Autocrypt", o.Autocrypt},
-	}
-	fields = append(fields, o.Extra...)
-	var err error
-	for _, f := range append(fields, [2]string{"MIME-Version", "1.0"}) {
+	}, o.Extra...)
+	var fields [][2]string
+	for _, f := range all {
 		if f[1] == "" {
 			continue
 		}
-		if dst, err = appendField(dst, f[0], f[1]); err != nil {
+		value, err := encodeField(f[0], f[1])
+		if err != nil {
 			return nil, err
 		}
+		fields = append(fields, [2]string{f[0], value})
+	}
+	return fields, nil
+}
+
+// append writes the fields and the MIME version, each line ending in CRLF.
+func (o Outer) append(dst []byte, at time.Time) ([]byte, error) {
+	fields, err := o.Fields(at)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range append(fields, [2]string{"MIME-Version", "1.0"}) {
+		dst = append(append(dst, f[0]...), ':', ' ')
+		dst = append(fold(dst, len(f[0])+2, f[1]), '\r', '\n')
 	}
 	return dst, nil
 }
@@ -65,22 +81,18 @@ func msgIDs(ids []string) string {
 	return strings.Join(out, " ")
 }
 
-func appendField(dst []byte, name, value string) ([]byte, error) {
+// encodeField checks a field and makes its value US-ASCII.
+func encodeField(name, value string) (string, error) {
 	if !fieldName(name) {
-		return nil, fmt.Errorf("write header: bad field name %q", name)
+		return "", fmt.Errorf("write header: bad field name %q", name)
 	}
 	if !utf8.ValidString(value) || strings.ContainsFunc(value, forbidden) {
-		return nil, fmt.Errorf("write header: field %s has a line break, control or format character", name)
+		return "", fmt.Errorf("write header: field %s has a line break, control or format character", name)
 	}
 	if strings.ContainsFunc(value, func(r rune) bool { return r > unicode.MaxASCII }) {
-		var err error
-		if value, err = encodeWords(name, value); err != nil {
-			return nil, err
-		}
+		return encodeWords(name, value)
 	}
-	dst = append(dst, name...)
-	dst = append(dst, ':', ' ')
-	return append(fold(dst, len(name)+2, value), '\r', '\n'), nil
+	return value, nil
 }
 
 // encodeWords writes a value that is not ASCII as RFC 2047 words: in fields that

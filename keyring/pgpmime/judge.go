@@ -3,7 +3,6 @@ package pgpmime
 import (
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"parley/keyring"
@@ -89,14 +88,19 @@ const ReasonFrom = "from-mismatch"
 // Judge looks at every signature that covers the whole message. It is Good only
 // if a pinned key made one without fault, none of the pinned keys made one with
 // a fault, and the message has exactly one sender, with an address of the
-// participant's.
+// participant's, which a protected From does not contradict.
 func Judge(o *Opened, c Claim, at time.Time) Verdict {
 	if !o.WholeSigned || len(o.Signatures) == 0 {
 		return Verdict{}
 	}
+	return judgeAll(o, o.Signatures, c, at)
+}
+
+func judgeAll(o *Opened, sigs []Signature, c Claim, at time.Time) Verdict {
 	verdict := Verdict{}
-	for _, s := range o.Signatures {
-		v := judgeOne(s, c, at)
+	own := fromOwn(c) && o.FromAgrees(c.From)
+	for _, s := range sigs {
+		v := judgeOne(s, c, own, at)
 		if rank(v, c) > rank(verdict, c) {
 			verdict = v
 		}
@@ -105,10 +109,11 @@ func Judge(o *Opened, c Claim, at time.Time) Verdict {
 }
 
 // rank orders what several signatures say: a fault of a pinned key outweighs
-// everything, then a good signature of a pinned key, then what is known best.
+// everything, and so does a signature that was not looked at, for it could be one;
+// then a good signature of a pinned key, then what is known best.
 func rank(v Verdict, c Claim) int {
 	switch {
-	case v.state == Bad && slices.Contains(c.Pinned, v.key):
+	case v.state == Bad && (slices.Contains(c.Pinned, v.key) || v.reason == string(keyring.FaultTooMany)):
 		return 5
 	case v.state == Good:
 		return 4
@@ -122,7 +127,7 @@ func rank(v Verdict, c Claim) int {
 	return 0
 }
 
-func judgeOne(s Signature, c Claim, at time.Time) Verdict {
+func judgeOne(s Signature, c Claim, own bool, at time.Time) Verdict {
 	v := Verdict{key: s.Signer, at: s.Created}
 	switch {
 	case s.Unknown && errors.Is(s.Err, keyring.FaultUnknownKey):
@@ -137,7 +142,7 @@ func judgeOne(s Signature, c Claim, at time.Time) Verdict {
 	}
 	if slices.Contains(c.Pinned, s.Signer) {
 		v.state = Good
-		if !fromOwn(c) {
+		if !own {
 			v.state, v.reason = Bad, ReasonFrom
 		}
 		return v
@@ -164,5 +169,5 @@ func fromOwn(c Claim) bool {
 	if len(c.From) != 1 {
 		return false
 	}
-	return slices.ContainsFunc(c.Addresses, func(a string) bool { return strings.EqualFold(a, c.From[0]) })
+	return slices.ContainsFunc(c.Addresses, func(a string) bool { return sameAddress(a, c.From[0]) })
 }

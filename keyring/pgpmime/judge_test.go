@@ -44,6 +44,7 @@ func TestS2_S4_Judge(t *testing.T) {
 		"good":                      {true, []pgpmime.Signature{by(acme, nil)}, from, pgpmime.Good, acme, ""},
 		"a member's key":            {true, []pgpmime.Signature{by(jo, nil)}, from, pgpmime.Good, jo, ""},
 		"other case in the address": {true, []pgpmime.Signature{by(acme, nil)}, []string{"PSIRT@Acme.example"}, pgpmime.Good, acme, ""},
+		"a long s is no s":          {true, []pgpmime.Signature{by(acme, nil)}, []string{"p\u017firt@acme.example"}, pgpmime.Bad, acme, "from-mismatch"},
 		"not the whole":             {false, []pgpmime.Signature{by(acme, nil)}, from, pgpmime.None, "", ""},
 		"unsigned":                  {true, nil, from, pgpmime.None, "", ""},
 		"from somebody else":        {true, []pgpmime.Signature{by(acme, nil)}, []string{"psirt@globex.example"}, pgpmime.Bad, acme, "from-mismatch"},

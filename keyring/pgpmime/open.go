@@ -16,19 +16,22 @@ import (
 // when ctx ends it is the context's, and says nothing about the message. A
 // message without any protection is opened to itself.
 func (o *Opener) Open(ctx context.Context, root *Part, at time.Time) (*Opened, error) {
-	j := &job{Opener: o, ctx: ctx, at: at, limits: o.Limits.OrDefaults(), out: &Opened{Encryption: NotEncrypted, Root: root}}
+	j := &job{Opener: o, ctx: ctx, at: at, limits: o.Limits.OrDefaults(), seen: map[[32]byte]bool{},
+		out: &Opened{Encryption: NotEncrypted, Root: root, Outer: fieldsOf(root)}}
 	for _, s := range o.Secrets {
 		j.us = append(j.us, s.Certificate().KeyFingerprints()...)
 	}
-	j.out.Outside = outside(root)
+	j.findOutside(root)
 	if l := findLayer(root); l != nil {
 		if err := j.openLayer(l); err != nil {
 			return nil, err
 		}
-	} else {
-		j.signedRoot(root)
+	} else if found, ok := j.signedRoot(root); ok {
+		j.out.Signatures, j.out.WholeSigned = found, len(found) > 0
+		j.setProtected(root)
 	}
 	j.openDocuments(j.out.Root)
+	j.findSecretKeys(root)
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("open message: %w", err)
 	}
@@ -53,71 +56,10 @@ type job struct {
 	opened int                    // encrypted layers and documents
 	failed []error                // those that were not
 	spent  int64                  // plaintext produced so far
-}
-
-// layer is an encryption that the whole message stands in.
-type layer struct {
-	part *Part // holds the ciphertext
-	mime bool  // what is encrypted is a MIME entity, not text
-}
-
-// findLayer recognises a message that is encrypted as a whole.
-func findLayer(root *Part) *layer {
-	switch root.MediaType {
-	case "multipart/encrypted": // RFC 3156, section 4
-		if p := pair(root.Children); p != nil {
-			return &layer{p, true}
-		}
-	case "multipart/mixed": // what Exchange makes of it
-		if p := pair(withoutEmptyText(root.Children)); p != nil {
-			return &layer{p, true}
-		}
-	case "multipart/signed": // a signature around ciphertext says nothing about who wrote the text
-		if len(root.Children) == 2 && root.Children[0].MediaType == "multipart/encrypted" {
-			return findLayer(root.Children[0])
-		}
-	case "text/plain", "application/pgp":
-		if !root.Attachment && wholeArmor(root) {
-			return &layer{root, false}
-		}
-	}
-	return nil
-}
-
-// pair returns the ciphertext of the two parts of RFC 3156, section 4.
-func pair(children []*Part) *Part {
-	if len(children) != 2 || children[0].MediaType != "application/pgp-encrypted" {
-		return nil
-	}
-	switch children[1].MediaType {
-	case "application/octet-stream", "application/pgp-encrypted", "text/plain":
-		return children[1]
-	}
-	return nil
-}
-
-func withoutEmptyText(children []*Part) []*Part {
-	var kept []*Part
-	for _, c := range children {
-		if c.MediaType == "text/plain" && c.Filename == "" {
-			if b, err := c.Body(); err == nil && len(bytes.TrimSpace(b)) == 0 {
-				continue
-			}
-		}
-		kept = append(kept, c)
-	}
-	return kept
-}
-
-// wholeArmor reports whether the text is one encrypted block and nothing else.
-func wholeArmor(p *Part) bool {
-	body, err := p.Body()
-	if err != nil || !bytes.HasPrefix(bytes.TrimSpace(body), []byte("-----BEGIN "+keyring.ArmorMessage+"-----")) {
-		return false
-	}
-	blocks := keyring.FindArmor(body)
-	return len(blocks) == 1 && keyring.IsEncrypted(blocks[0].Data) &&
-		len(bytes.TrimSpace(body[blocks[0].End:])) == 0
+	seen   map[[32]byte]bool      // digests of the blocks of armor that were opened, or tried
+	depth  int                    // documents around the one being looked at
+	checks int                    // signatures verified so far
+	hashed int64                  // octets that verifying them read
 }
 
 func (j *job) openLayer(l *layer) error {
@@ -131,24 +73,25 @@ func (j *job) openLayer(l *layer) error {
 	}
 	j.opened++
 	j.spent += int64(len(m.Data))
-	j.out.Encryption, j.out.BodyDigest = Encrypted, m.Body
+	j.out.Encryption = Encrypted
+	j.noteBody(m.Body)
 	if err := j.setPayload(m.Data, l); err != nil {
 		return err
 	}
 	j.findInside(j.out.Root)
 	j.out.Signatures = j.verify(m.Signatures, m.Data)
-	j.out.WholeSigned = len(m.Signatures) > 0
-	j.signedRoot(j.out.Root)
-	j.setSubject(j.out.Root)
+	if found, ok := j.signedRoot(j.out.Root); ok {
+		j.out.Signatures = append(j.out.Signatures, found...)
+	}
+	j.out.WholeSigned = len(j.out.Signatures) > 0
+	j.findSecretKeys(j.out.Root)
+	j.setProtected(j.out.Root)
 	return nil
 }
 
 // ciphertext is the OpenPGP message that the part holds.
 func (j *job) ciphertext(p *Part) ([]byte, error) {
-	body, err := p.Body()
-	if err != nil {
-		return nil, keyring.Undecryptable(keyring.ReasonMalformed)
-	}
+	body := armorText(p)
 	if len(body) > 0 && body[0]&0x80 != 0 {
 		return body, nil
 	}

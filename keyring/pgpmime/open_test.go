@@ -259,16 +259,18 @@ func TestProtectedSubject(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for name, c := range map[string]struct{ payload, want string }{
-		"RFC 9788":       {"Subject: [PAR-2026-0007] Re\r\nContent-Type: text/plain; hp=\"cipher\"\r\n\r\nx", "[PAR-2026-0007] Re"},
-		"encoded":        {"Subject: =?utf-8?q?M=C3=BCller?=\r\n\r\nx", "Müller"},
-		"other charset":  {"Subject: =?x-unknown?q?a?=\r\n\r\nx", "a"},
-		"folded":         {"Subject: one\r\n two\r\n\r\nx", "one two"},
-		"legacy part":    {multipart("mixed; protected-headers=v1", part("Content-Type: text/rfc822-headers; protected-headers=v1", "Subject: legacy\n"), textPart("x")), "legacy"},
-		"memory hole":    {multipart("mixed", "Subject: hole\r\nContent-Type: text/plain; protected-headers=v1\r\n\r\nx", textPart("y")), "hole"},
-		"message/rfc822": {"Content-Type: message/rfc822\r\n\r\nSubject: wrapped\r\n\r\nx", "wrapped"},
-		"none":           {textPart("Subject: not one"), ""},
-		"not marked":     {multipart("mixed", part("Content-Type: text/rfc822-headers", "Subject: no\n"), textPart("x")), ""},
-		"empty":          {"Subject:\r\nContent-Type: text/plain\r\n\r\nx", "-"},
+		"RFC 9788":      {"Subject: [PAR-2026-0007] Re\r\nContent-Type: text/plain; hp=\"cipher\"\r\n\r\nx", "[PAR-2026-0007] Re"},
+		"encoded":       {"Subject: =?utf-8?q?M=C3=BCller?=\r\n\r\nx", "Müller"},
+		"other charset": {"Subject: =?x-unknown?q?a?=\r\n\r\nx", "a"},
+		"folded":        {"Subject: one\r\n two\r\n\r\nx", "one two"},
+		"legacy part":   {multipart("mixed; protected-headers=v1", part("Content-Type: text/rfc822-headers; protected-headers=v1", "Subject: legacy\n"), textPart("x")), "legacy"},
+		"memory hole":   {multipart("mixed", "Subject: hole\r\nContent-Type: text/plain; protected-headers=v1\r\n\r\nx", textPart("y")), "hole"},
+		"wrapped":       {"Content-Type: message/rfc822; forwarded=no\r\n\r\nSubject: wrapped\r\n\r\nx", "wrapped"},
+		"Enigmail":      {"Content-Type: message/rfc822; protected-headers=v1\r\n\r\nSubject: wrapped\r\n\r\nx", "wrapped"},
+		"forwarded":     {"Content-Type: message/rfc822\r\n\r\nSubject: somebody's\r\n\r\nx", ""},
+		"none":          {textPart("Subject: not one"), ""},
+		"not marked":    {multipart("mixed", part("Content-Type: text/rfc822-headers", "Subject: no\n"), textPart("x")), ""},
+		"empty":         {"Subject:\r\nContent-Type: text/plain\r\n\r\nx", "-"},
 	} {
 		o := w.mustOpen(mail(pgpMIME(w.sealed(c.payload))))
 		if c.want == "-" && o.HasSubject && o.Subject == "" {

@@ -57,6 +57,7 @@ const (
 // Signature is a signature that was found and looked at.
 type Signature struct {
 	Signer  keyring.Fingerprint // of the primary key that made it or claims to; "" unknown
+	Issuer  keyring.Fingerprint // of the component key that it names, which anybody can write; "" if it names none
 	KeyID   uint64
 	Created time.Time
 	Err     error // nil: good, by a key that was good; otherwise a keyring.Fault
@@ -64,15 +65,25 @@ type Signature struct {
 	Digest  [32]byte
 	// CertInside says that a certificate of Signer was inside the encrypted payload.
 	CertInside bool
+	// Cert is the certificate that it was judged by, joined with what is known of
+	// that key; nil if Unknown.
+	Cert *keyring.Certificate
 }
 
-// Document is an armored block or an attachment that was opened by itself. It
-// is never joined with what stood around it (EFAIL).
+// Document is a piece of a message that was opened by itself: an armored block, a
+// text signed in the clear, an encrypted attachment or message. It is never
+// joined with what stood around it (EFAIL), and its signatures say nothing about
+// anything else.
 type Document struct {
 	Name       string
 	Data       []byte
+	Charset    string // of the text that it stood in; "" unknown
 	Encrypted  bool
 	Signatures []Signature
+	// Attached says that Data is an attachment, which the message shows anyway,
+	// and that its signatures came in a file beside it.
+	Attached bool
+	Body     [32]byte // of the encrypted body, to know it again; zero if it was not encrypted
 }
 
 // Opened is a message with its protection taken off.
@@ -81,21 +92,37 @@ type Opened struct {
 	// Payload is the decrypted MIME entity if Encryption is Encrypted, else nil.
 	// What was encrypted without being a MIME entity stands under a header of ours.
 	Payload []byte
-	Root    *Part // the tree to display: that of Payload, or the message itself
+	// Root is the tree to display: that of Payload, or the message itself; of a
+	// message that was wrapped to protect its header, the wrapped one.
+	Root *Part
 	// WholeSigned says that Signatures cover the whole payload or are those of a
 	// multipart/signed at the root.
 	WholeSigned bool
 	Signatures  []Signature
 	Documents   []Document
-	Inside      []*keyring.Certificate // attached inside the encrypted payload
-	Outside     []*keyring.Certificate // attached in clear or in an Autocrypt header: only claimed
-	// Subject is the protected one (RFC 9788), decoded. It never comes from a
-	// place that the signatures do not cover if there are signatures.
+
+	Inside       []*keyring.Certificate // attached inside the encrypted payload
+	Outside      []*keyring.Certificate // attached in clear or in an Autocrypt header: only claimed
+	Certificates []Attached             // all of these, each with where it stood
+	// SecretKeys are the fingerprints of secret keys that somebody sent by mistake,
+	// in clear or encrypted; "" where one cannot be read. Nothing of the keys is kept.
+	SecretKeys []keyring.Fingerprint
+
+	// Protected are the header fields that were protected along with the text, and
+	// Scheme says how. They never come from a place that the signatures do not
+	// cover if there are signatures, and never from a Document.
+	Protected Fields
+	Scheme    Scheme
+	Outer     Fields // what the header in the open says of the same fields
+	HPOuter   Fields // what the sender says that it wrote there (RFC 9788, section 2.2)
+	// Subject is the protected one, decoded.
 	Subject    string
 	HasSubject bool
-	BodyDigest [32]byte // of the first encrypted body, to know it again; zero if there is none
-	Unopened   []string // reasons why encrypted pieces were not opened, while others were
-	Mismatch   bool     // the checksum of some armor is wrong, which is no reason to refuse it
+
+	BodyDigest [32]byte   // of the first encrypted body, to know it again; zero if there is none
+	Bodies     [][32]byte // of all of them
+	Unopened   []string   // reasons why encrypted pieces were not opened, while others were
+	Mismatch   bool       // the checksum of some armor is wrong, which is no reason to refuse it
 }
 
 // ErrUndecryptable is what every failure to decrypt looks like.

@@ -7,21 +7,20 @@ import (
 	"parley/keyring"
 )
 
-// signedRoot verifies a multipart/signed at the root of the payload, or of a
-// message that is not encrypted. RFC 3156, section 5. One that does not have
-// exactly the two parts is not signed: a third would be text that nobody signed.
-func (j *job) signedRoot(root *Part) {
+// signedRoot verifies a multipart/signed at the root of a payload, of a document,
+// or of a message that is not encrypted. RFC 3156, section 5. One that does not
+// have exactly the two parts is not signed: a third would be text that nobody
+// signed.
+func (j *job) signedRoot(root *Part) (found []Signature, ok bool) {
 	covered, sigs := signedParts(root)
 	if covered == nil {
-		return
+		return nil, false
 	}
 	body, err := sigs.Body()
 	if err != nil {
-		return
+		return nil, false
 	}
-	found := j.verify(keyring.ParseSignatures(body), canonical(covered.Raw))
-	j.out.Signatures = append(j.out.Signatures, found...)
-	j.out.WholeSigned = j.out.WholeSigned || len(found) > 0
+	return j.verify(keyring.ParseSignatures(body), canonical(covered.Raw)), true
 }
 
 func signedParts(root *Part) (covered, signature *Part) {
@@ -29,7 +28,7 @@ func signedParts(root *Part) (covered, signature *Part) {
 		return nil, nil
 	}
 	covered, signature = root.Children[0], root.Children[1]
-	if signature.MediaType != "application/pgp-signature" || covered.MediaType == "multipart/encrypted" {
+	if signature.MediaType != "application/pgp-signature" || findLayer(covered) != nil {
 		return nil, nil
 	}
 	return covered, signature
@@ -51,6 +50,14 @@ func canonical(raw []byte) []byte {
 	return out
 }
 
+// maxChecks bounds the signatures that are verified for one message, tries with
+// several certificates included. As many bytes are hashed for it as are in so
+// many messages of the greatest size.
+const (
+	maxChecks = 200
+	maxHashed = 4
+)
+
 // verify looks at every signature over data.
 func (j *job) verify(sigs []*keyring.Signature, data []byte) []Signature {
 	var found []Signature
@@ -60,26 +67,24 @@ func (j *job) verify(sigs []*keyring.Signature, data []byte) []Signature {
 	return found
 }
 
-// candidate is a certificate that may have made a signature.
-type candidate struct {
-	cert   *keyring.Certificate
-	inside bool
-}
-
 // maxCandidates bounds the certificates tried for one signature.
 const maxCandidates = 8
 
 func (j *job) verifyOne(s *keyring.Signature, data []byte) Signature {
-	result := Signature{KeyID: s.KeyID(), Created: s.Created(), Digest: s.Digest()}
+	result := Signature{KeyID: s.KeyID(), Issuer: s.Issuer(), Created: s.Created(), Digest: s.Digest()}
 	result.Err, result.Unknown = s.Verify(data, nil, j.at, j.us), true
 	for _, c := range j.candidates(s.KeyID()) {
+		if !j.affords(len(data)) {
+			result.Err, result.Unknown = keyring.FaultTooMany, false
+			break
+		}
 		err := s.Verify(data, c.cert, j.at, j.us)
 		if err == keyring.FaultUnknownKey {
 			continue
 		}
 		// The first certificate that fits speaks, unless a later one does better.
 		if result.Unknown || err == nil {
-			result.Signer, result.CertInside = c.cert.Fingerprint(), c.inside
+			result.Signer, result.Cert, result.CertInside = c.cert.Fingerprint(), c.cert, c.inside
 			result.Err, result.Unknown = err, false
 		}
 		if err == nil {
@@ -89,28 +94,54 @@ func (j *job) verifyOne(s *keyring.Signature, data []byte) Signature {
 	return result
 }
 
-// candidates lists the certificates with a key of that ID. One from inside the
-// payload comes in place of what is known of the same key.
+// affords reports whether one more verification is within the bounds.
+func (j *job) affords(size int) bool {
+	if j.checks == maxChecks || j.hashed > 0 && j.hashed+int64(size) > maxHashed*j.limits.Plain {
+		return false
+	}
+	j.checks++
+	j.hashed += int64(size)
+	return true
+}
+
+// candidate is a certificate that may have made a signature.
+type candidate struct {
+	cert   *keyring.Certificate
+	inside bool
+}
+
+// candidates lists the certificates with a key of that ID: first those that are
+// known, in the caller's order, since anybody can attach certificates that hold
+// somebody else's key. One from inside the payload stands in the place of what
+// is known of the same key.
 func (j *job) candidates(keyID uint64) []candidate {
 	var list []candidate
+	for _, c := range j.known(keyID) {
+		list = append(list, candidate{cert: c})
+	}
+	list = list[:min(len(list), maxCandidates)]
 	for _, c := range j.joined {
-		if slices.Contains(c.KeyIDs(), keyID) {
+		if !slices.Contains(c.KeyIDs(), keyID) {
+			continue
+		}
+		i := slices.IndexFunc(list, func(l candidate) bool { return l.cert.Fingerprint() == c.Fingerprint() })
+		switch {
+		case i >= 0:
+			list[i] = candidate{c, true}
+		case len(list) < 2*maxCandidates:
 			list = append(list, candidate{c, true})
 		}
 	}
-	for _, c := range j.known(keyID) {
-		if !slices.ContainsFunc(list, func(l candidate) bool { return l.cert.Fingerprint() == c.Fingerprint() }) {
-			list = append(list, candidate{cert: c})
-		}
-	}
-	return list[:min(len(list), maxCandidates)]
+	return list
 }
 
 // findInside looks for certificates inside the payload and joins each with what
 // is known of that key, so that nobody hides a revocation by attaching an older
 // copy.
 func (j *job) findInside(root *Part) {
-	j.out.Inside = attachedKeys(root, nil)
+	for _, a := range attachedKeys(root, nil, InEncrypted) {
+		j.out.Inside, j.out.Certificates = append(j.out.Inside, a.Certificate), append(j.out.Certificates, a)
+	}
 	for _, c := range j.out.Inside {
 		for _, k := range j.known(c.KeyIDs()[0]) {
 			if k.Fingerprint() != c.Fingerprint() {

@@ -90,7 +90,15 @@ type Policy struct {
 	Remind  []time.Duration
 	Lead    time.Duration // the longest before the end that a party may know; 0 means Embargo
 	Stages  []StageRule
+
+	Confirmers int // coordinators who must each type the fingerprint of a key before it counts as confirmed; 0 means 1
 }
+
+// MaxConfirmers is the most that a policy may ask for.
+const MaxConfirmers = 3
+
+// KeyConfirmers is how many coordinators must each confirm a key.
+func (p Policy) KeyConfirmers() int { return max(p.Confirmers, 1) }
 
 // Rule finds the rule of a stage.
 func (p Policy) Rule(s Stage) (StageRule, bool) {
@@ -131,6 +139,9 @@ func (p Policy) Validate() error {
 	}
 	if len(p.Stages) == 0 {
 		return whole("stage", "a policy needs at least one stage")
+	}
+	if p.Confirmers < 0 || p.Confirmers > MaxConfirmers {
+		return whole("confirmers", "%d people cannot be asked to confirm each key; at most %d can", p.Confirmers, MaxConfirmers)
 	}
 	if p.Lead > 0 && p.Lead > p.Embargo {
 		return whole("lead", "lead %s is longer than the embargo of %s", FormatDuration(p.Lead), FormatDuration(p.Embargo))

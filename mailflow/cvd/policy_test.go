@@ -39,6 +39,7 @@ func TestPolicyRefusals(t *testing.T) {
 	}{
 		{"no embargo", "embargo", "longer than nothing", Policy{Stages: []StageRule{rule(HeadsUp, "start")}}},
 		{"no stage", "stage", "at least one stage", Policy{Embargo: Day}},
+		{"confirmers", "confirmers", "at most 3", Policy{Embargo: Day, Confirmers: 4, Stages: []StageRule{rule(HeadsUp, "start")}}},
 		{"lead", "lead", "longer than the embargo", Policy{Embargo: Day, Lead: 2 * Day, Stages: []StageRule{rule(HeadsUp, "start")}}},
 		{"order", "name", "stands after", Policy{Embargo: Day, Stages: []StageRule{rule(Details, "start"), rule(Scope, "end")}}},
 		{"twice", "name", "each once", Policy{Embargo: Day, Stages: []StageRule{rule(Scope, "start"), rule(Scope, "end")}}},

@@ -71,10 +71,22 @@ type Party struct {
 	Zone    string // IANA time zone, or empty
 	Lead    time.Duration
 	Channel Channel
+	Manner  Manner
 	Members []Member
 	Added   time.Time
 	AddedBy string
 }
+
+// Manner is how mails to a party are made up. It changes who reads what on the
+// way in one point only, the Subject. The zero Manner is everybody's.
+type Manner struct {
+	Form          Form   // "" is FormMIME
+	LegacyDisplay bool   // the inner Subject stands in the text as well: RFC 9788 section 5.2
+	Subject       string // the outer one, in place of the constant; everybody on the way reads it
+}
+
+// Inline says that its mails are armor in the body and encrypted files.
+func (m Manner) Inline() bool { return m.Form == FormInline }
 
 // Member is a further address of a party.
 type Member struct {
@@ -271,7 +283,9 @@ type Notice struct {
 	ApprovalID string
 	Delivery   uint64 // queue item
 	SentAt     time.Time
-	Version    int // of the embargo it speaks of
+	Version    int    // of the embargo it speaks of
+	To         string // of a content-free note: the address it goes to, where that is not the participant's
+	Key        string // the fingerprint that a note about a key speaks of
 }
 
 // Material is what belongs to a stage: text and files. A newer version

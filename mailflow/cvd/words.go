@@ -146,6 +146,15 @@ const (
 	ChannelHand Channel = "hand"
 )
 
+// Form is how a sealed mail to a party is built.
+type Form string
+
+// Forms. MIME is that of whoever has named none.
+const (
+	FormMIME   Form = "mime"   // PGP/MIME: one encrypted part with everything in it
+	FormInline Form = "inline" // armor in the body, each file encrypted by itself: for ticket systems
+)
+
 // TLP is a Traffic Light Protocol 2.0 label (FIRST), without the "TLP:".
 type TLP string
 

@@ -116,11 +116,20 @@ func (p *Person) Open(raw, by []byte) (*Opened, error) {
 	if err != nil {
 		return nil, err
 	}
+	o, err := p.decrypt(block.Body, by)
+	if err != nil {
+		return nil, err
+	}
+	return o, o.read(o.Inner)
+}
+
+// decrypt opens one OpenPGP message and verifies it.
+func (p *Person) decrypt(message io.Reader, by []byte) (*Opened, error) {
 	ring, err := openpgp.ReadArmoredKeyRing(bytes.NewReader(by))
 	if err != nil {
 		return nil, err
 	}
-	md, err := openpgp.ReadMessage(block.Body, append(ring, p.Entity), nil, p.config())
+	md, err := openpgp.ReadMessage(message, append(ring, p.Entity), nil, p.config())
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +141,7 @@ func (p *Person) Open(raw, by []byte) (*Opened, error) {
 	if md.SignatureError == nil && md.SignedBy != nil {
 		o.Signer = fingerprint(md.SignedBy.Entity)
 	}
-	return o, o.read(inner)
+	return o, nil
 }
 
 func (o *Opened) read(inner []byte) error {

@@ -29,10 +29,13 @@ func (p *Part) Body() ([]byte, error) {
 func (p *Part) Text() (string, error) {
 	body, _ := p.Body() // with an unknown encoding the text is what stands there
 	s := toUTF8(body, p.Params["charset"])
-	if strings.IndexByte(s, '\r') < 0 {
-		return s, nil
+	if strings.IndexByte(s, '\r') >= 0 {
+		s = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(s)
 	}
-	return strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(s), nil
+	if p.skipHead {
+		s = withoutHead(s)
+	}
+	return s, nil
 }
 
 // Unflowed is Text with the line breaks undone that format=flowed added (RFC

@@ -24,6 +24,9 @@ type Entity struct {
 	// ContentTypeParams are further parameters of the outermost Content-Type,
 	// such as protected-headers="v1" or hp="cipher" (RFC 9788 section 2.1).
 	ContentTypeParams map[string]string
+	// TextParams are further parameters of the Content-Type of the text, such as
+	// hp-legacy-display="1" (RFC 9788 section 2.1.2).
+	TextParams map[string]string
 }
 
 // Bytes writes the entity: CRLF, 7-bit, lines short enough for any server and
@@ -38,13 +41,13 @@ func (e Entity) Bytes(boundary string) ([]byte, error) {
 	}
 	b.WriteString("MIME-Version: 1.0\r\n")
 	if len(e.Attachments) == 0 {
-		err := writeText(&b, e.Text, e.ContentTypeParams)
+		err := writeText(&b, e.Text, e.ContentTypeParams, e.TextParams)
 		return b.Bytes(), err
 	}
 	if err := writeMultipart(&b, boundary, e.ContentTypeParams); err != nil {
 		return nil, err
 	}
-	if err := writePart(&b, boundary, func() error { return writeText(&b, e.Text, nil) }); err != nil {
+	if err := writePart(&b, boundary, func() error { return writeText(&b, e.Text, e.TextParams) }); err != nil {
 		return nil, err
 	}
 	for _, a := range e.Attachments {
@@ -116,14 +119,16 @@ func writePart(b *bytes.Buffer, boundary string, write func() error) error {
 }
 
 // writeText writes a text/plain entity, header and body.
-func writeText(b *bytes.Buffer, text string, params map[string]string) error {
+func writeText(b *bytes.Buffer, text string, params ...map[string]string) error {
 	if !utf8.ValidString(text) {
 		return fmt.Errorf("write message: the text is not UTF-8")
 	}
 	text = textLines(text)
 	all := map[string]string{"charset": "utf-8"}
-	for k, v := range params {
-		all[strings.ToLower(k)] = v
+	for _, more := range params {
+		for k, v := range more {
+			all[strings.ToLower(k)] = v
+		}
 	}
 	line, err := formatType("Content-Type", "text/plain", all)
 	if err != nil {

@@ -91,6 +91,8 @@ type Part struct {
 	start, body, end int    // header [start,body) with its blank line, body [body,end)
 	dispParams       map[string]string
 	control          bool // serves its siblings: a signature, a version part
+	legacy           bool // repeats the header for old programs, see HideLegacyDisplay
+	skipHead         bool // likewise, at the top of its text
 }
 
 // Raw is the part as it was received, header and body; for a part of a

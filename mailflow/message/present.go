@@ -16,19 +16,27 @@ import (
 // pass, unless given, and what MIME needs of Content-*: no mark that we set can
 // come from outside. The letter (FirstText) is written anew in UTF-8; where
 // there is none the note is a part of its own, with the words of the HTML if
-// there is any. HTML becomes a file beside the letter. All other parts keep
-// their bytes (bare LF line ends become CRLF). A multipart/signed around
+// there is any. HTML becomes a file beside the letter, and so does whatever
+// stands above it: nothing is shown before the note. Marks that only we set are
+// taken out of the headers of inner parts and messages, too. All else keeps its
+// bytes (bare LF line ends become CRLF). A multipart/signed around
 // something changed becomes multipart/mixed, lest it look forged. Each of
 // extra is added as an attachment.
 //
 // A message with a boundary that must not be written again is served as
 // PresentOpaque does.
 func Present(root *Part, fields []Field, note string, extra []Attachment) ([]byte, error) {
+	return PresentCut(root, fields, note, extra, nil)
+}
+
+// PresentCut is Present with some leaves left out: what cut says of them is
+// served in their place.
+func PresentCut(root *Part, fields []Field, note string, extra []Attachment, cut Cut) ([]byte, error) {
 	fields = append(fields[:len(fields):len(fields)], passed(root.Header, fields)...)
-	s := serving{root: root, headers: map[*Part][]byte{}, bodies: map[*Part][]byte{}}
+	s := serving{root: root, cut: cut, headers: map[*Part][]byte{}, bodies: map[*Part][]byte{}}
 	s.loneLF = bytes.Count(root.raw, []byte("\n")) != bytes.Count(root.raw, []byte("\r\n"))
 	if s.edit(note) != nil {
-		return presentFile(root.raw, fields, note, extra)
+		return presentFile(Without(root, cut), fields, note, extra)
 	}
 	var b bytes.Buffer
 	if err := writeOwnFields(&b, fields); err != nil {

@@ -12,38 +12,48 @@ type serving struct {
 	headers, bodies map[*Part][]byte
 	alone           string // the text of a part for the note alone, "" if the letter has it
 	loneLF          bool   // some line ends in LF only
+	cut             Cut
+	letter          *Part // with the note at its top; nil if that is alone
 }
 
 // edit decides about the changes. It fails if a header cannot be written.
 func (s *serving) edit(note string) error {
 	note = strings.ToValidUTF8(strings.TrimRight(note, "\r\n"), "\ufffd")
-	if text := s.root.FirstText(); text != nil {
-		if err := s.editText(text, note); err != nil {
+	above := false
+	if s.letter = s.root.FirstText(); s.letter != nil {
+		if err := s.editText(s.letter, note); err != nil {
 			return err
 		}
+		above = true
 	} else {
 		s.alone = note + "\n"
 		if page := s.root.FirstHTML(); page != nil {
-			s.alone += "\n" + pageText(page)
+			s.alone += "\n" + s.pageText(page)
 		}
 	}
-	_, _, err := s.editTree(s.root)
+	_, _, err := s.editTree(s.root, &above)
 	if err == nil && s.headers[s.root] == nil {
 		s.headers[s.root], err = contentHeader(s.root, "", nil)
 	}
 	return err
 }
 
-func pageText(page *Part) string {
+func (s *serving) pageText(page *Part) string {
+	if text, ok := s.cut.of(page); ok {
+		return text + "\n"
+	}
 	source, _ := page.Text()
 	return HTMLToText(source) + "\n"
 }
 
 // editText writes the letter anew with the note above it.
 func (s *serving) editText(text *Part, note string) error {
-	words, _ := text.Text()
+	words, cut := s.cut.of(text)
+	if !cut {
+		words, _ = text.Text()
+	}
 	if page := s.root.FirstHTML(); page != nil && strings.TrimSpace(words) == "" {
-		words = pageText(page) // a placeholder beside the real letter
+		words = s.pageText(page) // a placeholder beside the real letter
 	}
 	params := map[string]string{"charset": "utf-8"}
 	if strings.EqualFold(text.Params["format"], "flowed") {
@@ -75,37 +85,6 @@ func stuffed(s string) string {
 		b.WriteString(line + "\n")
 	}
 	return strings.TrimSuffix(b.String(), "\n")
-}
-
-// editTree changes the HTML in p into files and the multiparts around what is
-// changed. It tells whether anything in p is changed, and whether any HTML is.
-func (s *serving) editTree(p *Part) (changed, page bool, err error) {
-	if p.MediaType == "text/html" && !p.IsAttachment() && !p.control {
-		s.headers[p], err = contentHeader(p, `Content-Disposition: attachment; filename="message.html"`+"\r\n",
-			[]string{"content-disposition"})
-		return true, true, err
-	}
-	if !p.isMultipart() {
-		return s.bodies[p] != nil, false, nil
-	}
-	for _, c := range p.Children {
-		ch, pg, err := s.editTree(c)
-		if err != nil {
-			return false, false, err
-		}
-		changed, page = changed || ch, page || pg
-	}
-	switch p.MediaType {
-	case "multipart/signed", "multipart/alternative":
-		if changed {
-			err = s.retype(p)
-		}
-	case "multipart/related":
-		if page {
-			err = s.retype(p)
-		}
-	}
-	return changed, page, err
 }
 
 // retype makes p a multipart/mixed of the same parts: the signature does not
@@ -200,10 +179,10 @@ func (s *serving) part(b *bytes.Buffer, p *Part) {
 		return
 	}
 	pos := p.body
-	if p.isMultipart() {
+	if len(p.Children) > 0 {
 		for _, c := range p.Children {
 			s.raw(b, pos, c.start)
-			if !bytes.HasSuffix(b.Bytes(), []byte("\n")) {
+			if p.isMultipart() && !bytes.HasSuffix(b.Bytes(), []byte("\n")) {
 				b.WriteString("\r\n") // an empty part may share its line break with the boundary after it
 			}
 			s.part(b, c)

@@ -1,0 +1,118 @@
+package mailflow
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"parley/keyring/pgpmime"
+	"parley/mailflow/message"
+	"parley/templates"
+)
+
+// wire makes the bytes that leave. Only kinds that are content-free by their
+// templates are signed in clear; all else is sealed, in the party's form.
+func (o *Outbox) wire(p *parcel, r templates.Rendered, outer pgpmime.Outer, files []message.Attachment) ([]byte, error) {
+	if p.inline() {
+		return o.inlineWire(p, r, outer, files)
+	}
+	inner, err := innerOf(p, r, outer, files)
+	if err != nil {
+		return nil, err
+	}
+	if clearKind(p.Notice.Kind) {
+		return pgpmime.SignClear(inner, outer, p.Ours.signing().Secret, p.Now)
+	}
+	return pgpmime.Seal(inner, outer, p.Keys.Certificates, p.Ours.signing().Secret, p.Now)
+}
+
+// inline says whether the parcel leaves in the inline form. What is in clear has
+// nothing that a ticket system could fail to open.
+func (p *parcel) inline() bool { return p.Party.Manner.Inline() && !clearKind(p.Notice.Kind) }
+
+// legacyDisplay says whether the protected Subject is repeated in the text part.
+func (p *parcel) legacyDisplay() bool {
+	return p.Party.Manner.LegacyDisplay && !p.inline() && !clearKind(p.Notice.Kind)
+}
+
+func (o *Outbox) inlineWire(p *parcel, r templates.Rendered, outer pgpmime.Outer, files []message.Attachment) ([]byte, error) {
+	text := p.words(r, files)
+	if !utf8.ValidString(text) {
+		return nil, errors.New("the text is not UTF-8")
+	}
+	data := make([][]byte, len(files))
+	for i, f := range files {
+		data[i] = f.Data
+	}
+	text = strings.NewReplacer("\r\n", "\r\n", "\r", "\r\n", "\n", "\r\n").Replace(text)
+	return pgpmime.SealInline([]byte(text), data, outer, p.Keys.Certificates, p.Ours.signing().Secret, p.Now)
+}
+
+// words is the text as the party reads it: what the template says, and around
+// it only what another form has elsewhere, the Subject and the names of files.
+func (p *parcel) words(r templates.Rendered, files []message.Attachment) string {
+	if !p.inline() && !p.legacyDisplay() {
+		return r.Text
+	}
+	text := "Subject: " + r.Subject + "\n\n" + r.Text // RFC 9788 section 5.2.2
+	if p.legacyDisplay() || len(files) == 0 {
+		return text
+	}
+	text = strings.TrimRight(text, "\r\n") + "\n\nAttached, each encrypted by itself:\n"
+	for i, f := range files {
+		text += fmt.Sprintf("    %-18s %s\n", pgpmime.InlineFile(i+1), headerText(f.Filename))
+	}
+	return text
+}
+
+// mannerNote says, for the desk, in what way the mail differs from everybody's.
+func (p *parcel) mannerNote() string {
+	if clearKind(p.Notice.Kind) {
+		return ""
+	}
+	var parts []string
+	if p.inline() {
+		parts = append(parts, "in the inline form, each file encrypted by itself")
+	}
+	if p.legacyDisplay() {
+		parts = append(parts, "with its Subject repeated in the text")
+	}
+	if s := p.Party.Manner.Subject; s != "" {
+		parts = append(parts, fmt.Sprintf("under the outer Subject %q", s))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// innerOf composes the entity that is signed and encrypted, with its protected
+// header fields (RFC 9788; the older draft's marking beside it). HP-Outer holds
+// every field of the outer header as it stands there (section 2.2), save
+// Autocrypt, which is made for the outer header alone: our key is inside as a
+// file, where the signature covers it.
+func innerOf(p *parcel, r templates.Rendered, outer pgpmime.Outer, files []message.Attachment) ([]byte, error) {
+	e := message.Entity{Text: p.words(r, files), Attachments: files}
+	if clearKind(p.Notice.Kind) { // the outer fields are the only ones
+		return e.Bytes(randomHex(16))
+	}
+	outside, err := outer.Fields(p.Now)
+	if err != nil {
+		return nil, err
+	}
+	var record []message.Field
+	for _, f := range outside {
+		if f[0] == "Autocrypt" {
+			continue
+		}
+		record = append(record, message.Field{Name: "HP-Outer", Value: f[0] + ": " + f[1]})
+		if f[0] == "Subject" {
+			f[1] = r.Subject
+		}
+		e.Fields = append(e.Fields, message.Field{Name: f[0], Value: f[1]})
+	}
+	e.Fields = append(e.Fields, record...)
+	e.ContentTypeParams = map[string]string{"protected-headers": "v1", "hp": "cipher"}
+	if p.legacyDisplay() {
+		e.TextParams = map[string]string{"hp-legacy-display": "1"} // section 2.1.2
+	}
+	return e.Bytes(randomHex(16))
+}
