@@ -94,12 +94,16 @@ func skipArmorHeader(text []byte, at int) int {
 		switch {
 		case len(line) == 0:
 			return next
-		case !bytes.Contains(line, []byte(":")) || bytes.HasPrefix(line, dashes):
+		case !isArmorHeader(line):
 			return at
 		}
 		at = next
 	}
 	return at
+}
+
+func isArmorHeader(line []byte) bool {
+	return bytes.Contains(line, []byte(":")) && !bytes.HasPrefix(line, dashes)
 }
 
 func nextLine(text []byte, at int) (line []byte, next int) {

@@ -15,10 +15,10 @@ import (
 // octet by octet.
 type cfb struct {
 	block cipher.Block
-	mask  [aes.BlockSize]byte // what the block under way is masked with
-	seen  [aes.BlockSize]byte // its ciphertext so far
-	used  int                 // how many octets that is
-	masks []byte              // for decrypting many blocks at once
+	mask  [aes.BlockSize]byte                 // what the block under way is masked with
+	seen  [aes.BlockSize]byte                 // its ciphertext so far
+	used  int                                 // how many octets that is
+	masks [decryptBlocks * aes.BlockSize]byte // for decrypting many blocks at once
 }
 
 func newCFB(key []byte) (*cfb, error) {
@@ -44,7 +44,7 @@ func (c *cfb) encrypt(p []byte) {
 }
 
 // decryptBlocks is how many blocks are decrypted at once.
-const decryptBlocks = 64
+const decryptBlocks = 32
 
 // decrypt decrypts p in place. All ciphertext is there already, so the blocks'
 // masks do not wait for one another.
@@ -52,17 +52,14 @@ func (c *cfb) decrypt(p []byte) {
 	if c.used > 0 {
 		p = p[c.octets(p, true):]
 	}
-	if c.masks == nil {
-		c.masks = make([]byte, decryptBlocks*aes.BlockSize)
-	}
 	for len(p) >= aes.BlockSize {
 		n := min(len(p), len(c.masks)) / aes.BlockSize * aes.BlockSize
-		copy(c.masks, c.mask[:])
+		copy(c.masks[:], c.mask[:])
 		for i := aes.BlockSize; i < n; i += aes.BlockSize {
 			c.block.Encrypt(c.masks[i:i+aes.BlockSize], p[i-aes.BlockSize:i])
 		}
 		c.block.Encrypt(c.mask[:], p[n-aes.BlockSize:n])
-		subtle.XORBytes(p, p[:n], c.masks)
+		subtle.XORBytes(p, p[:n], c.masks[:])
 		p = p[n:]
 	}
 	c.octets(p, true)

@@ -52,7 +52,7 @@ func readOwned(ctx context.Context, packets []byte, l Limits, received int64) (*
 func readTwice(ctx context.Context, packets []byte, l Limits, received int64) (*Message, error) {
 	var size counter
 	c := newContent(ctx, &size, l, l.mayGrow(received))
-	if err := c.read(bytes.NewReader(packets)); err != nil {
+	if err := c.read(&memory{packets}); err != nil {
 		return nil, err
 	}
 	return readInto(ctx, make([]byte, 0, size), packets, l, received)
@@ -61,7 +61,7 @@ func readTwice(ctx context.Context, packets []byte, l Limits, received int64) (*
 func readInto(ctx context.Context, dst, packets []byte, l Limits, received int64) (*Message, error) {
 	out := sliceWriter(dst)
 	c := newContent(ctx, &out, l, l.mayGrow(received))
-	if err := c.read(bytes.NewReader(packets)); err != nil {
+	if err := c.read(&memory{packets}); err != nil {
 		return nil, err
 	}
 	c.message.Data = out
@@ -102,7 +102,6 @@ type content struct {
 	message *Message
 	signed  signatureSet
 	literal bool
-	spare   []byte // for copying
 }
 
 func newContent(ctx context.Context, out io.Writer, l Limits, limit int64) *content {
@@ -212,14 +211,17 @@ func (c *content) copyLiteral(p *packetBody) error {
 	}
 	c.message.Name = string(name[:head[1]])
 	c.signed.start()
-	c.spare = make([]byte, spare(p))
+	var spare []byte
+	if _, ok := p.src.(*memory); !ok {
+		spare = make([]byte, bufferFor(p))
+	}
 	for {
 		if err := c.ctx.Err(); err != nil {
 			return err
 		}
-		n, err := p.Read(c.spare)
-		c.signed.hash(c.spare[:n])
-		if _, err := c.out.Write(c.spare[:n]); err != nil {
+		data, err := p.next(spare)
+		c.signed.hash(data)
+		if _, err := c.out.Write(data); err != nil {
 			return &sinkError{err}
 		}
 		if err == io.EOF {
@@ -231,8 +233,8 @@ func (c *content) copyLiteral(p *packetBody) error {
 	}
 }
 
-// spare is how large a buffer it takes to copy p.
-func spare(p *packetBody) int64 {
+// bufferFor is how large a buffer it takes to copy p.
+func bufferFor(p *packetBody) int64 {
 	if p.partial || p.endless {
 		return piece
 	}

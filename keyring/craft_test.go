@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"fmt"
 	"io"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp"
@@ -225,5 +227,62 @@ type nopCloser struct{ io.Writer }
 func (nopCloser) Close() error { return nil }
 
 func decrypt(data []byte, s ...*keyring.Secret) (*keyring.Message, error) {
-	return keyring.Decrypt(context.Background(), data, s, keyring.DefaultLimits())
+	return decryptWith(context.Background(), data, s, keyring.DefaultLimits())
+}
+
+// decryptWith opens a message in memory, in its own place and as a stream. All
+// ways must come to the same; where they don't, the error says so.
+func decryptWith(ctx context.Context, data []byte, s []*keyring.Secret, l keyring.Limits) (*keyring.Message, error) {
+	want, err := keyring.Decrypt(ctx, data, s, l)
+	owned, ownedErr := keyring.DecryptOwned(ctx, bytes.Clone(data), s, l)
+	var spool testSpool
+	var r io.Reader = bytes.NewReader(data)
+	if len(data) < 1000 {
+		r = iotest.OneByteReader(r)
+	}
+	streamed, streamedErr := keyring.DecryptTo(ctx, &spool, r, s, l)
+	if streamed != nil {
+		streamed.Data = spool.Bytes()
+	}
+	if spool.abandoned != (streamedErr != nil) {
+		return nil, fmt.Errorf("the spool was abandoned: %v, with %v", spool.abandoned, streamedErr)
+	}
+	for way, got := range map[string]outcome{"in place": {owned, ownedErr}, "as a stream": {streamed, streamedErr}} {
+		if diff := got.unlike(outcome{want, err}); diff != "" {
+			return nil, fmt.Errorf("decrypted %s: %s", way, diff)
+		}
+	}
+	return want, err
+}
+
+// testSpool is plaintext in memory.
+type testSpool struct {
+	bytes.Buffer
+	abandoned bool
+}
+
+func (s *testSpool) Abandon() { s.abandoned = true }
+
+type outcome struct {
+	m   *keyring.Message
+	err error
+}
+
+// unlike says what differs from what was wanted.
+func (o outcome) unlike(want outcome) string {
+	switch {
+	case (o.err == nil) != (want.err == nil), keyring.Reason(o.err) != keyring.Reason(want.err):
+		return fmt.Sprintf("%v (%s), want %v (%s)", o.err, keyring.Reason(o.err), want.err, keyring.Reason(want.err))
+	case (o.m == nil) != (want.m == nil):
+		return "a message beside an error"
+	case o.m == nil:
+		return ""
+	case !bytes.Equal(o.m.Data, want.m.Data):
+		return fmt.Sprintf("%d bytes of other data, want %d", len(o.m.Data), len(want.m.Data))
+	case o.m.Name != want.m.Name || o.m.Body != want.m.Body || o.m.Encrypted != want.m.Encrypted:
+		return "another name or body"
+	case len(o.m.Signatures) != len(want.m.Signatures):
+		return fmt.Sprintf("%d signatures, want %d", len(o.m.Signatures), len(want.m.Signatures))
+	}
+	return ""
 }

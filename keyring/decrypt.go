@@ -1,7 +1,6 @@
 package keyring
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -71,7 +70,7 @@ func DecryptOwned(ctx context.Context, data []byte, secrets []*Secret, l Limits)
 // decryptInto decrypts into dst, which may be where data is: what is written
 // never overtakes what is read.
 func decryptInto(ctx context.Context, dst, data []byte, secrets []*Secret, l Limits) (*Message, error) {
-	u, why, err := begin(bytes.NewReader(data), secrets)
+	u, why, err := begin(&memory{data}, secrets)
 	if err != nil {
 		return nil, err
 	}

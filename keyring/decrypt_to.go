@@ -35,10 +35,11 @@ func DecryptTo(ctx context.Context, spool Spool, r io.Reader, secrets []*Secret,
 
 func decryptTo(ctx context.Context, w io.Writer, r io.Reader, secrets []*Secret, l Limits) (*Message, error) {
 	in := &countingReader{ctx: ctx, r: r}
-	u, why, err := begin(source(in), secrets)
+	src := source(in)
+	u, why, err := begin(src, secrets)
 	if err == nil {
 		var m *Message
-		m, err = u.content(ctx, w, l, in)
+		m, err = u.content(ctx, w, l, func() (int64, error) { return in.drain(src) })
 		if why != "" {
 			err = closed(why)
 		}
@@ -58,7 +59,7 @@ func decryptTo(ctx context.Context, w io.Writer, r io.Reader, secrets []*Secret,
 // content reads the message in the packet and checks that the packet is whole.
 // What is wrong with the content is told only then; the rest is decrypted like
 // any other, so that no difference tells where it went wrong (rule P9).
-func (u *unprotected) content(ctx context.Context, w io.Writer, l Limits, in *countingReader) (*Message, error) {
+func (u *unprotected) content(ctx context.Context, w io.Writer, l Limits, received func() (int64, error)) (*Message, error) {
 	c := newContent(ctx, w, l, l.Plain)
 	c.signed.hashing = true
 	plain := source(u.ReadCloser)
@@ -74,7 +75,12 @@ func (u *unprotected) content(ctx context.Context, w io.Writer, l Limits, in *co
 		return nil, err
 	case !u.alone():
 		return nil, closed(ReasonMalformed)
-	case c.grown > l.mayGrow(in.n):
+	}
+	n, err := received()
+	if err != nil {
+		return nil, closed(ReasonMalformed)
+	}
+	if c.grown > l.mayGrow(n) {
 		return nil, closed(ReasonTooLarge)
 	}
 	c.message.Encrypted, c.message.Body = true, u.sum()
@@ -100,4 +106,12 @@ func (c *countingReader) Read(p []byte) (int, error) {
 		c.err = err
 	}
 	return n, err
+}
+
+// drain reads src, which reads from c, to its end, and returns how much came in
+// all. What follows the message says nothing, but armor that does not end well is
+// none.
+func (c *countingReader) drain(src io.Reader) (int64, error) {
+	_, err := io.Copy(io.Discard, src)
+	return c.n, err
 }

@@ -78,7 +78,7 @@ func FuzzDecrypt(f *testing.F) {
 		for _, open := range []func() (*keyring.Message, error){
 			func() (*keyring.Message, error) { return keyring.OpenSigned(context.Background(), data, limits) },
 			func() (*keyring.Message, error) {
-				return keyring.Decrypt(context.Background(), data, []*keyring.Secret{s}, limits)
+				return decryptWith(context.Background(), data, []*keyring.Secret{s}, limits)
 			},
 		} {
 			m, err := open()

@@ -183,7 +183,7 @@ func TestP4_Trap4_Bomb(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	_, err := decrypt(bomb, s)
+	_, err := keyring.Decrypt(context.Background(), bomb, []*keyring.Secret{s}, keyring.DefaultLimits())
 	runtime.ReadMemStats(&after)
 	wantReason(t, err, keyring.ReasonTooLarge)
 	wide := keyring.Limits{Plain: 64 << 20, Ratio: 1 << 20, Nesting: 4}
@@ -233,7 +233,7 @@ func TestP4_Limits(t *testing.T) {
 		"exactly the limit":         {zeros(3 << 20), keyring.Limits{Plain: 3<<20 + int64(over), Ratio: 2000, Nesting: 4}, ""},
 		"one byte over":             {zeros(3 << 20), keyring.Limits{Plain: 3<<20 + int64(over) - 1, Ratio: 2000, Nesting: 4}, keyring.ReasonTooLarge},
 	} {
-		m, err := keyring.Decrypt(context.Background(), c.data, []*keyring.Secret{s}, c.limits)
+		m, err := decryptWith(context.Background(), c.data, []*keyring.Secret{s}, c.limits)
 		if c.reason != "" {
 			t.Run(name, func(t *testing.T) { wantReason(t, err, c.reason) })
 		} else if err != nil || len(m.Data) == 0 {
@@ -465,7 +465,7 @@ func TestT2_Stopped(t *testing.T) {
 		"encrypted":   encrypted(t, []byte("x"), s, s.Certificate()),
 		"session key": damagedSession(encrypted(t, []byte("x"), s, s.Certificate())),
 	} {
-		_, err := keyring.Decrypt(ctx, data, []*keyring.Secret{s}, keyring.DefaultLimits())
+		_, err := decryptWith(ctx, data, []*keyring.Secret{s}, keyring.DefaultLimits())
 		if !errors.Is(err, context.Canceled) || errors.Is(err, keyring.ErrUndecryptable) {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -149,6 +149,9 @@ func appendLength(dst []byte, n int) []byte {
 
 // parse hands the packet to the library, without copying what may be large.
 func (p rawPacket) parse() (packet.Packet, error) {
+	if len(p.body) <= maxPacket {
+		return packet.Read(bytes.NewReader(appendPacket(make([]byte, 0, len(p.body)+6), p.tag, p.body)))
+	}
 	head := appendHeader(make([]byte, 0, 8), p.tag, len(p.body))
 	return packet.Read(io.MultiReader(bytes.NewReader(head), bytes.NewReader(p.body)))
 }

@@ -12,6 +12,30 @@ type byteSource interface {
 	io.ByteReader
 }
 
+// memory is a byteSource whose octets can be looked at where they are.
+type memory struct{ data []byte }
+
+func (m *memory) Read(p []byte) (int, error) {
+	if len(m.data) == 0 && len(p) > 0 {
+		return 0, io.EOF
+	}
+	return copy(p, m.take(len(p))), nil
+}
+
+func (m *memory) ReadByte() (byte, error) {
+	if len(m.data) == 0 {
+		return 0, io.EOF
+	}
+	return m.take(1)[0], nil
+}
+
+// take returns the next octets, at most n.
+func (m *memory) take(n int) []byte {
+	head := m.data[:min(n, len(m.data))]
+	m.data = m.data[len(head):]
+	return head
+}
+
 // source makes r one from which packets are read, in pieces of at most 16 KiB.
 func source(r io.Reader) byteSource {
 	if s, ok := r.(byteSource); ok {
@@ -139,15 +163,57 @@ const maxSmallPacket = 256 << 10
 
 // small reads all of a packet that is not meant to be large.
 func (p *packetBody) small() (rawPacket, error) {
-	body, err := io.ReadAll(io.LimitReader(p, maxSmallPacket+1))
-	if err == nil && len(body) > maxSmallPacket {
+	raw := rawPacket{tag: p.tag}
+	if p.left > maxSmallPacket {
+		return raw, errPackets
+	}
+	raw.body = make([]byte, p.left)
+	n, err := io.ReadFull(p, raw.body)
+	if err != nil {
+		return raw, unexpected(err)
+	}
+	if p.partial || p.endless {
+		var more []byte
+		more, err = io.ReadAll(io.LimitReader(p, maxSmallPacket-int64(n)+1))
+		raw.body = append(raw.body, more...)
+	}
+	if err == nil && len(raw.body) > maxSmallPacket {
 		err = errPackets
 	}
-	return rawPacket{tag: p.tag, body: body}, err
+	return raw, err
+}
+
+// next returns the next octets, in spare unless they are in memory anyhow; io.EOF
+// behind the last.
+func (p *packetBody) next(spare []byte) ([]byte, error) {
+	m, ok := p.src.(*memory)
+	if !ok {
+		n, err := p.Read(spare)
+		return spare[:n], err
+	}
+	if err := p.ready(); err != nil {
+		return nil, err
+	}
+	n := piece
+	if !p.endless {
+		n = int(min(p.left, piece))
+	}
+	b := m.take(n)
+	switch {
+	case len(b) == 0 && p.endless:
+		return nil, io.EOF
+	case len(b) == 0:
+		return nil, io.ErrUnexpectedEOF
+	}
+	p.left -= int64(len(b))
+	return b, nil
 }
 
 // skip passes over what is left of the packet.
 func (p *packetBody) skip() error {
+	if p.ready() == io.EOF {
+		return nil
+	}
 	_, err := io.Copy(io.Discard, p)
 	return err
 }

@@ -29,7 +29,8 @@ func Stand(cache *Cache, keys []Pinned, confirmers int, at time.Time) map[Finger
 	}
 	for _, k := range keys {
 		s := all[k.Fingerprint]
-		if r := k.Replaced; r != nil && all[r.By].Trust == Confirmed {
+		// That its successor was rejected brings nothing back by itself.
+		if r := k.Replaced; r != nil && all[r.By].Trust >= Confirmed {
 			s.Replaced = r
 			all[k.Fingerprint] = s
 		}

@@ -120,7 +120,7 @@ func TestS7_Stand(t *testing.T) {
 		"certified by one certified":     {[]keyring.Pinned{with(third, at, claimed), with(member, at, claimed), with(boss, at, ana)}, 1, third, keyring.Standing{Trust: keyring.Claimed}, false},
 		"replaced":                       {[]keyring.Pinned{replaced(with(boss, at, ana), member), with(member, at, ana)}, 1, boss, keyring.Standing{Trust: keyring.Confirmed}, true},
 		"replaced by one of two":         {[]keyring.Pinned{replaced(with(boss, at, ana, ben), third), with(third, at, ana)}, 2, boss, keyring.Standing{Trust: keyring.Confirmed}, false},
-		"replaced by a rejected key":     {[]keyring.Pinned{replaced(with(boss, at, ana), third), with(third, at, ana, rejected)}, 1, boss, keyring.Standing{Trust: keyring.Confirmed}, false},
+		"replaced by a rejected key":     {[]keyring.Pinned{replaced(with(boss, at, ana), third), with(third, at, ana, rejected)}, 1, boss, keyring.Standing{Trust: keyring.Confirmed}, true},
 		"replaced by a key that is gone": {[]keyring.Pinned{replaced(with(boss, at, ana), third)}, 1, boss, keyring.Standing{Trust: keyring.Confirmed}, false},
 	} {
 		got := keyring.Stand(keyring.NewCache(10), row.keys, row.confirmers, noon)[row.of.certificate().Fingerprint()]

@@ -113,7 +113,8 @@ type mdcReader struct {
 
 var errIntegrity = errors.New("modification detection code is wrong")
 
-func newMDCReader(src io.Reader, digest hash.Hash, key *sessionKey) (*mdcReader, error) {
+func newMDCReader(src *packetBody, digest hash.Hash, key *sessionKey) (*mdcReader, error) {
+	size := bufferFor(src)
 	c, err := newCFB(key.key)
 	if err != nil {
 		return nil, err
@@ -121,7 +122,7 @@ func newMDCReader(src io.Reader, digest hash.Hash, key *sessionKey) (*mdcReader,
 	if len(key.key) != key.cipher.KeySize() {
 		return nil, errIntegrity
 	}
-	r := &mdcReader{src: src, cfb: c, digest: digest, mdc: sha1.New(), buf: make([]byte, 0, piece)}
+	r := &mdcReader{src: src, cfb: c, digest: digest, mdc: sha1.New(), buf: make([]byte, 0, max(size, 4*mdcSize))}
 	r.fill(aes.BlockSize + 2)
 	if r.end < aes.BlockSize+2 {
 		return nil, errIntegrity

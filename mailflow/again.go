@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 
+	"parley/keyring/pgpmime"
 	"parley/mailflow/cvd"
 	"parley/mailflow/store"
 )
@@ -26,40 +27,67 @@ func (in *Intake) again(tx *store.Tx, a *arrival, p place) (again, error) {
 	if err != nil || out != (again{}) {
 		return out, err
 	}
-	for _, s := range a.opened.Signatures {
-		if s.Digest == [32]byte{} {
-			continue
-		}
-		_, before, err := a.known(tx, "signature", s.Digest[:])
-		if err != nil {
-			return out, err
-		}
-		out.replay = out.replay || before
-	}
+	out, err = a.sameSignature(tx, p)
 	out.replay = out.replay || stale(p.Verdict, a.row.At)
-	return out, nil
+	return out, err
 }
 
-// sameBody compares the ciphertext. Only where it is the whole mail does the
-// same one to the same address say nothing new: a file that is encrypted by
-// itself may come with another letter.
+// sameSignature compares the signatures: those of the whole mail, and those of the
+// documents, which trigger nothing anyway but make the mail no new one. A report
+// that somebody else signed and sent before is a stolen one.
+func (a *arrival) sameSignature(tx *store.Tx, p place) (again, error) {
+	var out again
+	look := func(sigs []pgpmime.Signature, whole bool) error {
+		for _, s := range sigs {
+			if s.Digest == [32]byte{} {
+				continue
+			}
+			first, before, err := a.known(tx, "signature", s.Digest[:])
+			if err != nil {
+				return err
+			}
+			out.replay = out.replay || before
+			if before && whole && p.Kind == toIntake && first.From != a.sender() {
+				out.why = "the same signature came before from somebody else"
+			}
+		}
+		return nil
+	}
+	err := look(a.opened.Signatures, a.opened.WholeSigned)
+	for _, d := range a.opened.Documents {
+		if err == nil {
+			err = look(d.Signatures, false)
+		}
+	}
+	return out, err
+}
+
+// sameBody compares the ciphertexts, however they were armored, cut into pieces or
+// addressed. Only where one is the whole mail does the same one to the same
+// address say nothing new: a file that is encrypted by itself may come with
+// another letter.
 func (a *arrival) sameBody(tx *store.Tx, via string) (again, error) {
-	d := a.opened.BodyDigest
-	if d == [32]byte{} {
-		return again{}, nil
+	var out again
+	for i, d := range a.opened.Bodies {
+		first, before, err := a.known(tx, "body", d[:])
+		if err != nil {
+			return again{}, err
+		}
+		if before && first.From != a.sender() {
+			out.why = "the same ciphertext came before from somebody else"
+		}
+		if i == 0 && a.encrypted() && out.why == "" {
+			_, here, err := a.known(tx, "bodyto", digestAt(via, d[:]))
+			if err != nil {
+				return again{}, err
+			}
+			out.drop, out.replay = here, before
+		}
 	}
-	first, before, err := a.known(tx, "body", d[:])
-	if err != nil {
-		return again{}, err
+	if out.why != "" {
+		return again{why: out.why}, nil
 	}
-	if before && first.From != a.sender() {
-		return again{why: "the same ciphertext came before from somebody else"}, nil
-	}
-	if !a.encrypted() {
-		return again{}, nil
-	}
-	_, here, err := a.known(tx, "bodyto", digestAt(via, d[:]))
-	return again{drop: here, replay: before}, err
+	return out, nil
 }
 
 // digestAt digests something together with the address that it came to.

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +22,7 @@ type arrival struct {
 	root   *message.Part   // nil where the bytes are no message
 	opened *pgpmime.Opened // nil where broken
 	shown  *message.Part   // the tree to display: of the payload where there is one
+	inner  message.Header  // the fields that were protected along with the text
 	broken string          // why it is kept opaque, in words for the desk
 	limit  string          // why it counts for nothing though it was opened: what was encrypted is over a limit, and shown as it stands
 	parsed []*message.Part
@@ -70,10 +70,7 @@ func (in *Intake) read(ctx context.Context, row spoolRow) (*arrival, error) {
 		}
 		return a, nil
 	}
-	a.opened, a.shown = opened, a.root
-	if opened.Payload != nil {
-		a.shown = a.payloadTree()
-	}
+	a.show(opened)
 	return a, nil
 }
 
@@ -85,15 +82,44 @@ func (a *arrival) stops() string {
 	return a.limit
 }
 
-// payloadTree finds the parse of the decrypted payload among those that
-// opening made, so that nothing is parsed twice in two ways (rule P6).
-func (a *arrival) payloadTree() *message.Part {
-	for _, p := range a.parsed {
-		if raw := p.Raw(); len(raw) == len(a.opened.Payload) && string(raw) == string(a.opened.Payload) {
-			return p
+// show takes in what opening the mail gave. The copies of protected fields that
+// stand in the text for old programs are no part of the letter.
+func (a *arrival) show(opened *pgpmime.Opened) {
+	a.opened, a.shown, a.inner = opened, a.treeFor(opened.Root.Raw), headerOf(opened.Protected)
+	if opened.Scheme != pgpmime.Unprotected {
+		a.shown.HideLegacyDisplay()
+	}
+}
+
+// treeFor finds the parse of what opening has to show among those that it made,
+// so that nothing is parsed twice in two ways (rule P6).
+func (a *arrival) treeFor(raw []byte) *message.Part {
+	found := a.root
+	for _, tree := range append(a.parsed[:len(a.parsed):len(a.parsed)], a.root) {
+		tree.Walk(func(p *message.Part) bool {
+			if r := p.Raw(); len(r) == len(raw) && len(r) > 0 && &r[0] == &raw[0] {
+				found = p
+			}
+			return true
+		})
+	}
+	return found
+}
+
+// headerOf makes a header of the fields that were protected, to be read like any
+// other.
+func headerOf(f pgpmime.Fields) message.Header {
+	var b strings.Builder
+	for name, values := range f {
+		for _, v := range values {
+			b.WriteString(name + ": " + strings.NewReplacer("\r", " ", "\n", " ").Replace(v) + "\r\n")
 		}
 	}
-	return a.root
+	p, err := message.Parse([]byte(b.String()+"\r\n"), message.Limits{HeaderBytes: 1 << 20})
+	if err != nil {
+		return message.Header{}
+	}
+	return p.Header
 }
 
 // treeOf shows a parsed message to the OpenPGP layer.
@@ -111,16 +137,39 @@ func treeOf(p *message.Part) *pgpmime.Part {
 func (a *arrival) from() []string {
 	var out []string
 	for _, v := range a.root.Header.Values("From") {
-		list, err := message.ParseAddressList(v)
+		list, err := message.ParseMailboxList(v)
 		if err != nil || len(list) == 0 {
 			out = append(out, "")
 			continue
 		}
 		for _, x := range list {
-			out = append(out, strings.ToLower(x.Addr()))
+			out = append(out, lowerASCII(x.Addr()))
 		}
 	}
 	return out
+}
+
+// lowerASCII folds case as addresses have it. Other letters have a case, too, and
+// some become ASCII in it: a Kelvin sign is no K.
+func lowerASCII(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, s)
+}
+
+func sameAddress(x, y string) bool { return lowerASCII(x) == lowerASCII(y) }
+
+// references lists the mails that this one answers, by its header in the open and
+// by the one that was protected: it may be the only one.
+func (a *arrival) references() []string {
+	var ids []string
+	for _, h := range []message.Header{a.inner, a.root.Header} {
+		ids = append(append(ids, h.InReplyTo()...), h.References()...)
+	}
+	return ids
 }
 
 // sender is the one address that the mail says it is from, or "".
@@ -138,7 +187,7 @@ func (a *arrival) sender() string {
 func (a *arrival) subject() string {
 	switch {
 	case a.opened != nil && a.opened.HasSubject:
-		return a.opened.Subject
+		return a.inner.Text("Subject")
 	case a.root != nil:
 		return a.root.Header.Text("Subject")
 	}
@@ -164,7 +213,7 @@ func (a *arrival) encrypted() bool {
 }
 
 // automatic says why no person wrote the mail, or "". What was encrypted may
-// be an automatic reply, too.
+// be an automatic reply, too, and say so in the header that is signed with it.
 func (a *arrival) automatic() string {
 	if a.root == nil {
 		return "it cannot be read"
@@ -173,6 +222,12 @@ func (a *arrival) automatic() string {
 	if why == "" && a.shown != nil {
 		why = a.shown.Automatic(a.row.Envelope.From)
 	}
+	if why == "" && a.shown != nil {
+		why = covered(a.shown).Automatic(a.row.Envelope.From)
+	}
+	if why == "" {
+		why = message.AutomaticReason(a.inner, a.row.Envelope.From)
+	}
 	return why
 }
 
@@ -180,7 +235,7 @@ func (a *arrival) automatic() string {
 func (a *arrival) mentions(c cvd.CaseID) bool {
 	inner := a.text()
 	if a.opened.HasSubject {
-		inner += "\n" + a.opened.Subject
+		inner += "\n" + a.subject()
 	}
 	for _, id := range cvd.FindCaseIDs(inner) {
 		if id == c {
@@ -195,37 +250,37 @@ func (a *arrival) tags() []cvd.CaseID {
 	if a.opened == nil || !a.opened.HasSubject || !a.encrypted() {
 		return nil
 	}
-	return cvd.FindCaseIDs(a.opened.Subject)
+	return cvd.FindCaseIDs(a.subject())
 }
 
 // verdict judges the signatures of a mail as those of one participant.
 func (in *Intake) verdict(tx *store.Tx, a *arrival, p cvd.Participant) (pgpmime.Verdict, error) {
-	all, err := in.standing(tx, p, a.row.At)
+	claim, err := in.claimFor(tx, a, p)
 	if err != nil {
 		return pgpmime.Verdict{}, err
+	}
+	return pgpmime.Judge(a.opened, claim, a.row.At), nil
+}
+
+// claimFor is what a mail must live up to in order to be the participant's. What
+// a key signed after another took its place is no longer the participant's.
+func (in *Intake) claimFor(tx *store.Tx, a *arrival, p cvd.Participant) (pgpmime.Claim, error) {
+	all, err := in.standing(tx, p, a.row.At)
+	if err != nil {
+		return pgpmime.Claim{}, err
 	}
 	least, err := leastTrust(tx, p)
 	if err != nil {
-		return pgpmime.Verdict{}, err
+		return pgpmime.Claim{}, err
 	}
-	addresses, err := addressesOf(tx, p)
-	if err != nil {
-		return pgpmime.Verdict{}, err
+	claim := pgpmime.Claim{Pinned: pinned(all, least), Until: map[keyring.Fingerprint]time.Time{}, From: a.from(), Other: in.otherOwner(tx, OwnerOf(p))}
+	for f, s := range all {
+		if s.Replaced != nil {
+			claim.Until[f] = s.Replaced.At
+		}
 	}
-	claim := pgpmime.Claim{Pinned: pinned(all, least), Addresses: addresses, From: a.from(),
-		Other: in.otherOwner(tx, OwnerOf(p))}
-	v := pgpmime.Judge(a.opened, claim, a.row.At)
-	for late(v, all) {
-		claim.Pinned = slices.DeleteFunc(claim.Pinned, func(f keyring.Fingerprint) bool { return f == v.Key() })
-		v = pgpmime.Judge(a.opened, claim, a.row.At)
-	}
-	return v, nil
-}
-
-// late says that a key signed after another took its place.
-func late(v pgpmime.Verdict, all map[keyring.Fingerprint]keyring.Standing) bool {
-	r := all[v.Key()].Replaced
-	return v.Valid() && r != nil && !v.SignedAt().Before(r.At)
+	claim.Addresses, err = addressesOf(tx, p)
+	return claim, err
 }
 
 // standing is what each key of a participant counts as under the policy of its
@@ -291,18 +346,21 @@ func pinned(all map[keyring.Fingerprint]keyring.Standing, least keyring.Trust) [
 	return out
 }
 
+// otherOwner finds who else holds a key: a party of the directory before a finder,
+// who may be the same people.
 func (in *Intake) otherOwner(tx *store.Tx, not string) func(keyring.Fingerprint) (string, bool) {
 	return func(f keyring.Fingerprint) (string, bool) {
 		all, err := collect(keyOwners.All(tx, fprPrefix(tx, f)), nil)
 		if err != nil {
 			return "", false
 		}
+		found := ""
 		for _, o := range all {
-			if o.Owner != not {
-				return o.Owner, true
+			if o.Owner != not && (found == "" || ownerName(found) != found) {
+				found = o.Owner
 			}
 		}
-		return "", false
+		return found, found != ""
 	}
 }
 

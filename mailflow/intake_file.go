@@ -97,11 +97,14 @@ func (in *Intake) deliver(tx *store.Tx, a *arrival, p place) error {
 	if again.why != "" {
 		p.Kind, p.Why, p.Asks = toQuarantine, again.why, false
 	}
+	if p.Findings, err = in.findings(tx, a, p); err != nil {
+		return err
+	}
 	switch p.Kind {
 	case toThread:
 		return in.fileThread(tx, a, p, again.replay)
 	case toIntake:
-		return in.fileReport(tx, a, p)
+		return in.fileReport(tx, a, p, again.replay)
 	case toDesk:
 		return in.fileDesk(tx, a, p)
 	case toKey:

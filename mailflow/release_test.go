@@ -98,6 +98,33 @@ func TestMayRelease(t *testing.T) {
 		{"letter", func(q *Question) { q.Notice.Kind, q.Approval = cvd.KindLetter, nil }, Release, ""},
 		{"letter without a key", func(q *Question) { q.Notice.Kind, q.Keys = cvd.KindLetter, keyring.Choice{} }, HoldIt, "no key"},
 		{"receipt without a key", func(q *Question) { q.Notice.Kind, q.Keys = cvd.KindReceipt, keyring.Choice{} }, HoldIt, "no key"},
+		{"pause after a change of keys", pausedBy(cvd.KindStage, cvd.Details, time.Minute), HoldIt, "acme's key changed to ABCD; it goes after Fri 4 Dec 2026, 10:01 UTC"},
+		{"pause is over", pausedBy(cvd.KindStage, cvd.Details, 0), Release, ""},
+		{"pause, and not accepted", func(q *Question) {
+			pausedBy(cvd.KindStage, cvd.Details, time.Minute)(q)
+			q.Participant.Acceptances = nil
+		}, Wait, "needs accepted"},
+		{"pause, and no key", func(q *Question) {
+			pausedBy(cvd.KindStage, cvd.Details, time.Minute)(q)
+			q.Keys = keyring.Choice{}
+		}, HoldIt, "no key"},
+		{"pause, and no yes", func(q *Question) { pausedBy(cvd.KindStage, cvd.Details, time.Minute)(q); q.Approval = nil }, HoldIt, "changed"},
+		{"pause, heads-up", func(q *Question) {
+			pausedBy(cvd.KindStage, cvd.HeadsUp, time.Minute)(q)
+			q.Participant.Reached, q.Approval, q.Prior = "", nil, nil
+		}, Release, ""},
+		{"pause, scope reminder", pausedBy(cvd.KindReminder, cvd.Scope, time.Minute), HoldIt, "changed"},
+		{"pause, public", func(q *Question) {
+			q.Now = q.Case.Embargo().End
+			pausedBy(cvd.KindStage, cvd.Public, time.Minute)(q)
+		}, Release, ""},
+		{"pause, letter after scope", pausedBy(cvd.KindLetter, "", time.Minute), HoldIt, "changed"},
+		{"pause, answer after scope", pausedBy(cvd.KindAnswer, "", time.Minute), HoldIt, "changed"},
+		{"pause, letter before scope", func(q *Question) {
+			pausedBy(cvd.KindLetter, "", time.Minute)(q)
+			q.Participant.Reached = cvd.HeadsUp
+		}, Release, ""},
+		{"pause, note", pausedBy(cvd.KindNote, "", time.Minute), Release, ""},
 		{"content-free note", func(q *Question) { q.Notice.Kind, q.Keys = cvd.KindNote, keyring.Choice{} }, Release, ""},
 	} {
 		q := free(t)
@@ -106,9 +133,17 @@ func TestMayRelease(t *testing.T) {
 		if a.Decision != row.want || !strings.Contains(a.Why, row.why) {
 			t.Errorf("%s: got %d %q, want %d with %q", row.name, a.Decision, a.Why, row.want, row.why)
 		}
-		if a.Decision == NotYet && !a.At.After(q.Now) {
+		if (a.Decision == NotYet || a.Decision == HoldIt && !a.At.IsZero()) && !a.At.After(q.Now) {
 			t.Errorf("%s: asks to be asked again at %s, which is not after %s", row.name, a.At, q.Now)
 		}
+	}
+}
+
+// pausedBy makes a notice of a kind meet a pause that ends so long after now.
+func pausedBy(kind cvd.NoticeKind, s cvd.Stage, after time.Duration) func(q *Question) {
+	return func(q *Question) {
+		q.Notice.Kind, q.Notice.Stage = kind, s
+		q.Pause = Pause{Until: q.Now.Add(after), Key: "ABCD"}
 	}
 }
 

@@ -24,6 +24,10 @@ type rendering struct {
 // large.
 var errSealFirst = errors.New("a large view is sealed first")
 
+// theirs ends our words in every view. What stands below the first such line was
+// written by whoever wrote the mail, however much it may look like ours.
+const theirs = "------- below this line: the mail as it was written -------"
+
 // rendering makes a view once; the transaction that files it may run more
 // than once.
 func (in *Intake) rendering(a *arrival, fields []message.Field, note string) (*rendering, error) {
@@ -37,9 +41,9 @@ func (in *Intake) rendering(a *arrival, fields []message.Field, note string) (*r
 	}
 	r := &rendering{}
 	if a.shown == nil || a.broken != "" {
-		r.bytes, err = message.PresentOpaque(a.raw, fields, note)
+		r.bytes, err = message.PresentOpaque(a.opaque(), fields, note)
 	} else {
-		r.bytes, err = message.Present(a.shown, fields, note, documents(a.opened))
+		r.bytes, err = message.PresentCut(a.shown, fields, note+"\n"+theirs, a.documents(), a.cut())
 	}
 	if err != nil {
 		return nil, fmt.Errorf("present mail: %w", err)

@@ -3,7 +3,6 @@ package mailflow
 import (
 	"fmt"
 
-	"parley/keyring"
 	"parley/mailflow/cvd"
 	"parley/mailflow/journal"
 	"parley/mailflow/store"
@@ -18,8 +17,9 @@ const (
 )
 
 // fileReport takes a mail in as a new report: a number, a thread of its own,
-// its mail in Intake, and the finder's receipt.
-func (in *Intake) fileReport(tx *store.Tx, a *arrival, at place) error {
+// its mail in Intake, and the finder's receipt. A replay is filed and not answered
+// (rule S6).
+func (in *Intake) fileReport(tx *store.Tx, a *arrival, at place, replay bool) error {
 	n, err := tx.Next("report")
 	if err != nil {
 		return err
@@ -53,6 +53,9 @@ func (in *Intake) fileReport(tx *store.Tx, a *arrival, at place) error {
 	}
 	if err := received(tx, a, p, "report.received", m); err != nil {
 		return err
+	}
+	if replay {
+		return nil
 	}
 	return in.receipt(tx, a, r, finder)
 }
@@ -102,20 +105,20 @@ func (in *Intake) remindID(tx *store.Tx, a *arrival, p place) error {
 	return msgIDs.Put(tx, caseScope(p.Case), key, tokenRow{Case: p.Case, Party: p.Party, Report: p.Report})
 }
 
-// receipt answers a report. It is encrypted to the key found inside the
-// encrypted payload, if the payload's signature verifies with it (rule S7);
+// receipt answers a report. It is encrypted to the key that receiptKey finds;
 // otherwise it is content-free and signed, with our key and three steps.
 func (in *Intake) receipt(tx *store.Tx, a *arrival, r cvd.Report, finder cvd.Participant) error {
 	if a.automatic() != "" || finder.Address == "" || in.ownAddress(finder.Address) {
 		return nil
 	}
-	key := insideKey(a)
-	if key == nil {
+	pin, err := in.receiptKey(tx, a, finder)
+	if err != nil {
+		return err
+	}
+	if pin == nil {
 		return in.howTo(tx, a, finder, fmt.Sprintf("intake-%d", r.Number), reportAnswers)
 	}
-	err := in.addKey(tx, FinderOwner(r.Token), keyring.Pinned{Fingerprint: key.Fingerprint(), Trust: keyring.Claimed,
-		Evidence: []keyring.Voucher{{Words: "came inside the encrypted report that it signed"}}, Address: finder.Address, Cert: key.Bytes()})
-	if err != nil {
+	if err := in.addKey(tx, FinderOwner(r.Token), *pin); err != nil {
 		return err
 	}
 	ok, err := mayAnswer(tx, "receipt", finder.Address, reportAnswers)
@@ -123,7 +126,7 @@ func (in *Intake) receipt(tx *store.Tx, a *arrival, r cvd.Report, finder cvd.Par
 		return err
 	}
 	v := templates.Receipt{Us: in.us(), Reference: fmt.Sprintf("intake-%d", r.Number), Received: r.At, SHA256: r.SHA256,
-		Attachments: receivedFiles(a), Encrypted: true, SignedBy: key.Fingerprint().Spaced(), AnswerBy: r.At.Add(answerWithin)}
+		Attachments: receivedFiles(a), Encrypted: a.encrypted(), SignedBy: pin.Fingerprint.Spaced(), AnswerBy: r.At.Add(answerWithin)}
 	text, err := in.Templates.Receipt(v)
 	if err != nil {
 		return err
@@ -131,25 +134,6 @@ func (in *Intake) receipt(tx *store.Tx, a *arrival, r cvd.Report, finder cvd.Par
 	_, err = in.newNotice(tx, cvd.Notice{Case: finder.Case, Party: finder.Party, Kind: cvd.KindReceipt},
 		&Letter{Subject: text.Subject, Text: text.Text, Automatic: true})
 	return err
-}
-
-// insideKey is the certificate that came inside the encryption and signed the
-// whole of it, or nil.
-func insideKey(a *arrival) *keyring.Certificate {
-	if !a.encrypted() || !a.opened.WholeSigned {
-		return nil
-	}
-	for _, s := range a.opened.Signatures {
-		if s.Err != nil || s.Unknown {
-			continue
-		}
-		for _, c := range a.opened.Inside {
-			if c.Fingerprint() == s.Signer && c.CanEncrypt(a.row.At) == nil {
-				return c
-			}
-		}
-	}
-	return nil
 }
 
 func receivedFiles(a *arrival) []templates.ReceivedFile {

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"parley/keyring"
 	"parley/keyring/pgpmime"
 	"parley/mailflow/cvd"
 	"parley/mailflow/store"
@@ -26,16 +25,17 @@ const (
 
 // place is where one mail goes for one of its recipients.
 type place struct {
-	Kind    placeKind
-	Case    cvd.CaseID // of a thread; a report's pseudo case where it has none
-	Party   cvd.PartyID
-	Report  uint64
-	Why     string          // of Quarantine
-	Asks    bool            // the sender is told how to write, once a day: it came in clear
-	Verdict pgpmime.Verdict // of the participant's signature
-	Trust   string          // of the key that made it, where it is good
-	Notice  uint64          // of a bounce
-	Via     string          // our address that led here, in lower case
+	Kind     placeKind
+	Case     cvd.CaseID // of a thread; a report's pseudo case where it has none
+	Party    cvd.PartyID
+	Report   uint64
+	Why      string          // of Quarantine
+	Asks     bool            // the sender is told how to write, once a day: it came in clear
+	Verdict  pgpmime.Verdict // of the participant's signature
+	Trust    string          // of the key that made it, where it is good
+	Findings []finding       // of the documents, in their order
+	Notice   uint64          // of a bounce
+	Via      string          // our address that led here, in lower case
 }
 
 // noLongerValid is why a mail is in Quarantine whose address ended after it was
@@ -57,7 +57,7 @@ func (in *Intake) route(tx *store.Tx, a *arrival, rcpt string) (place, error) {
 	case kind == prefixCase:
 		return in.routeToken(tx, a, token)
 	case local == localPost || local == localAbuse:
-		return place{Kind: toDesk}, nil
+		return place{Kind: toDesk, Verdict: in.strangersVerdict(tx, a)}, nil
 	case a.stops() != "":
 		return place{Kind: toQuarantine, Why: a.stops()}, nil
 	case local == localReportKey && !a.encrypted():
@@ -129,6 +129,9 @@ func (in *Intake) admit(tx *store.Tx, a *arrival, p place, who cvd.Participant) 
 		return p, nil
 	case !a.encrypted():
 		p.Asks = true
+		if a.opened.Encryption == pgpmime.Partly {
+			return stop("only a part of it is encrypted, and the rest crossed the network in clear")
+		}
 		return stop("it is not encrypted; was the secret out in clear?")
 	case other != "":
 		return stop(other)
@@ -140,7 +143,7 @@ func (in *Intake) admit(tx *store.Tx, a *arrival, p place, who cvd.Participant) 
 		return stop("its signature is bad: " + v.Reason())
 	case pgpmime.UnknownKey:
 		if !in.holdsCode(a, who) {
-			return stop("it is signed by a key that is not known of " + string(who.Party) + ": " + unknownKey(a, v))
+			return stop("it is signed by a key that is not known of " + string(who.Party) + ": " + unknownKey(a.opened.Signatures, v.Key()))
 		}
 	}
 	return p, nil
@@ -177,7 +180,7 @@ func (in *Intake) contradicts(tx *store.Tx, a *arrival, who cvd.Participant) (st
 // referenced finds the threads whose mails this one answers. A report that
 // became part of a case counts as that case's.
 func (in *Intake) referenced(tx *store.Tx, a *arrival) ([]tokenRow, error) {
-	ids := append(a.root.Header.InReplyTo(), a.root.Header.References()...)
+	ids := a.references()
 	if len(ids) > 50 {
 		ids = ids[:50]
 	}
@@ -239,15 +242,12 @@ func (in *Intake) routeReport(tx *store.Tx, a *arrival) (place, error) {
 	return in.admit(tx, a, all[0], who)
 }
 
-// strangersVerdict judges the signatures of whoever has no thread: nobody
-// pinned a key for it, but it may be a party's of the directory.
+// strangersVerdict judges the signatures of whoever has no thread.
 func (in *Intake) strangersVerdict(tx *store.Tx, a *arrival) pgpmime.Verdict {
-	owner := in.otherOwner(tx, "")
-	inDirectory := func(f keyring.Fingerprint) (string, bool) {
-		o, ok := owner(f)
-		return o, ok && ownerName(o) == o
+	if a.opened == nil {
+		return pgpmime.Verdict{}
 	}
-	return pgpmime.Judge(a.opened, pgpmime.Claim{From: a.from(), Other: inDirectory}, a.row.At)
+	return pgpmime.Judge(a.opened, in.strangersClaim(tx, a), a.row.At)
 }
 
 // claims says whether a mail that answers a thread comes from its
@@ -276,7 +276,7 @@ func (in *Intake) claims(tx *store.Tx, a *arrival, r tokenRow) (place, bool, err
 			return place{}, false, err
 		}
 		anew := who.Party == cvd.Finder && len(keys) == 0 && v.State() == pgpmime.UnknownKey
-		if anew || !slices.ContainsFunc(own, func(o string) bool { return strings.EqualFold(o, a.sender()) }) {
+		if anew || !slices.ContainsFunc(own, func(o string) bool { return sameAddress(o, a.sender()) }) {
 			return place{}, false, nil
 		}
 	}

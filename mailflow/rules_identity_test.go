@@ -162,7 +162,7 @@ func TestS2_WrongKey(t *testing.T) {
 	}{
 		{w.people["globex"], "psirt@acme.example", "other-party; party=globex; key=" + w.people["globex"].Fingerprint()},
 		{w.people["globex"], "psirt@globex.example", "other-party; party=globex; key=" + w.people["globex"].Fingerprint()},
-		{stranger, "psirt@acme.example", fmt.Sprintf("unknown-key; keyid=%016X", stranger.Entity.PrimaryKey.KeyId)},
+		{stranger, "psirt@acme.example", "unknown-key; key=" + stranger.Fingerprint()},
 	} {
 		raw := bytes.Replace(w.seal(c.by, to, true, mailtest.Entity("["+string(id)+"]", "ACK\n")), []byte("From: "+c.by.Address), []byte("From: "+c.from), 1)
 		w.arrives(c.from, to, raw)

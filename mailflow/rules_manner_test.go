@@ -260,3 +260,32 @@ func TestA3_ApprovalBindsTheManner(t *testing.T) {
 		t.Errorf("%d mails after the yes, %d before", len(all), before)
 	}
 }
+
+// A Subject that is not ASCII, and longer than a line, is protected in encoded
+// words and stands in the other forms as it is.
+func TestV4_SubjectInEveryForm(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.coordinator("ana")
+	id := w.caseWith("acmewidgets", "globexworks", "initechsoft")
+	w.do("vendor edit globexworks form inline", "vendor edit initechsoft legacy-display on")
+	long := strings.TrimSpace(strings.Repeat("Größere Überläufe an Straßen ", 6))
+	for _, v := range []string{"acmewidgets", "globexworks", "initechsoft"} {
+		w.submits("ana", v+"."+id.Lower()+"@"+w.DeskDomain, false, long, "desktothem1\n")
+	}
+	w.after(w.Undo)
+	m := w.got("acmewidgets")[0]
+	if !strings.Contains(m.Subject, long) {
+		t.Errorf("MIME: Subject %q", m.Subject)
+	}
+	for line := range strings.SplitSeq(string(m.Inner[:strings.Index(string(m.Inner), "\r\n\r\n")]), "\r\n") {
+		if len(line) > 78 || strings.ContainsFunc(line, func(r rune) bool { return r > 126 }) {
+			t.Errorf("a protected field in a line of %d octets: %q", len(line), line)
+		}
+	}
+	for form, o := range map[string]*mailtest.Opened{"inline": w.inlines("globexworks")[0], "legacy display": w.got("initechsoft")[0]} {
+		if !strings.HasPrefix(o.Text, "Subject: "+m.Subject+"\n\n") || !strings.Contains(o.Text, "desktothem1") {
+			t.Errorf("%s: %.300q", form, o.Text)
+		}
+	}
+}

@@ -272,7 +272,7 @@ func TestP1_PartsStayApart(t *testing.T) {
 		t.Errorf("Parley-Encryption %q", enc)
 	}
 	files := attachmentsOf(w.shown(m))
-	if len(files) != 1 || string(files[0].Data) != "canaryinside" || files[0].MediaType != "application/octet-stream" {
+	if len(files) != 1 || string(files[0].Data) != "canaryinside" || files[0].Name != "document-1.txt" || files[0].MediaType != "text/plain" {
 		t.Errorf("%+v", files)
 	}
 }

@@ -126,9 +126,10 @@ func (s *Submission) openOwn(ctx context.Context, root *message.Part, certs []*k
 	if err != nil {
 		return nil, err
 	}
-	if a.opened = opened; opened.Payload != nil {
-		a.shown = a.payloadTree()
+	if len(opened.SecretKeys) > 0 {
+		return nil, unreadable("a secret key stands in it; take it out, and treat that key as burnt: revoke it and make another")
 	}
+	a.show(opened)
 	return a, nil
 }
 

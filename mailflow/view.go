@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"parley/keyring"
 	"parley/keyring/pgpmime"
 	"parley/mailflow/cvd"
 	"parley/mailflow/message"
@@ -59,27 +60,33 @@ func (in *Intake) viewFields(a *arrival, p place, v view) []message.Field {
 		via = strings.Join(a.row.Envelope.To, ", ")
 	}
 	fields = append(fields, message.Field{Name: "Parley-Via", Value: headerText(via)})
-	return append(fields, carried(a)...)
+	return append(append(fields, documentFields(a, p)...), carried(a)...)
 }
 
-// carried are the fields by which clients sort and thread, taken from the
-// outer header where the encrypted part brought none of its own.
+// carried are the fields by which clients sort and thread: the protected ones,
+// else those of the encrypted part, else those of the outer header.
 func carried(a *arrival) []message.Field {
-	if a.root == nil || a.shown == a.root || a.broken != "" {
+	if a.root == nil || a.broken != "" || a.shown == a.root && a.opened.Scheme == pgpmime.Unprotected {
 		return nil
 	}
 	var out []message.Field
-	add := func(name, value string) {
-		if value != "" && !a.shown.Header.Has(name) && message.CheckHeaderValue(value) == nil {
-			out = append(out, message.Field{Name: name, Value: value})
+	add := func(name string, value func(message.Header) string) {
+		for _, h := range []message.Header{a.inner, a.shown.Header, a.root.Header} {
+			if v := value(h); v != "" && message.CheckHeaderValue(v) == nil {
+				out = append(out, message.Field{Name: name, Value: v})
+				return
+			}
 		}
 	}
-	if at, err := a.root.Header.Date(); err == nil {
-		add("Date", at.Format(time.RFC1123Z))
-	}
-	add("Message-ID", inBrackets(a.root.Header.MessageID()))
-	add("In-Reply-To", inBrackets(a.root.Header.InReplyTo()...))
-	add("References", inBrackets(a.root.Header.References()...))
+	add("Date", func(h message.Header) string {
+		if at, err := h.Date(); err == nil {
+			return at.Format(time.RFC1123Z)
+		}
+		return ""
+	})
+	add("Message-ID", func(h message.Header) string { return inBrackets(h.MessageID()) })
+	add("In-Reply-To", func(h message.Header) string { return inBrackets(h.InReplyTo()...) })
+	add("References", func(h message.Header) string { return inBrackets(h.References()...) })
 	return out
 }
 
@@ -113,21 +120,25 @@ func signatureWords(a *arrival, p place) string {
 	case pgpmime.OtherParty:
 		return fmt.Sprintf("other-party; party=%s; key=%s", ownerName(v.Owner()), v.Key())
 	case pgpmime.UnknownKey:
-		return "unknown-key; " + unknownKey(a, v)
+		return "unknown-key; " + unknownKey(a.opened.Signatures, v.Key())
 	case pgpmime.Bad:
 		return "bad; reason=" + v.Reason()
 	}
 	return "none"
 }
 
-// unknownKey names a key that nobody pinned: by its fingerprint where its
-// certificate came along, else by what its signature says.
-func unknownKey(a *arrival, v pgpmime.Verdict) string {
-	if v.Key() != "" {
-		return "key=" + string(v.Key())
+// unknownKey names a key that nobody pinned: by its fingerprint, as its certificate
+// or else its signature gives it, or by what of it the signature says.
+func unknownKey(sigs []pgpmime.Signature, key keyring.Fingerprint) string {
+	if key != "" {
+		return "key=" + string(key)
 	}
-	for _, s := range a.opened.Signatures {
-		if s.Unknown && s.KeyID != 0 {
+	for _, s := range sigs {
+		switch {
+		case !s.Unknown:
+		case s.Issuer != "":
+			return "key=" + string(s.Issuer)
+		case s.KeyID != 0:
 			return fmt.Sprintf("keyid=%016X", s.KeyID)
 		}
 	}
@@ -144,7 +155,7 @@ func words(a *arrival, p place) string {
 	case a.opened.Encryption == pgpmime.Encrypted:
 		b.WriteString("It came encrypted.")
 	case a.opened.Encryption == pgpmime.Partly:
-		b.WriteString("Only parts of it came encrypted; each is shown on its own.")
+		b.WriteString("Only parts of it came encrypted, each of which is a document of its own; the letter itself came in CLEAR.")
 	default:
 		b.WriteString("It came in CLEAR.")
 	}
@@ -157,6 +168,11 @@ func words(a *arrival, p place) string {
 		b.WriteString(", which nothing proves")
 	}
 	b.WriteString(".")
+	if a.opened != nil && !a.opened.FromAgrees(a.from()) {
+		b.WriteString(" Inside it says that it is from somebody else.")
+	}
+	b.WriteString(documentWords(a, p))
+	b.WriteString(burntWords(a))
 	if a.root != nil {
 		if why := a.automatic(); why != "" {
 			b.WriteString("\nNo person wrote it: " + why + ".")
@@ -170,21 +186,4 @@ func pieces(n int) string {
 		return "1 encrypted piece"
 	}
 	return fmt.Sprintf("%d encrypted pieces", n)
-}
-
-// documents are parts that were opened on their own, each an attachment of
-// its own (rule P1).
-func documents(o *pgpmime.Opened) []message.Attachment {
-	if o == nil {
-		return nil
-	}
-	var out []message.Attachment
-	for i, d := range o.Documents {
-		name := d.Name
-		if name == "" {
-			name = fmt.Sprintf("opened-%d.txt", i+1)
-		}
-		out = append(out, message.Attachment{Filename: name, MediaType: "application/octet-stream", Data: d.Data})
-	}
-	return out
 }

@@ -73,7 +73,8 @@ func (v Verdict) Fresh(at time.Time) bool {
 
 // Claim is what a message must live up to in order to be a participant's.
 type Claim struct {
-	Pinned    []keyring.Fingerprint // the participant's keys
+	Pinned    []keyring.Fingerprint             // the participant's keys
+	Until     map[keyring.Fingerprint]time.Time // of those in whose place another came: what they signed from then on is nobody's
 	Other     func(keyring.Fingerprint) (owner string, ok bool)
 	Addresses []string // the participant's own
 	From      []string // all addresses of all From fields of the message
@@ -140,7 +141,7 @@ func judgeOne(s Signature, c Claim, own bool, at time.Time) Verdict {
 		v.state, v.reason = Bad, string(keyring.FaultNotYet)
 		return v
 	}
-	if slices.Contains(c.Pinned, s.Signer) {
+	if until, ended := c.Until[s.Signer]; slices.Contains(c.Pinned, s.Signer) && (!ended || s.Created.Before(until)) {
 		v.state = Good
 		if !own {
 			v.state, v.reason = Bad, ReasonFrom

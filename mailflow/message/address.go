@@ -47,6 +47,22 @@ func ParseAddressList(s string) ([]Address, error) {
 	return p.list()
 }
 
+// ParseMailboxList is ParseAddressList without groups: what a From field holds
+// (RFC 5322 section 3.6.2). RFC 6854 allows groups there, which are nobody.
+func ParseMailboxList(s string) ([]Address, error) {
+	list, err := ParseAddressList(s)
+	if err != nil {
+		return nil, err
+	}
+	toks, err := tokenize(s)
+	for _, t := range toks {
+		if t.kind == ':' {
+			return nil, errAddress
+		}
+	}
+	return list, err
+}
+
 var errAddress = errors.New("parse address list: not a list of addresses")
 
 func checkAddressBytes(s string) error {

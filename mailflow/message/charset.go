@@ -49,3 +49,12 @@ func convert(b []byte, label string) string {
 	}
 	return strings.ToValidUTF8(string(out), "\ufffd")
 }
+
+// KnownCharset tells whether a text of the named charset can be read.
+func KnownCharset(name string) bool {
+	if !isToken(name) {
+		return false
+	}
+	_, err := charset.Reader(strings.ToLower(name), strings.NewReader(""))
+	return err == nil
+}

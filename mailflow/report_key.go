@@ -1,0 +1,102 @@
+package mailflow
+
+import (
+	"errors"
+	"slices"
+
+	"parley/keyring"
+	"parley/keyring/pgpmime"
+	"parley/mailflow/cvd"
+	"parley/mailflow/store"
+)
+
+// receiptKey is the key that a receipt is encrypted to, with the evidence for it,
+// or nil: the one that came inside the encryption and signed all of it, or one
+// that is confirmed for the party whose address the report came from and signed it
+// (rule S7).
+func (in *Intake) receiptKey(tx *store.Tx, a *arrival, finder cvd.Participant) (*keyring.Pinned, error) {
+	for _, s := range soundSignatures(a) {
+		if pin, err := in.confirmedFor(tx, s.Signer, finder.Address); err != nil || pin != nil {
+			return pin, err
+		}
+	}
+	if !a.encrypted() {
+		return nil, nil
+	}
+	for _, s := range soundSignatures(a) {
+		if s.CertInside && s.Cert.CanEncrypt(a.row.At) == nil {
+			return &keyring.Pinned{Fingerprint: s.Signer, Trust: keyring.Claimed, Evidence: []keyring.Voucher{{Words: "came inside the encrypted report that it signed"}},
+				Address: finder.Address, Cert: s.Cert.Bytes()}, nil
+		}
+	}
+	return nil, nil
+}
+
+// soundSignatures are the signatures over the whole mail whose maker made no bad
+// one beside it (rule S4).
+func soundSignatures(a *arrival) []pgpmime.Signature {
+	if !a.opened.WholeSigned || !a.opened.FromAgrees(a.from()) {
+		return nil
+	}
+	var out []pgpmime.Signature
+	for _, s := range a.opened.Signatures {
+		spoiled := slices.ContainsFunc(a.opened.Signatures, func(o pgpmime.Signature) bool {
+			return o.Err != nil && (o.Signer == s.Signer || errors.Is(o.Err, keyring.FaultTooMany))
+		})
+		if s.Err == nil && s.Cert != nil && !spoiled {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// confirmedFor finds a key that a coordinator confirmed for a party with that
+// address, as it is to be kept for the report.
+func (in *Intake) confirmedFor(tx *store.Tx, f keyring.Fingerprint, address string) (*keyring.Pinned, error) {
+	owners, err := collect(keyOwners.All(tx, fprPrefix(tx, f)), nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range owners {
+		if ownerName(o.Owner) != o.Owner {
+			continue
+		}
+		k, err := in.inForce(tx, o.Owner, f)
+		if err != nil {
+			return nil, err
+		}
+		party, err := PartyByID(tx, cvd.PartyID(o.Owner))
+		if errors.Is(err, ErrNoParty) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		own := slices.ContainsFunc(party.Addresses(), func(x string) bool { return sameAddress(x, address) })
+		if k == nil || !own {
+			continue
+		}
+		k.Vouch(keyring.Voucher{At: tx.Now, Trust: keyring.Confirmed, Words: "confirmed for " + o.Owner + ", whose address the report came from"})
+		return &keyring.Pinned{Fingerprint: f, Trust: k.Trust, Evidence: k.Evidence, Address: address, Cert: k.Cert}, nil
+	}
+	return nil, nil
+}
+
+// inForce is a key of a party as it is pinned, or nil where it is not confirmed,
+// another took its place, or it cannot be encrypted to.
+func (in *Intake) inForce(tx *store.Tx, owner string, f keyring.Fingerprint) (*keyring.Pinned, error) {
+	keys, err := ownerKeys(tx, owner)
+	if err != nil {
+		return nil, err
+	}
+	standing := keyring.Stand(in.Certs, keys, 1, tx.Now)[f]
+	i := slices.IndexFunc(keys, func(k keyring.Pinned) bool { return k.Fingerprint == f })
+	if i < 0 || standing.Trust != keyring.Confirmed || standing.Replaced != nil {
+		return nil, nil
+	}
+	cert, err := in.Certs.Certificate(keys[i].Cert)
+	if err != nil || cert.CanEncrypt(tx.Now) != nil {
+		return nil, nil // for certain: what cannot be used is not
+	}
+	return &keys[i], nil
+}
