@@ -67,7 +67,11 @@ type Desk struct {
 
 // Keys is how the keys of parties are treated.
 type Keys struct {
-	Pause string `toml:"pause"` // duration
+	Pause     string `toml:"pause"`     // duration, after a party's key changed
+	Discovery bool   `toml:"discovery"` // they are looked for where their domains publish them
+	Private   bool   `toml:"private"`   // at private and loopback addresses, too; for tests
+	Port      int    `toml:"port"`      // for tests
+	Roots     string `toml:"roots"`     // PEM file of authorities in place of the machine's; for tests
 }
 
 // Limits bound what peers may ask for.
@@ -125,7 +129,7 @@ func Defaults() Config {
 		},
 		Reports: Reports{Plaintext: "accept"},
 		Desk:    Desk{Undo: "2m", CoolOff: "12h"},
-		Keys:    Keys{Pause: "24h"},
+		Keys:    Keys{Pause: "24h", Discovery: true, Port: 443},
 		Limits: Limits{
 			Message: "50MiB", Header: "256KiB", Depth: 20, Parts: 1000, Received: 100,
 			Recipients: 100, Connections: 500, ConnectionsPerIP: 20,

@@ -193,6 +193,8 @@ func goWord(t string) string {
 		return "text in quotes"
 	case t == "int":
 		return "a whole number"
+	case t == "bool":
+		return "true or false"
 	case strings.HasPrefix(t, "[]"), t == "slice":
 		return "a list"
 	}

@@ -29,6 +29,9 @@ func (c checkCommand) Run(w world) error {
 			return err
 		}
 	}
+	if _, err := set.Discovery.client(); err != nil {
+		return err
+	}
 	if info, err := os.Stat(set.StateDir); err == nil && info.Mode().Perm()&0o077 != 0 {
 		return fmt.Errorf("the state directory %s is open to others (mode %04o): chmod 700 %s", set.StateDir, info.Mode().Perm(), set.StateDir)
 	}

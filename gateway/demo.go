@@ -114,15 +114,18 @@ func (d *demo) build(w world, verbose bool) (err error) {
 }
 
 var listenLine = regexp.MustCompile(`(?m)^listen = ".*?"`)
+var discoveryLine = regexp.MustCompile(`(?m)^discovery = .*$`)
 var smarthostLine = regexp.MustCompile(`(?m)^#? ?smarthost\s*=.*$`)
 
-// configure lets the gateway take any free ports and send to the sink.
+// configure lets the gateway take any free ports, send to the sink, and ask
+// nobody outside.
 func (d *demo) configure() error {
 	text, err := os.ReadFile(d.path)
 	if err != nil {
 		return err
 	}
 	text = listenLine.ReplaceAll(text, []byte(`listen = "127.0.0.1:0"`))
+	text = discoveryLine.ReplaceAll(text, []byte("discovery = false"))
 	text = smarthostLine.ReplaceAll(text, []byte(fmt.Sprintf("smarthost = %q", "smtp://"+d.sink.Addr)))
 	if d.edit != nil {
 		text = d.edit(text)

@@ -36,6 +36,7 @@ type settings struct {
 	Undo      time.Duration
 	CoolOff   time.Duration
 	KeyPause  time.Duration
+	Discovery discovery
 	Message   message.Limits
 	Limits    limits
 	Policies  map[string]cvd.Policy
@@ -80,6 +81,7 @@ func newSettings(c *config.Config) (*settings, error) {
 		Undo:       r.duration(c.Desk.Undo, 0, "desk", "undo"),
 		CoolOff:    r.duration(c.Desk.CoolOff, 0, "desk", "cool_off"),
 		KeyPause:   r.duration(c.Keys.Pause, 0, "keys", "pause"),
+		Discovery:  r.discovery(),
 		Message:    r.message(),
 		Limits:     r.limits(),
 	}

@@ -63,7 +63,7 @@ func openApp(set *settings, with given) (a *app, err error) {
 	a.base = &mailflow.Base{
 		Settings: mailflow.Settings{
 			Domain: set.Domain, DeskDomain: set.DeskDomain, CasePrefix: set.CasePrefix, Subject: set.Subject,
-			Plaintext: set.Plaintext, Undo: set.Undo, CoolOff: set.CoolOff, KeyPause: set.KeyPause, Limits: set.Message, Policies: set.Policies,
+			Plaintext: set.Plaintext, Undo: set.Undo, CoolOff: set.CoolOff, KeyPause: set.KeyPause, Discovery: set.Discovery.On, Limits: set.Message, Policies: set.Policies,
 		},
 		Clock: with.clock, Store: a.store, Own: own, Certs: keyring.NewCache(certificates), Templates: words, Log: with.log,
 	}
@@ -107,6 +107,7 @@ type gateway struct {
 	intake    *mailflow.Intake
 	scheduler *mailflow.Scheduler
 	seats     *mailflow.Seats
+	lookups   *mailflow.Lookups
 
 	ctx     context.Context // of the loops
 	cancel  context.CancelFunc
@@ -120,6 +121,11 @@ func (a *app) gateway(p *ports) (g *gateway, err error) {
 	g.intake = &mailflow.Intake{Base: a.base, Parallel: 4 * runtime.GOMAXPROCS(0)}
 	g.scheduler = &mailflow.Scheduler{Base: a.base, Outbox: &mailflow.Outbox{Base: a.base}}
 	g.seats = &mailflow.Seats{Base: a.base, Desk: a.desk}
+	client, err := a.set.Discovery.client()
+	if err != nil {
+		return nil, err
+	}
+	g.lookups = &mailflow.Lookups{Base: a.base, Client: client}
 	limiter := auth.NewLimiter(a.set.Limits.Connections, a.set.Limits.ConnectionsPerIP)
 	smtp := smtpd.Config{Domain: a.set.Domain, Limits: a.smtpLimits(), TLS: p.tls, Limiter: limiter, Intake: g.intake, Log: a.log}
 	if g.smtp, err = smtpd.New(smtp); err != nil {
@@ -157,12 +163,16 @@ func (g *gateway) endpoints() map[string]func() error {
 
 // loops do what is due until their context ends.
 func (g *gateway) loops() map[string]func(context.Context) error {
-	return map[string]func(context.Context) error{
+	all := map[string]func(context.Context) error{
 		"intake":    g.intake.Run,
 		"scheduler": g.scheduler.Run,
 		"queue":     g.app.base.Queue.Run,
 		"seats":     g.seats.Run,
 	}
+	if g.app.set.Discovery.On {
+		all["discovery"] = g.lookups.Run
+	}
+	return all
 }
 
 // shutdown lets each endpoint finish what is under way, all at once.

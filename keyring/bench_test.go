@@ -3,6 +3,7 @@ package keyring_test
 import (
 	"bytes"
 	"context"
+	"io"
 	"runtime"
 	"slices"
 	"testing"
@@ -79,18 +80,22 @@ func versus(b *testing.B, size int, ours, gopenpgp func() error) {
 }
 
 // armored is what pgpmime does between two boundaries.
-func armored(data []byte, to []*keyring.Certificate, signer *keyring.Secret, at time.Time) ([]byte, error) {
+func armored(data []byte, to []*keyring.Certificate, signer *keyring.Secret) ([]byte, error) {
 	var b bytes.Buffer
 	b.Grow(int(keyring.ArmoredSize(keyring.ArmorMessage, keyring.EncryptedSize(int64(len(data)), len(to)))))
-	a, err := keyring.NewArmorWriter(&b, keyring.ArmorMessage, "\r\n")
-	if err != nil {
-		return nil, err
-	}
-	if err := keyring.EncryptTo(a, bytes.NewReader(data), int64(len(data)), to, signer, at); err != nil {
-		return nil, err
-	}
-	err = a.Close()
+	err := encryptStream(&b, bytes.NewReader(data), len(data), to, signer)
 	return b.Bytes(), err
+}
+
+func encryptStream(w io.Writer, data io.Reader, size int, to []*keyring.Certificate, signer *keyring.Secret) error {
+	a, err := keyring.NewArmorWriter(w, keyring.ArmorMessage, "\r\n")
+	if err != nil {
+		return err
+	}
+	if err := keyring.EncryptTo(a, data, int64(size), to, signer, noon); err != nil {
+		return err
+	}
+	return a.Close()
 }
 
 // BenchmarkSignEncrypt signs and encrypts with Ed25519 and X25519, armor
@@ -102,7 +107,7 @@ func BenchmarkSignEncrypt(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			data := benchText(c.size)
 			versus(b, c.size, func() error {
-				_, err := armored(data, to, p.alice, noon)
+				_, err := armored(data, to, p.alice)
 				return err
 			}, func() error {
 				m, err := p.bobCerts.Encrypt(crypto.NewPlainMessage(data), p.aliceRing)
@@ -121,7 +126,7 @@ func BenchmarkDecryptVerify(b *testing.B) {
 	us := p.bob.Certificate().KeyFingerprints()
 	for _, c := range benchSizes {
 		b.Run(c.name, func(b *testing.B) {
-			armor, err := armored(benchText(c.size), []*keyring.Certificate{p.bob.Certificate()}, p.alice, noon)
+			armor, err := armored(benchText(c.size), []*keyring.Certificate{p.bob.Certificate()}, p.alice)
 			if err != nil {
 				b.Fatal(err)
 			}

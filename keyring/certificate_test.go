@@ -184,7 +184,9 @@ func TestExpires(t *testing.T) {
 		"primary": {craft(t, func(c *packet.Config) { c.KeyLifetimeSecs = 86400 * 40 }).certificate(), made.Add(40 * days)},
 		"subkey": {craft(t, func(c *packet.Config) { c.KeyLifetimeSecs = 86400 * 40 }).
 			resignSubkey(0, func(s *packet.Signature) { s.KeyLifetimeSecs = lifetime(86400 * 35) }).certificate(), made.Add(35 * days)},
-		"revoked": {craft(t, nil).revoke(packet.KeyRetired, noon).certificate(), noon},
+		"binding signature": {craft(t, nil).resignSubkey(0, func(s *packet.Signature) { s.SigLifetimeSecs = lifetime(86400 * 33) }).certificate(), made.Add(33 * days)},
+		"self-signature":    {craft(t, nil).resignUser(func(s *packet.Signature) { s.SigLifetimeSecs = lifetime(86400 * 34) }).certificate(), made.Add(34 * days)},
+		"revoked":           {craft(t, nil).revoke(packet.KeyRetired, noon).certificate(), noon},
 	} {
 		if got := c.cert.Expires(); !got.Equal(c.want) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)

@@ -35,11 +35,10 @@ func DecryptTo(ctx context.Context, spool Spool, r io.Reader, secrets []*Secret,
 
 func decryptTo(ctx context.Context, w io.Writer, r io.Reader, secrets []*Secret, l Limits) (*Message, error) {
 	in := &countingReader{ctx: ctx, r: r}
-	src := source(in)
-	u, why, err := begin(src, secrets)
+	u, why, err := begin(source(in), secrets)
 	if err == nil {
 		var m *Message
-		m, err = u.content(ctx, w, l, func() (int64, error) { return in.drain(src) })
+		m, err = u.content(ctx, w, l, in)
 		if why != "" {
 			err = closed(why)
 		}
@@ -59,7 +58,7 @@ func decryptTo(ctx context.Context, w io.Writer, r io.Reader, secrets []*Secret,
 // content reads the message in the packet and checks that the packet is whole.
 // What is wrong with the content is told only then; the rest is decrypted like
 // any other, so that no difference tells where it went wrong (rule P9).
-func (u *unprotected) content(ctx context.Context, w io.Writer, l Limits, received func() (int64, error)) (*Message, error) {
+func (u *unprotected) content(ctx context.Context, w io.Writer, l Limits, in *countingReader) (*Message, error) {
 	c := newContent(ctx, w, l, l.Plain)
 	c.signed.hashing = true
 	plain := source(u.ReadCloser)
@@ -75,12 +74,7 @@ func (u *unprotected) content(ctx context.Context, w io.Writer, l Limits, receiv
 		return nil, err
 	case !u.alone():
 		return nil, closed(ReasonMalformed)
-	}
-	n, err := received()
-	if err != nil {
-		return nil, closed(ReasonMalformed)
-	}
-	if c.grown > l.mayGrow(n) {
+	case c.grown > l.mayGrow(in.n):
 		return nil, closed(ReasonTooLarge)
 	}
 	c.message.Encrypted, c.message.Body = true, u.sum()
@@ -106,12 +100,4 @@ func (c *countingReader) Read(p []byte) (int, error) {
 		c.err = err
 	}
 	return n, err
-}
-
-// drain reads src, which reads from c, to its end, and returns how much came in
-// all. What follows the message says nothing, but armor that does not end well is
-// none.
-func (c *countingReader) drain(src io.Reader) (int64, error) {
-	_, err := io.Copy(io.Discard, src)
-	return c.n, err
 }

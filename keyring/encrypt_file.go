@@ -2,7 +2,9 @@ package keyring
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -14,7 +16,7 @@ import (
 // compressed packet that most programs put around a signed message anyway: its
 // DEFLATE stream holds the message in stored blocks, uncompressed, and behind
 // them empty blocks, which expand to nothing (RFC 1951, section 3.2).
-func EncryptFile(data []byte, size func(int) int, to []*Certificate, signer *Secret, at time.Time) ([]byte, error) {
+func EncryptFile(data []byte, size func(int64) int64, to []*Certificate, signer *Secret, at time.Time) ([]byte, error) {
 	m, err := address(to, signer, at)
 	if err != nil {
 		return nil, fmt.Errorf("encrypt file: %w", err)
@@ -41,6 +43,9 @@ func EncryptFile(data []byte, size func(int) int, to []*Certificate, signer *Sec
 
 // signedContent is a one-pass signed message. RFC 9580, section 10.3.
 func signedContent(data []byte, m *addressed, at time.Time) ([]byte, error) {
+	if len(data) > maxLiteral {
+		return nil, errors.New("it is larger than a packet may be")
+	}
 	sig, err := beginSignature(m.signer, m.to, at)
 	if err != nil {
 		return nil, err
@@ -49,7 +54,7 @@ func signedContent(data []byte, m *addressed, at time.Time) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	out = appendLiteral(out, int64(len(data)))
+	out = appendLiteral(slices.Grow(out, len(data)+1024), int64(len(data)))
 	out = append(out, data...)
 	sig.hash.Write(data)
 	end, err := sig.finish()
@@ -68,12 +73,12 @@ const (
 
 // storedPacket is a compressed packet whose body has exactly the size that size
 // gives for what must be in it.
-func storedPacket(content []byte, size func(int) int) []byte {
+func storedPacket(content []byte, size func(int64) int64) []byte {
 	least := 1 + len(content) + 5*((len(content)+storedMost-1)/storedMost) + len(lastBlock)
-	want := size(least)
+	want := int(size(int64(least)))
 	// Blocks of five and six octets make up every number from twenty on.
 	for want != least && want-least < 20 {
-		want = size(want + 1)
+		want = int(size(int64(want) + 1))
 	}
 	out := appendHeader(make([]byte, 0, want+8), tagCompressed, want)
 	out = append(out, 1) // ZIP: RFC 9580, section 9.4

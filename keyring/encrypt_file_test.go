@@ -14,7 +14,7 @@ func TestV8_StoredPacketFillsExactly(t *testing.T) {
 	for _, n := range []int{0, 1, storedMost - 1, storedMost, storedMost + 1, 3 * storedMost} {
 		content := bytes.Repeat([]byte{0xa5}, n)
 		for more := range 70 {
-			size := func(least int) int { return least + more }
+			size := func(least int64) int64 { return least + int64(more) }
 			p, rest, err := nextPacket(storedPacket(content, size))
 			if err != nil || len(rest) != 0 || p.tag != tagCompressed || p.body[0] != 1 {
 				t.Fatalf("%d and %d: %v", n, more, err)
@@ -27,7 +27,7 @@ func TestV8_StoredPacketFillsExactly(t *testing.T) {
 		}
 	}
 	// What is filled up to a class has the size of the class, whatever is in it.
-	class := func(n int) int { return (n + 4095) / 4096 * 4096 }
+	class := func(n int64) int64 { return (n + 4095) / 4096 * 4096 }
 	for n := 3900; n < 4200; n++ {
 		p, _, err := nextPacket(storedPacket(make([]byte, n), class))
 		if err != nil || len(p.body) != 4096 && len(p.body) != 8192 {

@@ -1,6 +1,10 @@
 package keyring
 
-import "time"
+import (
+	"time"
+
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+)
 
 // Expires is the first instant at which messages can no longer be encrypted to
 // the certificate, by what it says about itself today; zero if it does not end
@@ -15,7 +19,7 @@ func (c *Certificate) Expires() time.Time {
 	if c.barred != nil || p == nil {
 		return c.primary.CreationTime.UTC()
 	}
-	return sooner(c.primaryEnd(p, now), c.encryptionEnds(now)).UTC()
+	return sooner(sooner(c.primaryEnd(p, now), statementEnd(p)), c.encryptionEnds(now)).UTC()
 }
 
 // encryptionEnds is when the last of the keys that encrypt ends.
@@ -26,7 +30,7 @@ func (c *Certificate) encryptionEnds(now time.Time) time.Time {
 		if b == nil || !forMessages(b.sig) || len(s.revs) > 0 || encryptionFault(s.key) != nil {
 			continue
 		}
-		e := keyEnd(s.key, b.sig)
+		e := sooner(keyEnd(s.key, b.sig), statementEnd(b.sig))
 		if e.IsZero() {
 			return e
 		}
@@ -38,6 +42,15 @@ func (c *Certificate) encryptionEnds(now time.Time) time.Time {
 		return time.Time{}
 	}
 	return end
+}
+
+// statementEnd is when a signature itself ends, whatever it says of its key;
+// zero for never. RFC 9580, section 5.2.3.18.
+func statementEnd(s *packet.Signature) time.Time {
+	if s.SigLifetimeSecs == nil || *s.SigLifetimeSecs == 0 {
+		return time.Time{}
+	}
+	return s.CreationTime.Add(seconds(*s.SigLifetimeSecs))
 }
 
 // latest is an instant at which everything that the certificate says has been

@@ -3,14 +3,22 @@ package keyring_test
 import (
 	"bytes"
 	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
 	"parley/keyring"
 )
 
-// FuzzParseCertificates: nothing panics, and what was read reads back to itself.
+// FuzzParseCertificates: nothing panics, whatever the instant, what was read reads
+// back to itself, and merging adds nothing that is there already. A key that is not
+// used says why.
 func FuzzParseCertificates(f *testing.F) {
 	s := secret(f, "a@example.org")
 	armor, err := s.Certificate().Armor()
@@ -19,28 +27,82 @@ func FuzzParseCertificates(f *testing.F) {
 	}
 	f.Add(s.Certificate().Bytes())
 	f.Add(armor)
+	f.Add(s.Bytes())
 	f.Add(append(bytes.Clone(s.Certificate().Bytes()), rawPacket(14, []byte{4, 0, 0, 0, 0, 1, 0, 8, 0xff, 0, 3, 5})...))
+	f.Add(slices.Concat(s.Certificate().Bytes(), secret(f, "b@example.org").Certificate().Bytes()))
+	for _, c := range corpusKeys(f) {
+		f.Add(c)
+	}
 	other := s.Certificate()
 	f.Fuzz(func(t *testing.T, data []byte) {
 		certs, err := keyring.ParseCertificates(data)
 		if (err == nil) != (len(certs) > 0) {
 			t.Fatalf("%d certificates, %v", len(certs), err)
 		}
+		if errors.Is(err, keyring.ErrSecretKey) && len(certs) > 0 {
+			t.Fatal("something of a secret key is kept")
+		}
 		for _, c := range certs {
-			_, _, _, _ = c.CanEncrypt(noon), c.CanVerify(noon), c.Expires(), c.Minimal()
 			_, _ = c.CertifiedBy(other, "a@example.org", noon), c.Addresses()
-			again, err := keyring.ParseCertificates(c.Bytes())
-			if err != nil || len(again) != 1 || !bytes.Equal(again[0].Bytes(), c.Bytes()) {
-				t.Fatalf("does not read back: %v", err)
-			}
-			if m, said, err := keyring.Merge(c, c); err != nil || len(said) != 0 || !bytes.Equal(m.Bytes(), c.Bytes()) {
-				t.Fatalf("merged with itself: %q, %v", said, err)
-			}
+			judgedEver(t, c)
+			stable(t, c)
 		}
 	})
 }
 
-// FuzzFindArmor: blocks stand in order inside the text, and hold what they hold.
+// corpusKeys are the certificates of the corpus of spoofed mail, most of which
+// have a flaw.
+func corpusKeys(f *testing.F) [][]byte {
+	files, err := filepath.Glob("pgpmime/testdata/corpus/keys/*.public.asc")
+	if err != nil || len(files) < 10 {
+		f.Fatalf("%d keys, %v", len(files), err)
+	}
+	var all [][]byte
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		all = append(all, keyring.FindArmor(text)[0].Data)
+	}
+	return all
+}
+
+// judgedEver asks at several instants what a certificate may be used for.
+func judgedEver(t *testing.T, c *keyring.Certificate) {
+	t.Helper()
+	end := c.Expires()
+	for _, at := range []time.Time{{}, noon.Add(-31 * days), noon.Add(-time.Second), noon, noon.Add(4000 * days), end, end.Add(-time.Second)} {
+		for _, err := range []error{c.CanEncrypt(at), c.CanVerify(at)} {
+			var u *keyring.UnusableError
+			if err != nil && (!errors.As(err, &u) || u.Why == "" || u.Text == "" || u.Fingerprint != c.Fingerprint()) {
+				t.Fatalf("%v", err)
+			}
+		}
+	}
+}
+
+// stable wants a certificate to be what it is written as.
+func stable(t *testing.T, c *keyring.Certificate) {
+	t.Helper()
+	again, err := keyring.ParseCertificates(c.Bytes())
+	if err != nil || len(again) != 1 || !bytes.Equal(again[0].Bytes(), c.Bytes()) {
+		t.Fatalf("does not read back: %v", err)
+	}
+	if m, said, err := keyring.Merge(c, again[0]); err != nil || len(said) != 0 || !bytes.Equal(m.Bytes(), c.Bytes()) {
+		t.Fatalf("merged with itself: %q, %v", said, err)
+	}
+	small := c.Minimal()
+	if small == nil {
+		return
+	}
+	if certs, err := keyring.ParseCertificates(small); err != nil || len(certs) != 1 || certs[0].Fingerprint() != c.Fingerprint() || len(small) > len(c.Bytes()) {
+		t.Fatalf("minimal: %v", err)
+	}
+}
+
+// FuzzFindArmor: blocks stand in order inside the text, hold no more than stands
+// there, and are found again when they are written anew.
 func FuzzFindArmor(f *testing.F) {
 	block, err := keyring.EncodeArmor(keyring.ArmorMessage, []byte("some data"))
 	if err != nil {
@@ -48,14 +110,45 @@ func FuzzFindArmor(f *testing.F) {
 	}
 	f.Add(block)
 	f.Add(append([]byte("text\n"), block...))
+	f.Add(append(bytes.Clone(block), block...))
 	f.Add([]byte("-----BEGIN PGP MESSAGE-----\r\nA: b\r\n\r\n=AAAA\r\n-----END PGP MESSAGE-----"))
+	f.Add([]byte("-----BEGIN PGP MESSAGE-----\n-----BEGIN PGP MESSAGE-----\n\nAAAA\n-----END PGP MESSAGE-----"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		end := 0
 		for _, b := range keyring.FindArmor(text) {
-			if b.Start < end || b.End <= b.Start || b.End > len(text) {
-				t.Fatalf("block from %d to %d behind %d", b.Start, b.End, end)
+			if b.Start < end || b.End <= b.Start || b.End > len(text) || len(b.Data) > b.End-b.Start {
+				t.Fatalf("block of %d octets from %d to %d behind %d", len(b.Data), b.Start, b.End, end)
 			}
 			end = b.End
+			out, err := keyring.EncodeArmor(b.Kind, b.Data)
+			if err != nil {
+				t.Fatalf("kind %q: %v", b.Kind, err)
+			}
+			if again := keyring.FindArmor(out); len(again) != 1 || again[0].Kind != b.Kind || !bytes.Equal(again[0].Data, b.Data) || again[0].Mismatch {
+				t.Fatalf("kind %q: written anew it is %d blocks", b.Kind, len(again))
+			}
+		}
+	})
+}
+
+// FuzzEncodeArmor: what is written is found, whatever text stands around it.
+func FuzzEncodeArmor(f *testing.F) {
+	kinds := []string{keyring.ArmorMessage, keyring.ArmorPublicKey, keyring.ArmorSecretKey, keyring.ArmorSignature}
+	f.Add(byte(0), []byte("data"), "before", "behind")
+	f.Add(byte(3), bytes.Repeat([]byte{0xff}, 500), "a: b\r\n", "")
+	f.Fuzz(func(t *testing.T, kind byte, data []byte, before, behind string) {
+		k := kinds[int(kind)%len(kinds)]
+		out, err := keyring.EncodeArmor(k, data)
+		if err != nil || int64(len(out)) > keyring.ArmoredSize(k, int64(len(data))) {
+			t.Fatalf("%d octets of %d, %v", len(out), len(data), err)
+		}
+		if strings.Contains(before+behind, "-----") {
+			return
+		}
+		text := slices.Concat([]byte(before+"\n"), bytes.ReplaceAll(out, []byte("\n"), []byte("\r\n")), []byte(behind))
+		found := keyring.FindArmor(text)
+		if len(found) != 1 || found[0].Kind != k || !bytes.Equal(found[0].Data, data) || found[0].Mismatch || found[0].Start != len(before)+1 {
+			t.Fatalf("%+v", found)
 		}
 	})
 }

@@ -217,10 +217,8 @@ func newest(list []*binding, at time.Time) *binding {
 }
 
 func signatureEnded(s *packet.Signature, at time.Time) bool {
-	if s.SigLifetimeSecs == nil || *s.SigLifetimeSecs == 0 {
-		return false
-	}
-	return !at.Before(s.CreationTime.Add(seconds(*s.SigLifetimeSecs)))
+	end := statementEnd(s)
+	return !end.IsZero() && !at.Before(end)
 }
 
 func criticalNotation(s *packet.Signature) bool {

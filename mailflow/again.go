@@ -32,34 +32,48 @@ func (in *Intake) again(tx *store.Tx, a *arrival, p place) (again, error) {
 	return out, err
 }
 
-// sameSignature compares the signatures: those of the whole mail, and those of the
-// documents, which trigger nothing anyway but make the mail no new one. A report
-// that somebody else signed and sent before is a stolen one.
+// sameSignature compares the signatures over the whole mail. A report that
+// somebody else signed and sent before is a stolen one.
 func (a *arrival) sameSignature(tx *store.Tx, p place) (again, error) {
 	var out again
-	look := func(sigs []pgpmime.Signature, whole bool) error {
-		for _, s := range sigs {
-			if s.Digest == [32]byte{} {
+	for _, s := range a.opened.Signatures {
+		if s.Digest == [32]byte{} {
+			continue
+		}
+		first, before, err := a.known(tx, "signature", s.Digest[:])
+		if err != nil {
+			return out, err
+		}
+		out.replay = out.replay || before
+		if before && a.opened.WholeSigned && p.Kind == toIntake && first.From != a.sender() {
+			out.why = "the same signature came before from somebody else"
+		}
+	}
+	return out, nil
+}
+
+// sameDocument says whether a document, or a signature of it, came before. That
+// stops nothing, since documents trigger nothing, and one file may come with two
+// letters; the desk is told.
+func (a *arrival) sameDocument(tx *store.Tx, d pgpmime.Document) (bool, error) {
+	seen := false
+	digests := map[string][][32]byte{"body": {d.Body}}
+	for _, s := range d.Signatures {
+		digests["signature"] = append(digests["signature"], s.Digest)
+	}
+	for kind, list := range digests {
+		for _, sum := range list {
+			if sum == [32]byte{} {
 				continue
 			}
-			first, before, err := a.known(tx, "signature", s.Digest[:])
+			_, before, err := a.known(tx, kind, sum[:])
 			if err != nil {
-				return err
+				return false, err
 			}
-			out.replay = out.replay || before
-			if before && whole && p.Kind == toIntake && first.From != a.sender() {
-				out.why = "the same signature came before from somebody else"
-			}
-		}
-		return nil
-	}
-	err := look(a.opened.Signatures, a.opened.WholeSigned)
-	for _, d := range a.opened.Documents {
-		if err == nil {
-			err = look(d.Signatures, false)
+			seen = seen || before
 		}
 	}
-	return out, err
+	return seen, nil
 }
 
 // sameBody compares the ciphertexts, however they were armored, cut into pieces or

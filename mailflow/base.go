@@ -29,6 +29,7 @@ type Settings struct {
 	Undo       time.Duration
 	CoolOff    time.Duration
 	KeyPause   time.Duration // after a party's key changed, for what is told from scope on
+	Discovery  bool          // keys of parties are looked for
 	Limits     message.Limits
 	Policies   map[string]cvd.Policy
 }

@@ -48,7 +48,8 @@ func vendorAdd(s *sitting, p *phrase) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s <%s>; %s", party.ID, party.Address, keysLine(keys)), nil
+	sought, err := s.seekLine(party)
+	return fmt.Sprintf("%s <%s>; %s%s", party.ID, party.Address, keysLine(keys), sought), err
 }
 
 // newParty checks a name for the directory: it must be free, and no login.
@@ -171,7 +172,11 @@ func vendorEdit(s *sitting, p *phrase) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return partyLine(party), s.followParty(party)
+	sought, err := s.seekLine(party)
+	if err != nil {
+		return "", err
+	}
+	return partyLine(party) + sought, s.followParty(party)
 }
 
 // mayEdit refuses, from a mailbox that may be stolen, what gives a party a new
@@ -313,5 +318,9 @@ func memberAdd(s *sitting, p *phrase) (string, error) {
 		return "", err
 	}
 	err = record(s.tx, journal.Record{Party: string(party.ID), Actor: s.by.Name, Kind: "member.added"})
-	return fmt.Sprintf("%s may write from %s; nothing is sent there before a key of it is confirmed", party.ID, addr), err
+	if err != nil {
+		return "", err
+	}
+	sought, err := s.seekLine(party)
+	return fmt.Sprintf("%s may write from %s; nothing is sent there before a key of it is confirmed%s", party.ID, addr, sought), err
 }

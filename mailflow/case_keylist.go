@@ -27,17 +27,21 @@ func keyList(s *sitting, p *phrase) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if len(keys) == 0 {
-		return fmt.Sprintf("no key of %s is known; the operator imports one: parley key import FILE --party %s", name, name), nil
-	}
 	var lines []string
+	if len(keys) == 0 {
+		lines = append(lines, fmt.Sprintf("no key of %s is known; the operator imports one: parley key import FILE --party %s", name, name))
+	}
 	all := keyring.Stand(s.Certs, keys, 1, s.tx.Now)
 	for _, k := range keys {
 		lines = append(lines, s.keyLine(k, all[k.Fingerprint]))
 		lines = append(lines, evidenceLines(k)...)
 	}
 	keyless, err := s.keylessMembers(owner, keys)
-	return strings.Join(append(lines, keyless...), "\n"), err
+	if err != nil {
+		return "", err
+	}
+	sought, err := s.lookupLines(s.tx, cvd.PartyID(owner))
+	return strings.Join(slices.Concat(lines, keyless, sought), "\n"), err
 }
 
 // keyLine is one key: fingerprint, trust, until when, whose, and why it is

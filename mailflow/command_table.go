@@ -29,7 +29,7 @@ func caseCommands() []command {
 func partyCommands() []command {
 	return []command{
 		{words: "vendor add", usage: `vendor add NAME ADDRESS [second ADDRESS] [zone ZONE] [channel pgp|hand] [lead DURATION] [form mime|inline] [legacy-display on|off] [subject "OUTER"|default]`,
-			help: "Puts a party into the directory. Its mails are PGP/MIME; form inline is for ticket systems, legacy-display for clients that do not show a protected Subject, subject for a filter of theirs: everybody on the way reads it.", signed: "adds a recipient", run: vendorAdd},
+			help: "Puts a party into the directory; its key is looked for. Its mails are PGP/MIME; form inline is for ticket systems, legacy-display for clients that do not show a protected Subject, subject for a filter of theirs: everybody on the way reads it.", signed: "adds a recipient", run: vendorAdd},
 		{words: "vendor edit", usage: `vendor edit NAME [address ADDRESS] [second ADDRESS] [zone ZONE] [channel pgp|hand] [lead DURATION] [form mime|inline] [legacy-display on|off] [subject "OUTER"|default]`,
 			help: "Changes a party; a new address or channel, or a longer lead, counts only signed.", run: vendorEdit},
 		{words: "vendor list", usage: "vendor list", help: "The directory, with what is known of keys.", run: vendorList},
@@ -38,7 +38,9 @@ func partyCommands() []command {
 		{words: "withdraw", usage: `withdraw PARTY because "WHY"`, help: "Nothing further goes to it.", run: caseWithdraw},
 		{words: "member add", usage: "member add PARTY ADDRESS",
 			help: "Another address from which a party may write.", signed: "adds a member", run: memberAdd},
-		{words: "key list", usage: "key list PARTY", help: "The keys known of a party, or of the finder of the case.", run: keyList},
+		{words: "key list", usage: "key list PARTY", help: "The keys known of a party, or of the finder of the case, and where they were looked for.", run: keyList},
+		{words: "key find", usage: "key find PARTY [at URL]",
+			help: "Looks for keys of its addresses again, by WKD; or in a signed security.txt on its domain, which counts only signed.", run: keyFind},
 		{words: "key confirm", usage: `key confirm PARTY FINGERPRINT [replaces FINGERPRINT] [for ADDRESS] evidence "HOW"`,
 			help:   "The fingerprint was learned another way; type all of it. It is used beside other confirmed keys, or instead of the one that it replaces.",
 			signed: "adds a key", run: keyConfirm},

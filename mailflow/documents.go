@@ -19,6 +19,7 @@ type finding struct {
 	pgpmime.Finding
 	Party string
 	Trust string // of the key, where it is good
+	Again bool   // it came before, in another mail
 }
 
 // findings judges each document by itself, for whomever the mail belongs to.
@@ -43,8 +44,12 @@ func (in *Intake) findings(tx *store.Tx, a *arrival, p place) ([]finding, error)
 		}
 	}
 	var out []finding
-	for _, f := range pgpmime.Find(a.opened, claim, a.row.At) {
+	var err error
+	for i, f := range pgpmime.Find(a.opened, claim, a.row.At) {
 		g := finding{Finding: f}
+		if g.Again, err = a.sameDocument(tx, a.opened.Documents[i]); err != nil {
+			return nil, err
+		}
 		if f.State() == pgpmime.Good {
 			g.Party, g.Trust = string(p.Party), keys[f.Key()].Trust.String()
 		}
@@ -77,8 +82,11 @@ func documentFields(a *arrival, p place) []message.Field {
 		if d.Encrypted {
 			enc = "yes"
 		}
-		out = append(out, message.Field{Name: "Parley-Document", Value: fmt.Sprintf("%d; name=%q; encryption=%s; signature=%s",
-			i+1, documentTitle(documentName(d)), enc, f.words(d))})
+		value := fmt.Sprintf("%d; name=\"%s\"; encryption=%s; signature=%s", i+1, documentTitle(documentName(d)), enc, f.words(d))
+		if f.Again {
+			value += "; seen=before"
+		}
+		out = append(out, message.Field{Name: "Parley-Document", Value: value})
 	}
 	return out
 }
@@ -108,6 +116,9 @@ func documentWords(a *arrival, p place) string {
 			how = "an attachment with a signature in a file beside it"
 		}
 		fmt.Fprintf(&b, "\nDocument %d, %s: %s. Its signature: %s.", i+1, documentTitle(documentName(d)), how, f.words(d))
+		if f.Again {
+			b.WriteString(" It came before, in another mail.")
+		}
 	}
 	if len(p.Findings) > 0 {
 		b.WriteString("\nWhat a document's signature says, it says of that document only.")

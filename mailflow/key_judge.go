@@ -108,7 +108,7 @@ func (b *Base) judged(tx *store.Tx, owner string, k keyring.Pinned) error {
 	if err != nil {
 		return err
 	}
-	for _, task := range []string{keyTask(owner), secondTask(owner, k.Fingerprint)} {
+	for _, task := range []string{keyTask(owner), questionTask(owner, k.Fingerprint), secondTask(owner, k.Fingerprint)} {
 		if err := b.taskDone(tx, task); err != nil {
 			return err
 		}

@@ -1,30 +1,53 @@
 package mailflow
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"unicode/utf8"
 
 	"parley/keyring/pgpmime"
 	"parley/mailflow/message"
+	"parley/mailflow/store"
 	"parley/templates"
 )
 
 // wire makes the bytes that leave. Only kinds that are content-free by their
 // templates are signed in clear; all else is sealed, in the party's form.
-func (o *Outbox) wire(p *parcel, r templates.Rendered, outer pgpmime.Outer, files []message.Attachment) ([]byte, error) {
+func (o *Outbox) wire(p *parcel, r templates.Rendered, outer pgpmime.Outer, files []message.Attachment) (*store.Draft, error) {
 	if p.inline() {
-		return o.inlineWire(p, r, outer, files)
+		return o.keep(o.inlineWire(p, r, outer, files))
 	}
 	inner, err := innerOf(p, r, outer, files)
 	if err != nil {
 		return nil, err
 	}
 	if clearKind(p.Notice.Kind) {
-		return pgpmime.SignClear(inner, outer, p.Ours.signing().Secret, p.Now)
+		return o.keep(pgpmime.SignClear(inner, outer, p.Ours.signing().Secret, p.Now))
 	}
-	return pgpmime.Seal(inner, outer, p.Keys.Certificates, p.Ours.signing().Secret, p.Now)
+	return o.stream(p, inner, outer)
+}
+
+func (o *Outbox) keep(wire []byte, err error) (*store.Draft, error) {
+	if err != nil {
+		return nil, err
+	}
+	return o.Store.SealBytes(wire)
+}
+
+// stream seals the inner entity from the encryption straight into the store, so
+// that a large mail is never held as it leaves.
+func (o *Outbox) stream(p *parcel, inner []byte, outer pgpmime.Outer) (*store.Draft, error) {
+	r, w := io.Pipe()
+	go func() {
+		w.CloseWithError(guarded(func() error {
+			return pgpmime.SealTo(w, bytes.NewReader(inner), int64(len(inner)), outer, p.Keys.Certificates, p.Ours.signing().Secret, p.Now)
+		}))
+	}()
+	defer r.Close() // ends the other side, too, if the store fails first
+	return o.Store.Seal(r)
 }
 
 // inline says whether the parcel leaves in the inline form. What is in clear has

@@ -10,6 +10,7 @@ import (
 	"parley/mailflow/cvd"
 	"parley/mailflow/message"
 	"parley/mailflow/store"
+	"parley/templates"
 )
 
 // sealed is a parcel ready to be queued.
@@ -39,25 +40,27 @@ func (o *Outbox) seal(p *parcel) (*sealed, error) {
 	}
 	s := &sealed{messageID: newMessageID(o.Domain), bounce: cvd.NewToken()}
 	outer := o.outer(p, s.messageID)
-	wire, err := o.wire(p, r, outer, files)
-	if err != nil {
+	if s.wire, err = o.wire(p, r, outer, files); err != nil {
 		return nil, err
 	}
-	view, err := o.sentView(p, r, outer, files)
-	if err != nil {
-		return nil, err
-	}
-	if s.tree, err = message.Parse(view, ownLimits(o.Limits)); err != nil {
-		return nil, fmt.Errorf("read our own mail: %w", err)
-	}
-	if s.wire, err = o.Store.SealBytes(wire); err != nil {
-		return nil, err
-	}
-	if s.served, err = o.Store.SealBytes(view); err != nil {
+	if err := o.view(s, p, r, outer, files); err != nil {
 		s.wire.Drop()
 		return nil, err
 	}
 	return s, nil
+}
+
+// view makes what the desk sees.
+func (o *Outbox) view(s *sealed, p *parcel, r templates.Rendered, outer pgpmime.Outer, files []message.Attachment) error {
+	view, err := o.sentView(p, r, outer, files)
+	if err != nil {
+		return err
+	}
+	if s.tree, err = message.Parse(view, ownLimits(o.Limits)); err != nil {
+		return fmt.Errorf("read our own mail: %w", err)
+	}
+	s.served, err = o.Store.SealBytes(view)
+	return err
 }
 
 // clearKind says that mails of this kind hold nothing of a case.

@@ -61,7 +61,7 @@ func (in *Intake) confirmedFor(tx *store.Tx, f keyring.Fingerprint, address stri
 		if ownerName(o.Owner) != o.Owner {
 			continue
 		}
-		k, err := in.inForce(tx, o.Owner, f)
+		k, err := in.usableOf(tx, o.Owner, f)
 		if err != nil {
 			return nil, err
 		}
@@ -82,9 +82,9 @@ func (in *Intake) confirmedFor(tx *store.Tx, f keyring.Fingerprint, address stri
 	return nil, nil
 }
 
-// inForce is a key of a party as it is pinned, or nil where it is not confirmed,
+// usableOf is a key of a party as it is pinned, or nil where it is not confirmed,
 // another took its place, or it cannot be encrypted to.
-func (in *Intake) inForce(tx *store.Tx, owner string, f keyring.Fingerprint) (*keyring.Pinned, error) {
+func (in *Intake) usableOf(tx *store.Tx, owner string, f keyring.Fingerprint) (*keyring.Pinned, error) {
 	keys, err := ownerKeys(tx, owner)
 	if err != nil {
 		return nil, err

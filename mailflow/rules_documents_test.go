@@ -279,3 +279,29 @@ func TestS6_StolenSignature(t *testing.T) {
 		t.Errorf("Intake %q, %d mails left", w.subjects("Intake"), len(w.sink.Mails()))
 	}
 }
+
+// One file may come with two letters: the second is a report like the first, and
+// the desk is told that it knows the file.
+func TestS6_DocumentAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f := w.person("finder", "someone@finder.example")
+	signed, block := w.cleartext("canary", f), w.piece("canary", f)
+	for i, text := range []string{signed + block, "Another letter.\n" + signed + block} {
+		w.arrives(f.Address, reportTo, mailtest.Plain(f.Address, reportTo, "x", text, w.clock.Now().Add(time.Duration(i)*time.Second)))
+		w.settle()
+		m := w.last("Intake")
+		got := w.documentsOf(m)
+		if len(got) != 2 || len(w.sink.Mails()) != i+1 {
+			t.Fatalf("%q, %d mails left", got, len(w.sink.Mails()))
+		}
+		for _, d := range got {
+			if again := strings.HasSuffix(d, "; seen=before"); again != (i == 1) {
+				t.Errorf("letter %d: %s", i+1, d)
+			}
+		}
+		if again := strings.Contains(w.words(m), "It came before, in another mail."); again != (i == 1) {
+			t.Errorf("letter %d: %s", i+1, w.words(m))
+		}
+	}
+}

@@ -15,6 +15,11 @@ func (in *Intake) fileThread(tx *store.Tx, a *arrival, p place, replay bool) err
 	if err != nil {
 		return err
 	}
+	if !replay && a.automatic() == "" {
+		if err := in.keepCame(tx, a, p); err != nil {
+			return err
+		}
+	}
 	done, err := in.obey(tx, a, p, replay)
 	if err != nil || done {
 		return err

@@ -131,6 +131,9 @@ func (c *Client) port() uint16 {
 // resolve gives the addresses of a host. One that is not public spoils them
 // all: an honest host has none, and which of them is tried is chance.
 func (c *Client) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
+	if !c.Private && nowhere(host) {
+		return nil, NoHost
+	}
 	var r Resolver = net.DefaultResolver
 	if c.Resolver != nil {
 		r = c.Resolver

@@ -64,6 +64,31 @@ func TestPublicAddresses(t *testing.T) {
 	}
 }
 
+// TestReservedDomains: nobody is asked for a name that no public server has.
+func TestReservedDomains(t *testing.T) {
+	t.Parallel()
+	for _, domain := range []string{"acme.example", "a.test", "a.INVALID", "a.localhost", "printer.local", "abc.onion", "db.internal", "x.home.arpa", "a.alt"} {
+		asked := false
+		c := &discover.Client{Resolver: resolverFunc(func() { asked = true })}
+		if _, err := c.WKD(context.Background(), "joe@"+domain, noon); !errors.Is(err, discover.NoHost) || asked {
+			t.Errorf("%s: %v, asked %v", domain, err, asked)
+		}
+	}
+	asked := false
+	c := &discover.Client{Resolver: resolverFunc(func() { asked = true })}
+	if _, err := c.WKD(context.Background(), "joe@notexample.org", noon); !errors.Is(err, discover.NoAnswer) || !asked {
+		t.Errorf("the control: %v, asked %v", err, asked)
+	}
+}
+
+// resolverFunc fails after it was told.
+type resolverFunc func()
+
+func (f resolverFunc) LookupNetIP(context.Context, string, string) ([]netip.Addr, error) {
+	f()
+	return nil, errors.New("no network")
+}
+
 // TestHostileServers: whatever a server does costs no more than the limits, and
 // gives one word.
 func TestHostileServers(t *testing.T) {

@@ -1,6 +1,10 @@
 package discover
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+	"strings"
+)
 
 // special are networks that are not of the public Internet, out of what is
 // routed at all: IANA's registries of special-purpose addresses (RFC 6890).
@@ -52,4 +56,15 @@ func public(a netip.Addr) bool {
 		}
 	}
 	return true
+}
+
+// reserved are domains that no public server is under: RFC 2606, 6761, 6762,
+// 7686, 8375, 9476, and ICANN's internal. A resolver that is asked for one
+// either leaks it or answers with a host of the network that we are in.
+var reserved = []string{"example", "test", "invalid", "localhost", "local", "onion", "internal", "alt", "home.arpa"}
+
+// nowhere reports whether a host lies under one of them.
+func nowhere(host string) bool {
+	host = "." + strings.ToLower(strings.TrimSuffix(host, "."))
+	return slices.ContainsFunc(reserved, func(d string) bool { return strings.HasSuffix(host, "."+d) })
 }

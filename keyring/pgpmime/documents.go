@@ -85,7 +85,7 @@ func (j *job) openNested(p *Part) {
 }
 
 func (j *job) openCiphertext(p *Part) {
-	data, err := j.ciphertext(p)
+	data, _, err := j.ciphertext(p)
 	if err != nil {
 		j.fail(err)
 		return

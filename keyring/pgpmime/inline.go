@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
+	"io"
+	"slices"
 	"time"
 
 	"parley/keyring"
@@ -34,7 +36,11 @@ func sealInline(text []byte, files [][]byte, outer Outer, to []*keyring.Certific
 	if err := checkLines(text); err != nil {
 		return nil, err
 	}
-	body, err := keyring.Encrypt(fill(text), to, signer, at)
+	padded, err := fill(text)
+	if err != nil {
+		return nil, err
+	}
+	body, err := keyring.Encrypt(padded, to, signer, at)
 	if err != nil {
 		return nil, err
 	}
@@ -66,16 +72,14 @@ func sealInline(text []byte, files [][]byte, outer Outer, to []*keyring.Certific
 
 // fill makes a text as long as its size class says, with lines of spaces behind
 // its end.
-func fill(text []byte) []byte {
-	out := append(make([]byte, 0, sizeClass(len(text)+2)), text...)
-	if !bytes.HasSuffix(out, []byte("\r\n")) {
-		out = append(out, '\r', '\n')
+func fill(text []byte) ([]byte, error) {
+	text = slices.Clone(text)
+	if !bytes.HasSuffix(text, []byte("\r\n")) {
+		text = append(text, '\r', '\n')
 	}
-	size := sizeClass(len(out))
-	if size-len(out) == 1 {
-		size = sizeClass(size + 1) // a line is two bytes at least
-	}
-	return appendPadding(out, size-len(out))
+	n := int64(len(text))
+	lines, err := io.ReadAll(&padding{left: sizeClass(n+2) - n}) // one line, two bytes, at least
+	return append(text, lines...), err
 }
 
 // appendFile writes a part that is a binary file, in base64.

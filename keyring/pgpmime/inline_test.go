@@ -157,11 +157,11 @@ func TestV5_SealInlineRefuses(t *testing.T) {
 		}
 	}
 	for _, to := range [][]*keyring.Certificate{nil, gone} {
-		if m, err := keyring.EncryptFile([]byte("x"), func(n int) int { return n + 100 }, to, us, noon); err == nil || m != nil {
+		if m, err := keyring.EncryptFile([]byte("x"), func(n int64) int64 { return n + 100 }, to, us, noon); err == nil || m != nil {
 			t.Errorf("a file for %d recipients: %d bytes, %v", len(to), len(m), err)
 		}
 	}
-	if m, err := keyring.EncryptFile([]byte("x"), func(n int) int { return n + 100 }, to, nil, noon); err == nil || m != nil {
+	if m, err := keyring.EncryptFile([]byte("x"), func(n int64) int64 { return n + 100 }, to, nil, noon); err == nil || m != nil {
 		t.Errorf("an unsigned file: %d bytes, %v", len(m), err)
 	}
 }

@@ -63,11 +63,15 @@ type job struct {
 }
 
 func (j *job) openLayer(l *layer) error {
-	data, err := j.ciphertext(l.part)
+	data, armored, err := j.ciphertext(l.part)
 	if err != nil {
 		return err
 	}
-	m, err := keyring.Decrypt(j.ctx, data, j.Secrets, j.limits)
+	decrypt := keyring.Decrypt
+	if armored { // decoded for this alone
+		decrypt = keyring.DecryptOwned
+	}
+	m, err := decrypt(j.ctx, data, j.Secrets, j.limits)
 	if err != nil {
 		return err
 	}
@@ -89,19 +93,20 @@ func (j *job) openLayer(l *layer) error {
 	return nil
 }
 
-// ciphertext is the OpenPGP message that the part holds.
-func (j *job) ciphertext(p *Part) ([]byte, error) {
+// ciphertext is the OpenPGP message that the part holds, and whether it is in
+// armor there.
+func (j *job) ciphertext(p *Part) (data []byte, armored bool, err error) {
 	body := armorText(p)
 	if len(body) > 0 && body[0]&0x80 != 0 {
-		return body, nil
+		return body, false, nil
 	}
 	for _, b := range keyring.FindArmor(body) {
 		if b.Kind == keyring.ArmorMessage {
 			j.out.Mismatch = j.out.Mismatch || b.Mismatch
-			return b.Data, nil
+			return b.Data, true, nil
 		}
 	}
-	return nil, keyring.Undecryptable(keyring.ReasonMalformed)
+	return nil, false, keyring.Undecryptable(keyring.ReasonMalformed)
 }
 
 // setPayload parses what was decrypted. If it is no MIME entity, it is put under

@@ -1,9 +1,11 @@
 package pgpmime
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"math/bits"
 	"mime"
 	"slices"
@@ -16,11 +18,11 @@ const smallest = 4 << 10
 // sizeClass is the padded size of an entity of n bytes: the next power of two up
 // to 64 KiB, above that a multiple of a sixteenth of the power of two below, so
 // that padding never adds more than about 6 % to what is large.
-func sizeClass(n int) int {
+func sizeClass(n int64) int64 {
 	if n <= smallest {
 		return smallest
 	}
-	top := 1 << (bits.Len(uint(n-1)) - 1)
+	top := int64(1) << (bits.Len64(uint64(n-1)) - 1)
 	step := top
 	if top >= 64<<10 {
 		step = top / 16
@@ -28,12 +30,29 @@ func sizeClass(n int) int {
 	return (n + step - 1) / step * step
 }
 
-// pad makes an entity exactly as long as its size class says, with lines of
-// spaces behind the closing boundary, where no program looks (RFC 2046, section
-// 5.1.1). An entity that is not a multipart is put into one first; its header
-// fields stay at the root, where header protection wants them.
-func pad(inner []byte) ([]byte, error) {
-	h, err := splitHeader(inner)
+// entity is a MIME entity on its way into the encryption: as it was given, or put
+// into a multipart, and behind it padding to exactly the size of a class. RFC
+// 2046, section 5.1.1: what stands behind the closing boundary no program looks
+// at.
+type entity struct {
+	head, foot []byte // what stands before and behind the body
+	body       bodyReader
+	size       int64 // with padding
+}
+
+// maxEntityHeader bounds the header of an entity.
+const maxEntityHeader = 256 << 10
+
+// newEntity reads the header of an entity of size bytes. One that is not a
+// multipart is put into one; its header fields stay at the root, where header
+// protection wants them.
+func newEntity(r io.Reader, size int64) (*entity, error) {
+	src := bufio.NewReaderSize(r, 16<<10)
+	head, err := readHeader(src)
+	if err != nil {
+		return nil, err
+	}
+	h, err := splitHeader(head)
 	if err != nil {
 		return nil, err
 	}
@@ -41,44 +60,93 @@ func pad(inner []byte) ([]byte, error) {
 	if err != nil && h.get("Content-Type") != "" {
 		return nil, fmt.Errorf("entity has a bad Content-Type: %w", err)
 	}
-	out := inner
-	if !strings.HasPrefix(kind, "multipart/") {
-		if out, err = wrap(h, kind, params); err != nil {
+	e := &entity{head: head, body: bodyReader{r: src, left: size - int64(len(head))}}
+	switch b := params["boundary"]; {
+	case !strings.HasPrefix(kind, "multipart/"):
+		if e.head, e.foot, err = wrap(h, kind, params); err != nil {
 			return nil, err
 		}
-	} else if b := params["boundary"]; b == "" || !bytes.Contains(h.body, []byte("--"+b+"--")) {
-		return nil, errors.New("entity is a multipart without an end")
+	case b == "":
+		return nil, errNoEnd
+	default:
+		e.body.mark = []byte("--" + b + "--")
 	}
-	out = append(make([]byte, 0, sizeClass(len(out)+2)), out...)
-	if !bytes.HasSuffix(out, []byte("\r\n")) {
-		out = append(out, '\r', '\n')
-	}
-	size := sizeClass(len(out))
-	if size-len(out) == 1 {
-		size = sizeClass(size + 1) // a line is two bytes at least
-	}
-	return appendPadding(out, size-len(out)), nil
+	// At least one line of padding, and room for the end of the line in front.
+	e.size = sizeClass(int64(len(e.head)) + e.body.left + int64(len(e.foot)) + 4)
+	return e, nil
 }
 
-// appendPadding appends n bytes, n not being 1, in lines of at most 72 spaces.
-func appendPadding(dst []byte, n int) []byte {
-	const line = 74
-	for n > 0 {
-		take := min(n, line)
-		if n-take == 1 {
-			take-- // leave enough for one more line
+// readHeader reads up to and with the blank line.
+func readHeader(src *bufio.Reader) ([]byte, error) {
+	var head []byte
+	for len(head) <= maxEntityHeader {
+		line, err := src.ReadSlice('\n')
+		head = append(head, line...)
+		switch {
+		case err == bufio.ErrBufferFull:
+		case err == io.EOF:
+			return nil, errors.New("entity has no end of header")
+		case err != nil:
+			return nil, err
+		case string(line) == "\r\n":
+			return head, checkLines(head)
 		}
-		dst = append(dst, strings.Repeat(" ", take-2)...)
-		dst = append(dst, '\r', '\n')
-		n -= take
 	}
-	return dst
+	return nil, errors.New("entity has a header that is too large")
+}
+
+// reader gives all of the entity.
+func (e *entity) reader() io.Reader {
+	left := e.size - int64(len(e.head)) - e.body.left - int64(len(e.foot))
+	body := io.MultiReader(&e.body, bytes.NewReader(e.foot))
+	return io.MultiReader(bytes.NewReader(e.head), body, &padding{left: left, body: &e.body, foot: e.foot})
+}
+
+// padding is lines of spaces, in all so many octets, behind a line that it ends
+// first if it has to.
+type padding struct {
+	left int64
+	line []byte // what is left of the line under way
+	body *bodyReader
+	foot []byte
+}
+
+func (p *padding) Read(b []byte) (int, error) {
+	if len(p.line) == 0 {
+		p.line = p.next()
+	}
+	if len(p.line) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(b, p.line)
+	p.line = p.line[n:]
+	return n, nil
+}
+
+// fullLine is a line of padding.
+const fullLine = "                                                                        \r\n"
+
+// next is the next line. A line is two bytes at least, so no single one may be
+// left behind it.
+func (p *padding) next() []byte {
+	if body := p.body; body != nil {
+		p.body = nil
+		if len(p.foot) == 0 && !body.endsLine() {
+			p.left -= 2
+			return []byte("\r\n")
+		}
+	}
+	n := min(p.left, int64(len(fullLine)))
+	if p.left-n == 1 {
+		n--
+	}
+	p.left -= n
+	return []byte(fullLine[int64(len(fullLine))-n:])
 }
 
 // header is the header of an entity: fields as they stand, folds included.
 type header struct {
 	fields []string
-	body   []byte
 }
 
 func splitHeader(entity []byte) (header, error) {
@@ -91,7 +159,6 @@ func splitHeader(entity []byte) (header, error) {
 		entity = rest
 		switch {
 		case len(line) == 0:
-			h.body = entity
 			return h, nil
 		case line[0] == ' ' || line[0] == '\t':
 			if len(h.fields) == 0 {
@@ -117,9 +184,10 @@ func (h header) get(name string) string {
 	return ""
 }
 
-// wrap puts an entity that is not a multipart into one. Its Content- fields go
-// down with the body, except what marks the root as carrying protected fields.
-func wrap(h header, kind string, params map[string]string) ([]byte, error) {
+// wrap puts an entity that is not a multipart into one: it returns what stands
+// before and behind its body then. Its Content- fields go down with the body,
+// except what marks the root as carrying protected fields.
+func wrap(h header, kind string, params map[string]string) (head, foot []byte, err error) {
 	if kind == "" {
 		kind, params = "text/plain", map[string]string{"charset": "us-ascii"} // RFC 2045, section 5.2
 	}
@@ -142,17 +210,15 @@ func wrap(h header, kind string, params map[string]string) ([]byte, error) {
 			top = append(top, f)
 		}
 	}
-	out, err := appendContentType([]byte(strings.Join(top, "")), "multipart/mixed", root)
-	if err != nil {
-		return nil, err
+	if head, err = appendContentType([]byte(strings.Join(top, "")), "multipart/mixed", root); err != nil {
+		return nil, nil, err
 	}
-	out = append(out, "\r\n--"+b+"\r\n"...)
-	if out, err = appendContentType(out, kind, params); err != nil {
-		return nil, err
+	head = append(head, "\r\n--"+b+"\r\n"...)
+	if head, err = appendContentType(head, kind, params); err != nil {
+		return nil, nil, err
 	}
-	out = append(out, strings.Join(down, "")+"\r\n"...)
-	out = append(out, h.body...)
-	return append(out, "\r\n--"+b+"--\r\n"...), nil
+	head = append(head, strings.Join(down, "")+"\r\n"...)
+	return head, []byte("\r\n--" + b + "--\r\n"), nil
 }
 
 func appendContentType(dst []byte, kind string, params map[string]string) ([]byte, error) {

@@ -4,44 +4,67 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"parley/keyring"
 )
 
-// Seal makes an encrypted and signed message (RFC 3156, sections 4 and 6.2) out
-// of inner, a MIME entity with the protected header fields, in CRLF lines. It is
-// encrypted to exactly the certificates in to, signed inside the same OpenPGP
-// layer, and padded to a size class. It fails without a recipient, without a
-// signer, and if one of the certificates cannot be encrypted to at that instant:
-// there is no way from here to a message in clear.
+// Seal is SealTo in memory.
 func Seal(inner []byte, outer Outer, to []*keyring.Certificate, signer *keyring.Secret, at time.Time) ([]byte, error) {
-	if err := checkLines(inner); err != nil {
-		return nil, fmt.Errorf("seal message: %w", err)
+	var out bytes.Buffer
+	size := int64(len(inner))
+	out.Grow(int(keyring.ArmoredSize(keyring.ArmorMessage, keyring.EncryptedSize(sizeClass(size+1024), len(to)))) + 4096)
+	if err := SealTo(&out, bytes.NewReader(inner), size, outer, to, signer, at); err != nil {
+		return nil, err
 	}
-	padded, err := pad(inner)
-	if err != nil {
-		return nil, fmt.Errorf("seal message: %w", err)
+	return out.Bytes(), nil
+}
+
+// SealTo writes an encrypted and signed message (RFC 3156, sections 4 and 6.2)
+// made of inner, a MIME entity of size bytes with the protected header fields, in
+// CRLF lines. It is encrypted to exactly the certificates in to, signed inside
+// the same OpenPGP layer, and padded to a size class. It fails without a
+// recipient, without a signer, and if one of the certificates cannot be encrypted
+// to at that instant: there is no way from here to a message in clear. It holds
+// and writes some 32 KiB at a time; what was written before an error is no
+// message, and must not be sent.
+func SealTo(w io.Writer, inner io.Reader, size int64, outer Outer, to []*keyring.Certificate, signer *keyring.Secret, at time.Time) error {
+	if err := sealTo(w, inner, size, outer, to, signer, at); err != nil {
+		return fmt.Errorf("seal message: %w", err)
 	}
-	message, err := keyring.Encrypt(padded, to, signer, at)
+	return nil
+}
+
+func sealTo(w io.Writer, inner io.Reader, size int64, outer Outer, to []*keyring.Certificate, signer *keyring.Secret, at time.Time) error {
+	e, err := newEntity(inner, size)
 	if err != nil {
-		return nil, fmt.Errorf("seal message: %w", err)
+		return err
 	}
-	armor, err := keyring.EncodeArmor(keyring.ArmorMessage, message)
+	head, err := outer.append(make([]byte, 0, 4096), at)
 	if err != nil {
-		return nil, fmt.Errorf("seal message: %w", err)
-	}
-	out, err := outer.append(make([]byte, 0, len(armor)*66/64+4096), at)
-	if err != nil {
-		return nil, fmt.Errorf("seal message: %w", err)
+		return err
 	}
 	b := boundary()
-	out = append(out, "Content-Type: multipart/encrypted; protocol=\"application/pgp-encrypted\";\r\n boundary=\""+b+"\"\r\n\r\n"...)
-	out = append(out, "--"+b+"\r\nContent-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n\r\n--"+b+"\r\n"...)
-	out = append(out, "Content-Type: application/octet-stream; name=\"encrypted.asc\"\r\n"+
+	head = append(head, "Content-Type: multipart/encrypted; protocol=\"application/pgp-encrypted\";\r\n boundary=\""+b+"\"\r\n\r\n"+
+		"--"+b+"\r\nContent-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n\r\n--"+b+"\r\n"+
+		"Content-Type: application/octet-stream; name=\"encrypted.asc\"\r\n"+
 		"Content-Disposition: inline; filename=\"encrypted.asc\"\r\n\r\n"...)
-	out = appendCRLF(out, armor)
-	return append(out, "\r\n--"+b+"--\r\n"...), nil
+	if _, err := w.Write(head); err != nil {
+		return err
+	}
+	armor, err := keyring.NewArmorWriter(w, keyring.ArmorMessage, "\r\n")
+	if err != nil {
+		return err
+	}
+	if err := keyring.EncryptTo(armor, e.reader(), e.size, to, signer, at); err != nil {
+		return err
+	}
+	if err := armor.Close(); err != nil {
+		return err
+	}
+	_, err = w.Write([]byte("\r\n--" + b + "--\r\n"))
+	return err
 }
 
 // SignClear makes a signed message that is not encrypted (RFC 3156, section 5).
@@ -72,15 +95,6 @@ func SignClear(entity []byte, outer Outer, signer *keyring.Secret, at time.Time)
 	out = append(out, "\r\n--"+b+"\r\nContent-Type: application/pgp-signature; name=\"signature.asc\"\r\n\r\n"...)
 	out = appendCRLF(out, armor)
 	return append(out, "\r\n--"+b+"--\r\n"...), nil
-}
-
-// checkLines refuses what is not in CRLF lines: signatures and size depend on it.
-func checkLines(b []byte) error {
-	n := bytes.Count(b, []byte("\r\n"))
-	if n != bytes.Count(b, []byte("\n")) || n != bytes.Count(b, []byte("\r")) {
-		return errors.New("the entity has a bare CR or LF")
-	}
-	return nil
 }
 
 func checkClear(b []byte) error {

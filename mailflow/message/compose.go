@@ -36,6 +36,7 @@ type Entity struct {
 // occur in what is written (begin it with "=": encodings never produce that).
 func (e Entity) Bytes(boundary string) ([]byte, error) {
 	var b bytes.Buffer
+	b.Grow(e.about())
 	if err := writeOwnFields(&b, e.Fields); err != nil {
 		return nil, err
 	}
@@ -57,6 +58,16 @@ func (e Entity) Bytes(boundary string) ([]byte, error) {
 	}
 	b.WriteString("\r\n--" + boundary + "--\r\n")
 	return b.Bytes(), nil
+}
+
+// about is how long the entity will be, so that a large one is not copied as it
+// grows.
+func (e Entity) about() int {
+	n := 2048 + len(e.Text) + len(e.Text)/8
+	for _, a := range e.Attachments {
+		n += 512 + len(a.Data)/57*78
+	}
+	return n
 }
 
 // writeOwnFields writes what the caller wants in the header. The fields of MIME

@@ -1,0 +1,264 @@
+package mailflow
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ProtonMail/go-crypto/openpgp"
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+
+	"parley/keyring"
+	"parley/mailflow/cvd"
+	"parley/mailflow/mailtest"
+	"parley/mailflow/message"
+	"parley/mailflow/store"
+)
+
+// keyPacket writes a packet in the form of RFC 9580, section 4.2.1.
+func keyPacket(tag byte, body []byte) []byte {
+	n := len(body)
+	return append([]byte{0xc0 | tag, 0xff, byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}, body...)
+}
+
+// hugeRSA is a certificate with an RSA number of 32768 bits.
+func hugeRSA() []byte {
+	body := []byte{4, 0x6a, 0, 0, 0, 1, 0x80, 0}
+	body = append(append(body, bytes.Repeat([]byte{0xff}, 4096)...), 0, 17, 1, 0, 1)
+	return append(keyPacket(6, body), keyPacket(13, []byte("Acme <psirt@acme.example>"))...)
+}
+
+// secretFile is a person's secret key; stub leaves out the secret, as GnuPG
+// does for a key on a card.
+func secretFile(t *testing.T, p *mailtest.Person, stub bool) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if !stub {
+		if err := p.Entity.SerializePrivateWithoutSigning(&b, nil); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	if err := p.Entity.PrimaryKey.Serialize(&b); err != nil {
+		t.Fatal(err)
+	}
+	o, err := packet.NewOpaqueReader(&b).Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dummy := []byte{0xff, 0, 101, 0, 'G', 'N', 'U', 1} // S2K 101: "gnu-dummy", no secret follows
+	return append(keyPacket(5, append(o.Contents, dummy...)), keyPacket(13, []byte("Acme <psirt@acme.example>"))...)
+}
+
+func armored(t *testing.T, kind string, data []byte) []byte {
+	t.Helper()
+	a, err := keyring.EncodeArmor(kind, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// onlySigns is a certificate without its encryption subkey.
+func onlySigns(t *testing.T, p *mailtest.Person) []byte {
+	t.Helper()
+	e := *p.Entity
+	e.Subkeys = nil
+	return serialized(t, &e)
+}
+
+func serialized(t *testing.T, e *openpgp.Entity) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := e.Serialize(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// Each bad key file has one sentence that names the party and says what to do;
+// nothing of it is kept.
+func TestS7_BadKeyFiles(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.do("vendor add acme " + psirt)
+	a, b := w.person("a", psirt), w.person("b", psirt)
+	ended := w.person("ended", psirt)
+	expires(t, ended, time.Minute)
+	w.clock.Advance(time.Hour)
+	fa, fb := keyring.Fingerprint(a.Fingerprint()), keyring.Fingerprint(b.Fingerprint())
+	both := slices.Concat(a.PublicKey(), []byte("\n"), b.PublicKey())
+	for name, row := range map[string]struct {
+		file  []byte
+		typed keyring.Fingerprint
+		want  []string
+	}{
+		"empty":              {nil, "", []string{"the file is empty", "ask acme for its public key"}},
+		"blank":              {[]byte(" \r\n\n"), "", []string{"the file is empty"}},
+		"text":               {[]byte("dear desk, our key is on our page"), "", []string{"holds no OpenPGP key; nothing", "ask acme for its public key"}},
+		"message":            {armored(t, keyring.ArmorMessage, []byte{0xd2, 1, 1}), "", []string{"holds no OpenPGP key, but a PGP MESSAGE", "ask acme"}},
+		"signature":          {armored(t, "PGP SIGNATURE", []byte{0xc2, 1, 4}), "", []string{"but a PGP SIGNATURE"}},
+		"packets":            {[]byte{0xc6, 200, 3}, "", []string{"cannot be read as an OpenPGP key", "ask acme"}},
+		"several":            {both, "", []string{"holds 2 keys", fa.Spaced(), fb.Spaced(), "name acme's with --confirm FINGERPRINT, or split the file"}},
+		"one is huge":        {slices.Concat(w.bytes(a), hugeRSA()), "", []string{"holds 2 keys", fa.Spaced(), "RSA 32768 is larger than"}},
+		"typed elsewhere":    {both, "0123456789012345678901234567890123456789", []string{"holds no key with the fingerprint 0123 4567", "only " + fa.Spaced(), "with acme again"}},
+		"secret":             {secretFile(t, a, false), "", []string{"this is a secret key", "tell acme to treat it as burnt: revoke it and make a new one"}},
+		"secret, typed":      {secretFile(t, a, false), fa, []string{"this is a secret key"}},
+		"secret, armored":    {armored(t, keyring.ArmorSecretKey, secretFile(t, a, false)), "", []string{"this is a secret key", "burnt"}},
+		"secret, behind":     {slices.Concat(a.PublicKey(), []byte("\n"), armored(t, keyring.ArmorSecretKey, secretFile(t, b, false))), fa, []string{"this is a secret key"}},
+		"secret, as public":  {armored(t, keyring.ArmorPublicKey, secretFile(t, a, false)), "", []string{"this is a secret key"}},
+		"on a card":          {secretFile(t, a, true), "", []string{"this is a secret key", "burnt"}},
+		"on a card, armored": {armored(t, keyring.ArmorSecretKey, secretFile(t, a, true)), "", []string{"this is a secret key"}},
+		"huge":               {hugeRSA(), "", []string{"the key of acme cannot be used: RSA 32768 is larger than the 8192 bits that are read", "ask acme for another key"}},
+		"ended":              {ended.PublicKey(), "", []string{"expired on 2026-12-01", "can neither be encrypted to nor verify", "ask acme for another key"}},
+	} {
+		got, err := w.desk.ImportKey(theOperator, "acme", row.file, row.typed)
+		if err == nil {
+			t.Errorf("%s: it was taken: %+v", name, got)
+			continue
+		}
+		for _, word := range row.want {
+			if !strings.Contains(err.Error(), word) {
+				t.Errorf("%s: %q lacks %q", name, err, word)
+			}
+		}
+		if strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "acme") || !strings.Contains(err.Error(), "nothing was imported") {
+			t.Errorf("%s: not one sentence that names the party and what was done: %q", name, err)
+		}
+	}
+	w.view(func(tx *store.Tx) error {
+		if keys, err := ownerKeys(tx, "acme"); err != nil || len(keys) != 0 {
+			t.Errorf("%d keys are kept, %v", len(keys), err)
+		}
+		return nil
+	})
+}
+
+// What is taken is told with what a person should know of it.
+func TestS7_KeyFilesTaken(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		person string
+		file   func(t *testing.T, p, other *mailtest.Person) []byte
+		typed  bool
+		trust  keyring.Trust
+		want   string // what is said; "" for nothing
+	}{
+		"claimed":   {psirt, func(_ *testing.T, p, _ *mailtest.Person) []byte { return p.PublicKey() }, false, keyring.Claimed, ""},
+		"confirmed": {psirt, func(_ *testing.T, p, _ *mailtest.Person) []byte { return p.PublicKey() }, true, keyring.Confirmed, ""},
+		"binary":    {psirt, func(t *testing.T, p, _ *mailtest.Person) []byte { return serialized(t, p.Entity) }, false, keyring.Claimed, ""},
+		"one of two": {psirt, func(_ *testing.T, p, o *mailtest.Person) []byte {
+			return slices.Concat(o.PublicKey(), []byte("\n"), p.PublicKey())
+		}, true, keyring.Confirmed, "left out: "},
+		"only signs":      {psirt, onlySignsOf, false, keyring.Claimed, "nothing can be encrypted to it (key "},
+		"stranger":        {"x@elsewhere.example", func(_ *testing.T, p, _ *mailtest.Person) []byte { return p.PublicKey() }, false, keyring.Claimed, "its user IDs name x@elsewhere.example, and none of acme's addresses (psirt@acme.example)"},
+		"stranger, typed": {"x@elsewhere.example", func(_ *testing.T, p, _ *mailtest.Person) []byte { return p.PublicKey() }, true, keyring.Confirmed, "make sure that it is acme's key"},
+	} {
+		w := newWorld(t)
+		w.do("vendor add acme " + psirt)
+		p, other := w.person("p", row.person), w.person("other", psirt)
+		typed := keyring.Fingerprint("")
+		if row.typed {
+			typed = keyring.Fingerprint(p.Fingerprint())
+		}
+		got, err := w.desk.ImportKey(theOperator, "acme", row.file(t, p, other), typed)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		said := strings.Join(got.Said, "\n")
+		if got.Key.Trust != row.trust || got.Key.Fingerprint != keyring.Fingerprint(p.Fingerprint()) || !strings.Contains(said, row.want) || row.want == "" && said != "" {
+			t.Errorf("%s: %s %s, said %q", name, got.Key.Fingerprint, got.Key.Trust, said)
+		}
+		if strings.Contains(row.want, "left out") && !strings.Contains(said, keyring.Fingerprint(other.Fingerprint()).Spaced()) {
+			t.Errorf("%s: %q does not name the other", name, said)
+		}
+		w.view(func(tx *store.Tx) error {
+			if keys, err := ownerKeys(tx, "acme"); err != nil || len(keys) != 1 {
+				t.Errorf("%s: %d keys are kept, %v", name, len(keys), err)
+			}
+			return nil
+		})
+	}
+}
+
+func onlySignsOf(t *testing.T, p, _ *mailtest.Person) []byte { return onlySigns(t, p) }
+
+// The end of a key that is known is news, though the key is of no use any more.
+func TestS7_RevokedCopyIsTaken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	acme := w.vendor("acme")
+	w.clock.Advance(time.Hour)
+	w.revokes(acme)
+	got, err := w.desk.ImportKey(theOperator, "acme", acme.PublicKey(), "")
+	if err != nil || !strings.Contains(strings.Join(got.Said, ""), "revoked on 2026-12-01") {
+		t.Fatalf("%q, %v", got.Said, err)
+	}
+	if list := w.do("key list acme"); !strings.Contains(list, "cannot be used: ") {
+		t.Errorf("key list: %s", list)
+	}
+	w.do("key reject acme " + acme.Fingerprint())
+	if _, err := w.desk.ImportKey(theOperator, "acme", acme.PublicKey(), keyring.Fingerprint(acme.Fingerprint())); err == nil || !strings.Contains(err.Error(), "is rejected") {
+		t.Errorf("a file undoes a rejection: %v", err)
+	}
+}
+
+// A key that comes by mail has the same sentences in Keys.
+func TestS7_KeysByMail(t *testing.T) {
+	t.Parallel()
+	w, id := keyless(t, func(*world, *mailtest.Person) {})
+	globex := w.people["globex"]
+	w.steps(time.Hour, 2*time.Hour)
+	contact := w.mails(globex)[0]
+	stray, signs := w.person("stray", "x@elsewhere.example"), w.person("signs", globex.Address)
+	file := slices.Concat(stray.PublicKey(), []byte("\n"), armored(t, keyring.ArmorPublicKey, onlySigns(t, signs)))
+	w.arrives(globex.Address, w.ReportAddress(), mailtest.Plain(globex.Address, w.ReportAddress(), "our keys", string(file), w.clock.Now(),
+		mailtest.Field{Name: "In-Reply-To", Value: contact.Outer.Get("Message-ID")}))
+	w.settle()
+	text := strings.Join(strings.Fields(w.text("Keys")), " ")
+	for _, word := range []string{"key confirm globex " + stray.Fingerprint(), "none of globex's addresses", "key confirm globex " + signs.Fingerprint(), "nothing can be encrypted to it", "ask globex for another key"} {
+		if !strings.Contains(text, word) {
+			t.Errorf("Keys lacks %q:\n%s", word, text)
+		}
+	}
+	_ = id
+}
+
+// Whoever mailed a secret key is told to treat it as burnt, once a day and with
+// nothing of a case; the desk gets a task.
+func TestS7_SecretKeyByMail(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.started("acme")
+	acme := w.people["acme"]
+	f := keyring.Fingerprint(acme.Fingerprint())
+	root, err := message.Parse(mailtest.Plain(psirt, w.thread(id, "acme"), "key", "x", w.clock.Now()), w.Limits)
+	w.must(err)
+	a := &arrival{row: spoolRow{Envelope: Envelope{From: psirt}, At: w.clock.Now()}, raw: root.Raw(), root: root, shown: root}
+	for range 2 {
+		w.update(func(tx *store.Tx) error {
+			return w.intake.burnt(tx, a, w.participantIn(tx, id, "acme"), []keyring.Fingerprint{f})
+		})
+		w.settle()
+	}
+	notes := w.notesTo(acme, psirt)
+	if len(notes) != 1 || !strings.Contains(notes[0].Text, "treat it as burnt") || !strings.Contains(notes[0].Text, f.Spaced()) {
+		t.Fatalf("%d notes", len(notes))
+	}
+	if word := notes[0].find([]string{string(id), w.participant(id, "acme").Token, "case+", "heads-up", "embargo", w.DeskDomain}); word != "" {
+		t.Errorf("the note holds %q", word)
+	}
+	if w.countIn("Keys", "acme mailed a secret key") != 1 || !strings.Contains(w.text("Keys"), "key reject acme "+string(f)) {
+		t.Errorf("Keys holds %q", w.subjects("Keys"))
+	}
+}
+
+func (w *world) participantIn(tx *store.Tx, id cvd.CaseID, party cvd.PartyID) cvd.Participant {
+	w.t.Helper()
+	p, err := ParticipantByID(tx, id, party)
+	w.must(err)
+	return p
+}
