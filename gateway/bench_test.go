@@ -20,7 +20,7 @@ import (
 
 // benchGateway is a whole gateway on loopback, with the connection limits out
 // of the way.
-func benchGateway(b *testing.B) *demo {
+func benchGateway(b testing.TB) *demo {
 	b.Helper()
 	d := &demo{out: io.Discard, clock: newFastClock(time.Now()), edit: func(text []byte) []byte {
 		for _, key := range []string{"connections", "connections_per_ip"} {

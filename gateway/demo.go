@@ -83,7 +83,7 @@ func (d *demo) build(w world, verbose bool) (err error) {
 	d.sink.UseClock(d.clock.Now)
 	home := filepath.Join(d.dir, "gateway")
 	d.path = filepath.Join(home, configName)
-	init := initCommand{Dir: home, Domain: demoDomain, Name: "Demo CERT", Key: "ed25519", Unlock: "file:unlock"}
+	init := initCommand{Dir: home, Domain: demoDomain, Name: "Demo CERT", Key: "ed25519", Expires: "3y", Unlock: "file:unlock"}
 	if err := init.Run(context.Background(), world{w.in, io.Discard, w.err}); err != nil {
 		return err
 	}

@@ -3,6 +3,8 @@ package keyring
 import (
 	"crypto"
 	"crypto/rsa"
+	"crypto/sha1" // fingerprints of version 4 keys are made with it
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 
@@ -18,8 +20,8 @@ const (
 )
 
 // checkKeySize refuses a key packet whose RSA numbers are larger than Parley
-// reads. It looks at the octets only, so that no arithmetic is done on a number
-// that somebody else chose the size of.
+// reads, with an *UnusableError that names the key. It looks at the octets only, so
+// that no arithmetic is done on a number that somebody else chose the size of.
 func checkKeySize(body []byte) error {
 	material := 6
 	if len(body) > 0 && body[0] >= 5 {
@@ -31,10 +33,28 @@ func checkKeySize(body []byte) error {
 	switch packet.PublicKeyAlgorithm(body[5]) {
 	case packet.PubKeyAlgoRSA, packet.PubKeyAlgoRSAEncryptOnly, packet.PubKeyAlgoRSASignOnly:
 		if bits := binary.BigEndian.Uint16(body[material:]); bits > maxReadRSA {
-			return fmt.Errorf("RSA %d is larger than the %d bits that are read", bits, maxReadRSA)
+			return unusable(WhyTooLarge, fmt.Sprintf("RSA %d is larger than the %d bits that are read", bits, maxReadRSA)).of(fingerprintOfBody(body))
 		}
 	}
 	return nil
+}
+
+// fingerprintOfBody is the fingerprint of a key packet that is not parsed. RFC
+// 9580, section 5.5.4.
+func fingerprintOfBody(body []byte) Fingerprint {
+	switch {
+	case body[0] == 4 && len(body) <= 0xffff:
+		h := sha1.New()
+		h.Write(binary.BigEndian.AppendUint16([]byte{0x99}, uint16(len(body))))
+		h.Write(body)
+		return fingerprintOf(h.Sum(nil))
+	case body[0] == 6:
+		h := sha256.New()
+		h.Write(binary.BigEndian.AppendUint32([]byte{0x9b}, uint32(len(body))))
+		h.Write(body)
+		return fingerprintOf(h.Sum(nil))
+	}
+	return ""
 }
 
 // algorithmFault says why keys of this kind are not used at all; nil if they are.

@@ -11,11 +11,12 @@ const maxSecretsFound = 16
 var beginSecretKey = []byte("-----BEGIN " + ArmorSecretKey + "-----")
 
 // FindSecretKeys gives the fingerprints of the secret keys in data, binary or in
-// armor with any text around it; "" stands for one that cannot be read. The
-// secret halves are not looked at.
+// armor with any text around it; "" stands for one in armor that cannot be read.
+// The secret halves are not looked at.
 func FindSecretKeys(data []byte) []Fingerprint {
 	if len(data) > 0 && data[0]&0x80 != 0 {
-		return secretFingerprints(data)
+		// Any file may start like a packet: binary data counts if a key can be read.
+		return slices.DeleteFunc(secretFingerprints(data), func(f Fingerprint) bool { return f == "" })
 	}
 	if !bytes.Contains(data, beginSecretKey) {
 		return nil

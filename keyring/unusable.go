@@ -12,6 +12,7 @@ const (
 	WhyRevoked    Why = "revoked"
 	WhyNotYet     Why = "not-yet-valid"
 	WhyTooSmall   Why = "too-small"
+	WhyTooLarge   Why = "too-large"
 	WhyAlgorithm  Why = "algorithm"
 	WhyWeakHash   Why = "weak-hash"
 	WhyUnbound    Why = "unbound"
@@ -28,6 +29,9 @@ type UnusableError struct {
 
 // Error names the key and gives the reason in words.
 func (e *UnusableError) Error() string {
+	if e.Fingerprint == "" {
+		return e.Text
+	}
 	return fmt.Sprintf("key %s: %s", e.Fingerprint.Spaced(), e.Text)
 }
 

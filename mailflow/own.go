@@ -126,14 +126,13 @@ func (s *ownSet) sign(l *Letter) string {
 	return l.Text[:i] + now + l.Text[i+len(was):]
 }
 
-// find gives the key with a fingerprint of its primary key or of a subkey.
+// find gives the key with a fingerprint.
 func (s *ownSet) find(f keyring.Fingerprint) (OwnKey, bool) {
-	for _, k := range s.keys {
-		if slices.Contains(k.Certificate.KeyFingerprints(), f) {
-			return k, true
-		}
+	i := slices.IndexFunc(s.keys, func(k OwnKey) bool { return k.Fingerprint() == f })
+	if i < 0 {
+		return OwnKey{}, false
 	}
-	return OwnKey{}, false
+	return s.keys[i], true
 }
 
 // cannotSign says why nothing can be signed at an instant, or "".

@@ -34,29 +34,35 @@ func (b *Base) RotateKey(by Actor, r Rotation) (OwnKey, error) {
 	if err != nil {
 		return OwnKey{}, fmt.Errorf("make our next key: %w", err)
 	}
-	err = b.Own.change(b.Store, func(tx *store.Tx) error {
-		k := next
-		k.Since = tx.Now
-		if err := newOwnKey(tx, &k); err != nil {
-			return err
-		}
-		if err := putOwnKey(tx, current); err != nil {
-			return err
-		}
-		if err := ownRecord(tx, "own-key.announced", by.Name, k, "signs from "+utc(k.Signs)); err != nil {
-			return err
-		}
-		if err := b.announce(tx, k); err != nil {
-			return err
-		}
-		next = k
-		if k.Signs.After(tx.Now) {
-			return nil
-		}
-		next.State = OwnSigning
-		return takeOver(tx, newOwnSet([]OwnKey{current, k}))
-	})
-	return next, err
+	err = b.Own.change(b.Store, func(tx *store.Tx) error { return b.enter(tx, by, next, current) })
+	if err != nil {
+		return OwnKey{}, err
+	}
+	next, _ = b.Own.now.Load().find(next.Fingerprint())
+	return next, nil
+}
+
+// enter puts the next key beside the one that signs, and in its place if its
+// instant has come.
+func (b *Base) enter(tx *store.Tx, by Actor, next, current OwnKey) error {
+	next.Since = tx.Now
+	if err := newOwnKey(tx, &next); err != nil {
+		return err
+	}
+	if err := putOwnKey(tx, current); err != nil {
+		return err
+	}
+	if err := ownRecord(tx, "own-key.announced", by.Name, next, "signs from "+utc(next.Signs)); err != nil {
+		return err
+	}
+	if err := b.announce(tx, next); err != nil {
+		return err
+	}
+	tx.Changed(store.Change{Topic: "due"})
+	if next.Signs.After(tx.Now) {
+		return nil
+	}
+	return takeOver(tx, newOwnSet([]OwnKey{current, next}))
 }
 
 func mayRotate(set *ownSet, r Rotation, now time.Time) error {

@@ -113,7 +113,7 @@ func (b *Base) warn(set *ownSet, now time.Time) error {
 	step, due := dueWarning(set, now)
 	var told ownAlarm
 	err := b.Store.View(func(tx *store.Tx) (err error) {
-		told, err = ownAlarms.Get(tx, tx.Name("own-alarm", "signing"))
+		told, err = ownAlarms.Get(tx, ownAlarmKey(tx))
 		if errors.Is(err, store.ErrNotFound) {
 			err = nil
 		}
@@ -123,34 +123,40 @@ func (b *Base) warn(set *ownSet, now time.Time) error {
 		return err
 	}
 	return b.Store.Update(func(tx *store.Tx) error {
-		key := tx.Name("own-alarm", "signing")
 		if told.Left == 0 && told.Key != "" { // what it held goes
 			if err := b.wakeHeldByKey(tx); err != nil {
 				return err
 			}
 		}
 		if !due {
-			if err := ownAlarms.Delete(tx, key); err != nil {
+			if err := ownAlarms.Delete(tx, ownAlarmKey(tx)); err != nil {
 				return err
 			}
 			return b.taskDone(tx, ownTask)
 		}
-		if err := ownAlarms.Put(tx, DeskScope, key, step); err != nil {
-			return err
-		}
-		if err := b.tellEnd(tx, step); err != nil {
-			return err
-		}
-		kind := "own-key.expiring"
-		if step.Left == 0 {
-			kind = "own-key.expired"
-		}
-		return ownRecord(tx, kind, ownActor, set.signing(), fmt.Sprintf("%s, %s left", utc(step.End), days(step.Left)))
+		return b.tellEnd(tx, step, set.signing())
 	})
 }
 
-// tellEnd is the one mail about the end of our key.
-func (b *Base) tellEnd(tx *store.Tx, step ownAlarm) error {
+func ownAlarmKey(tx *store.Tx) []byte { return tx.Name("own-alarm", "signing") }
+
+// tellEnd puts a step before the desk, and remembers that.
+func (b *Base) tellEnd(tx *store.Tx, step ownAlarm, k OwnKey) error {
+	if err := ownAlarms.Put(tx, DeskScope, ownAlarmKey(tx), step); err != nil {
+		return err
+	}
+	kind := "own-key.expiring"
+	if step.Left == 0 {
+		kind = "own-key.expired"
+	}
+	if err := ownRecord(tx, kind, ownActor, k, fmt.Sprintf("%s, %s left", utc(step.End), days(step.Left))); err != nil {
+		return err
+	}
+	return b.postEnd(tx, step)
+}
+
+// postEnd is the one mail about the end of our key.
+func (b *Base) postEnd(tx *store.Tx, step ownAlarm) error {
 	what := "our signing key ends in " + days(step.Left)
 	state := fmt.Sprintf("Nothing is held yet. From %s on nothing can be signed, and so nothing leaves. Mail that comes in stays readable.", utc(step.End))
 	next := "make the next key on the server. It is announced to everybody who was told something, and takes over a week later:\n" +

@@ -7,10 +7,13 @@ import (
 	"parley/mailflow/message"
 )
 
-// retiredFor says to which of our retired keys a mail that no key of ours opens
+// retiredFor says to which of our retired keys a mail that could not be opened
 // is encrypted, in words for the desk; "" if to none. The sender gets to know
 // nothing of it.
-func (b *Base) retiredFor(root *message.Part) string {
+func (b *Base) retiredFor(root *message.Part, failed error) string {
+	if keyring.Reason(failed) != keyring.ReasonNoKey {
+		return ""
+	}
 	var retired []OwnKey
 	for _, k := range b.Own.now.Load().keys {
 		if k.State == OwnRetired {
@@ -22,15 +25,14 @@ func (b *Base) retiredFor(root *message.Part) string {
 	}
 	why := ""
 	root.Walk(func(p *message.Part) bool {
-		if why != "" || len(p.Children) > 0 {
-			return why == ""
+		if len(p.Children) > 0 || why != "" {
+			return true
 		}
-		for _, id := range recipientsOf(p) {
-			for _, k := range retired {
-				if slices.Contains(k.Certificate.KeyIDs(), id) {
-					why = "it is encrypted to our key " + k.Fingerprint().Spaced() + ", which was retired " + utc(k.Since) +
-						"; nobody can read it any more, and only its sender can send it again"
-				}
+		ids := recipientsOf(p)
+		for _, k := range retired {
+			if slices.ContainsFunc(ids, func(id uint64) bool { return slices.Contains(k.Certificate.KeyIDs(), id) }) {
+				why = "it is encrypted to our key " + k.Fingerprint().Spaced() + ", which was retired " + utc(k.Since) +
+					"; nobody can read it any more, and only its sender can send it again"
 			}
 		}
 		return true

@@ -70,14 +70,23 @@ func openHomes(tx *store.Tx) ([]cvd.CaseID, error) {
 }
 
 // wasTold says whether something left for a participant that was encrypted, so
-// that it knows our key and relies on it. Where a letter about an earlier change
-// of our key waits, it is dropped.
+// that it knows our key and relies on it. A finder was told where we have its
+// key, which came with what it sent us: its receipt may have left when its report
+// was in no case yet. Where a letter about an earlier change of our key waits, it
+// is dropped.
 func (b *Base) wasTold(tx *store.Tx, p cvd.Participant) (bool, error) {
 	all, err := Notices(tx, p.Case, p.Party)
 	if err != nil {
 		return false, err
 	}
 	told := p.Reached != ""
+	if p.Party == cvd.Finder {
+		keys, err := ownerKeys(tx, OwnerOf(p))
+		if err != nil {
+			return false, err
+		}
+		told = len(keys) > 0
+	}
 	for _, n := range all {
 		left := n.State.Over() && n.State != cvd.Cancelled
 		told = told || left && !clearKind(n.Kind)

@@ -66,7 +66,7 @@ func (w *world) received(name string) []ownedMail {
 	return out
 }
 
-// since are the mails that came after a number of others.
+// newest are the mails that came after a number of others.
 func (w *world) newest(name string, before, want int) []ownedMail {
 	w.t.Helper()
 	all := w.received(name)
@@ -142,7 +142,7 @@ func (w *world) writesTo(c *keyring.Certificate, name, to, text string) []byte {
 	return raw
 }
 
-// lastIn is the newest mail of a participant's thread, as the desk sees it.
+// signatureIn is what the newest mail of a thread says of its signature.
 func (w *world) signatureIn(id cvd.CaseID, sub string) string {
 	w.t.Helper()
 	return w.says(w.last(w.folderOf(id, sub)), "Parley-Signature")

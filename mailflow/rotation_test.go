@@ -8,6 +8,7 @@ import (
 
 	"parley/keyring"
 	"parley/mailflow/cvd"
+	"parley/mailflow/mailtest"
 	"parley/mailflow/store"
 )
 
@@ -19,8 +20,15 @@ func TestRotation(t *testing.T) {
 	id := w.started("acme", "globex")
 	finder := w.person("finder", "f@finder.example")
 	w.reported(finder, "a report", "words")
+	second := w.person("second", "s@second.example")
+	w.reported(second, "another report", "words")
+	w.do(`case open "Another flaw" policy fast report 2`)
+	keyless := w.person("keyless", "k@keyless.example")
+	w.arrives(keyless.Address, reportTo, mailtest.Plain(keyless.Address, reportTo, "in clear", "words", w.clock.Now()))
+	w.settle()
+	clear := len(w.sink.To(keyless.Address))
 	counts := map[string]int{}
-	for name := range w.people {
+	for _, name := range []string{"acme", "globex", "finder", "second"} {
 		counts[name] = len(w.received(name))
 	}
 	old := w.signer().Certificate()
@@ -34,11 +42,16 @@ func TestRotation(t *testing.T) {
 	if !next.Certificate.CertifiedBy(old, w.ReportAddress(), w.clock.Now()) || !old.CertifiedBy(next.Certificate, w.ReportAddress(), w.clock.Now()) {
 		t.Error("the two keys do not vouch for each other")
 	}
-	for name, others := range map[string][]string{"acme": {"globex", "finder.example"}, "globex": {"acme", "finder.example"}, "finder": {"acme", "globex", "PAR-"}} {
+	for name, others := range map[string][]string{"acme": {"globex", "finder.example"}, "globex": {"acme", "finder.example"}, "finder": {"acme", "globex", "PAR-"}, "second": {"acme", "globex", "f@finder"}} {
 		m := w.newest(name, counts[name], 1)[0]
 		m.speaksOf(w, old, next.Certificate)
 		w.announces(name, m, old, next, signs, others)
 	}
+
+	if got := len(w.sink.To(keyless.Address)) - clear; got != 0 || w.countIn("Held", "key to") != 0 {
+		t.Errorf("somebody who never got anything that relies on a key got %d mails; Held: %q", got, w.subjects("Held"))
+	}
+	w.asksForTheKey("before@asks.example", old, next.Certificate)
 
 	// A new participant learns it with its first notice.
 	w.vendor("initech")
@@ -66,11 +79,13 @@ func TestRotation(t *testing.T) {
 	}
 	fresh := w.signer().Certificate()
 	counts["acme"] = len(w.received("acme"))
-	w.answers2(id, "acme", "HELP "+string(id)+"\n")
+	w.answersSigner(id, "acme", "HELP "+string(id)+"\n")
 	w.newest("acme", counts["acme"], 1)[0].speaksOf(w, fresh)
 	if merged, _, err := keyring.Merge(next.Certificate, fresh); err != nil || !merged.CertifiedBy(old, w.ReportAddress(), w.clock.Now()) {
 		t.Errorf("a peer that merges our certificates cannot follow: %v", err)
 	}
+
+	w.asksForTheKey("after@asks.example", fresh)
 
 	// The old key opens mail, and is one of us still.
 	w.writesTo(old, "acme", w.thread(id, "acme"), "to the old key")
@@ -107,8 +122,25 @@ func (w *world) announces(name string, m ownedMail, old *keyring.Certificate, ne
 	}
 }
 
-// answers2 answers encrypted to the key that signs now.
-func (w *world) answers2(id cvd.CaseID, name, text string) {
+// asksForTheKey mails report-key@, and wants an answer that the first of these
+// keys signs and that brings all of them.
+func (w *world) asksForTheKey(from string, keys ...*keyring.Certificate) {
+	w.t.Helper()
+	p, to := w.person(from, from), "report-key@vdp.example.org"
+	w.arrives(p.Address, to, mailtest.Plain(p.Address, to, "your key", "please", w.clock.Now()))
+	w.settle()
+	got := w.mails(p) // verified with the key that signs now
+	if len(got) != 1 || got[0].Signer != string(keys[0].Fingerprint()) {
+		w.t.Fatalf("report-key@ answered %d times", len(got))
+	}
+	certs, err := keyring.ParseCertificates([]byte(got[0].Files["our-key.asc"]))
+	if err != nil || len(certs) != len(keys) || certs[0].Fingerprint() != keys[0].Fingerprint() {
+		w.t.Errorf("report-key@ answers with %d certificates: %v", len(certs), err)
+	}
+}
+
+// answersSigner lets a person answer, encrypted to the key that signs now.
+func (w *world) answersSigner(id cvd.CaseID, name, text string) {
 	w.t.Helper()
 	w.writesTo(w.signer().Certificate(), name, w.thread(id, cvd.PartyID(name)), text)
 }
@@ -296,7 +328,7 @@ func TestRotation_KeepsApprovalsAndWritesTheNewFingerprint(t *testing.T) {
 	}
 }
 
-// Mails that a kill leaves between a retirement's two steps stay unreadable.
+// A kill between the two steps of a retirement leaves no secret behind.
 func TestRetirementThatWasCutShort(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -201,10 +201,10 @@ func TestV5_ByHand(t *testing.T) {
 // are two, and both are written by templates without a case.
 func TestV5_ClearKinds(t *testing.T) {
 	t.Parallel()
-	kinds := []cvd.NoticeKind{cvd.KindStage, cvd.KindContact, cvd.KindReminder, cvd.KindAnswer, cvd.KindReceipt, cvd.KindEmbargo, cvd.KindLetter, cvd.KindNote}
+	kinds := []cvd.NoticeKind{cvd.KindStage, cvd.KindContact, cvd.KindReminder, cvd.KindAnswer, cvd.KindReceipt, cvd.KindEmbargo, cvd.KindLetter, cvd.KindNote, cvd.KindKey}
 	o := &Outbox{newWorld(t).Base}
 	for _, k := range kinds {
-		p := &parcel{Letter: &Letter{Subject: "s", Text: "t"}}
+		p := &parcel{Letter: &Letter{Subject: "s", Text: "t"}, Ours: o.Own.now.Load()}
 		p.Notice.Kind, p.Now, p.Participant = k, storyStart, cvd.Participant{Party: "acme", Address: "psirt@acme.example", Token: cvd.NewToken()}
 		_, err := o.seal(p)
 		if clear := slices.Contains([]cvd.NoticeKind{cvd.KindContact, cvd.KindNote}, k); clear != (err == nil) {

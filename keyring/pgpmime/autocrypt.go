@@ -58,7 +58,7 @@ func autocryptKey(value, sender string) *keyring.Certificate {
 	if !sameAddress(got["addr"], sender) {
 		return nil
 	}
-	raw, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(got["keydata"]), ""))
+	raw, err := keydata(got["keydata"])
 	if err != nil || len(raw) > maxAttachedKey {
 		return nil
 	}
@@ -66,4 +66,21 @@ func autocryptKey(value, sender string) *keyring.Certificate {
 		return certs[0]
 	}
 	return nil
+}
+
+func keydata(s string) ([]byte, error) {
+	return base64.StdEncoding.DecodeString(strings.Join(strings.Fields(s), ""))
+}
+
+// noteAutocryptSecrets looks for a secret key where the whole world reads it.
+func (j *job) noteAutocryptSecrets(root *Part) {
+	for _, v := range root.Header("Autocrypt") {
+		_, data, ok := strings.Cut(v, "keydata=")
+		if !ok || len(data) > 2*maxAttachedKey {
+			continue
+		}
+		if raw, err := keydata(data); err == nil {
+			j.noteSecretKeys(raw)
+		}
+	}
 }

@@ -32,6 +32,7 @@ func (o *Opener) Open(ctx context.Context, root *Part, at time.Time) (*Opened, e
 	}
 	j.openDocuments(j.out.Root)
 	j.findSecretKeys(root)
+	j.noteAutocryptSecrets(root)
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("open message: %w", err)
 	}

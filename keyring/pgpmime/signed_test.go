@@ -307,6 +307,7 @@ func TestSecretKeySentByMistake(t *testing.T) {
 		"forwarded":         {"Content-Type: message/rfc822\r\n\r\n" + mail(attached), []keyring.Fingerprint{fpr}},
 		"HTML":              {htmlPart(brs(block)), []keyring.Fingerprint{fpr}},
 		"twice":             {multipart("mixed", textPart(block), bin), []keyring.Fingerprint{fpr}},
+		"Autocrypt":         {"Autocrypt: addr=finder@example.net; keydata=" + base64.StdEncoding.EncodeToString(s.Bytes()) + "\r\n" + textPart("x"), []keyring.Fingerprint{fpr}},
 		"damaged":           {textPart(strings.Replace(block, "\r\n-----END PGP PRIVATE", "", 1)), []keyring.Fingerprint{""}},
 		"a public key":      {textPart(armored(t, keyring.ArmorPublicKey, s.Certificate().Bytes())), nil},
 		"spoken of":         {textPart("send no -----BEGIN PGP PRIVATE KEY BLOCK-----\nplease, ever, to anybody"), nil},

@@ -1,7 +1,6 @@
 package pgpmime
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"html"
 	"strings"
@@ -30,12 +29,18 @@ func armorText(p *Part) []byte {
 	if err != nil {
 		return nil
 	}
-	if strings.HasPrefix(p.MediaType, "text/") && !bytes.Contains(body, beginPGP) {
+	if strings.HasPrefix(p.MediaType, "text/") && hidesASCII(p.Params["charset"]) {
 		if text, err := p.Text(); err == nil {
 			return []byte(text)
 		}
 	}
 	return body
+}
+
+// hidesASCII reports whether a charset writes ASCII in other octets than ASCII.
+func hidesASCII(charset string) bool {
+	charset = strings.ToLower(charset)
+	return strings.HasPrefix(charset, "utf-16") || strings.HasPrefix(charset, "utf-32") || strings.HasPrefix(charset, "utf-7") || strings.HasPrefix(charset, "iso-10646")
 }
 
 // openText opens every piece that stands in a text, in order.

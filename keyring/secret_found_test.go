@@ -1,0 +1,99 @@
+package keyring_test
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+
+	"parley/keyring"
+)
+
+// A secret key is found in whatever stands around it, and nothing else is one.
+func TestFindSecretKeys(t *testing.T) {
+	t.Parallel()
+	a, b := secret(t, "a@x.example"), secret(t, "a@x.example")
+	fpr, other := a.Certificate().Fingerprint(), b.Certificate().Fingerprint()
+	armor := func(s *keyring.Secret) string {
+		block, err := keyring.EncodeArmor(keyring.ArmorSecretKey, s.Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(block)
+	}
+	public, err := a.Certificate().Armor()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(armor(a), "\n")
+	for name, c := range map[string]struct {
+		data string
+		want []keyring.Fingerprint
+	}{
+		"binary":            {string(a.Bytes()), []keyring.Fingerprint{fpr}},
+		"two, binary":       {string(a.Bytes()) + string(b.Bytes()), []keyring.Fingerprint{fpr, other}},
+		"armor":             {"text\n" + armor(a) + "text", []keyring.Fingerprint{fpr}},
+		"armor twice":       {armor(a) + armor(a), []keyring.Fingerprint{fpr}},
+		"armor, two keys":   {armor(a) + "and\n" + armor(b), []keyring.Fingerprint{fpr, other}},
+		"quoted":            {"> " + strings.Join(lines, "\n> "), []keyring.Fingerprint{""}},
+		"cut short":         {strings.Join(lines[:6], "\n"), []keyring.Fingerprint{""}},
+		"CRLF, header":      {strings.Replace(strings.ReplaceAll(armor(a), "\n", "\r\n"), "\r\n\r\n", "\r\nComment: x\r\n\r\n", 1), []keyring.Fingerprint{fpr}},
+		"public":            {string(public), nil},
+		"public, binary":    {string(a.Certificate().Bytes()), nil},
+		"words":             {"-----BEGIN PGP PRIVATE KEY BLOCK-----\nis how it begins", nil},
+		"binary, something": {"\xc5\x10" + strings.Repeat("x", 16), nil},
+		"nothing":           {"", nil},
+	} {
+		if got := keyring.FindSecretKeys([]byte(c.data)); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+	// What the spans leave over has nothing of the keys.
+	text := []byte("before\n" + armor(a) + "between\n" + strings.Join(lines[:6], "\n") + "\nafter\n")
+	var left []byte
+	at := 0
+	for _, s := range keyring.SecretKeySpans(text) {
+		left, at = append(left, text[at:s[0]]...), s[1]
+	}
+	left = append(left, text[at:]...)
+	if string(left) != "before\nbetween\nafter\n" || bytes.Contains(left, []byte(lines[3])) {
+		t.Errorf("%q is left", left)
+	}
+}
+
+// Signatures say who made them, and nobody has to believe it.
+func TestIssuer(t *testing.T) {
+	t.Parallel()
+	s := secret(t, "a@x.example")
+	sig, err := keyring.Sign([]byte("x"), s, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := keyring.ParseSignatures(sig); len(got) != 1 || got[0].Issuer() != s.Certificate().Fingerprint() {
+		t.Errorf("%q", got[0].Issuer())
+	}
+	if (&keyring.Signature{}).Issuer() != "" {
+		t.Error("what cannot be read names somebody")
+	}
+}
+
+// A seventeenth signature is not looked at, and not forgotten (rule S4).
+func TestS4_MoreSignaturesThanAreRead(t *testing.T) {
+	t.Parallel()
+	s := secret(t, "a@x.example")
+	sig, err := keyring.Sign([]byte("x"), s, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const most = 16
+	for n, want := range map[int]int{1: 1, most: most, most + 1: most + 1, 100: most + 1} {
+		got := keyring.ParseSignatures(bytes.Repeat(sig, n))
+		if len(got) != want {
+			t.Errorf("%d: %d", n, len(got))
+		}
+		last := got[len(got)-1].Verify([]byte("x"), s.Certificate(), noon, nil)
+		if tooMany := n > most; tooMany != (last == keyring.FaultTooMany) || !tooMany && last != nil {
+			t.Errorf("%d: %v", n, last)
+		}
+	}
+}

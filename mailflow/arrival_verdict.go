@@ -1,0 +1,127 @@
+package mailflow
+
+import (
+	"errors"
+	"time"
+
+	"parley/keyring"
+	"parley/keyring/pgpmime"
+	"parley/mailflow/cvd"
+	"parley/mailflow/store"
+)
+
+// verdict judges the signatures of a mail as those of one participant.
+func (in *Intake) verdict(tx *store.Tx, a *arrival, p cvd.Participant) (pgpmime.Verdict, error) {
+	claim, err := in.claimFor(tx, a, p)
+	if err != nil {
+		return pgpmime.Verdict{}, err
+	}
+	return pgpmime.Judge(a.opened, claim, a.row.At), nil
+}
+
+// claimFor is what a mail must live up to in order to be the participant's. What
+// a key signed after another took its place is no longer the participant's.
+func (in *Intake) claimFor(tx *store.Tx, a *arrival, p cvd.Participant) (pgpmime.Claim, error) {
+	all, err := in.standing(tx, p, a.row.At)
+	if err != nil {
+		return pgpmime.Claim{}, err
+	}
+	least, err := leastTrust(tx, p)
+	if err != nil {
+		return pgpmime.Claim{}, err
+	}
+	claim := pgpmime.Claim{Pinned: pinned(all, least), Until: map[keyring.Fingerprint]time.Time{}, From: a.from(), Other: in.otherOwner(tx, OwnerOf(p))}
+	for f, s := range all {
+		if s.Replaced != nil {
+			claim.Until[f] = s.Replaced.At
+		}
+	}
+	claim.Addresses, err = addressesOf(tx, p)
+	return claim, err
+}
+
+// standing is what each key of a participant counts as under the policy of its
+// case.
+func (in *Intake) standing(tx *store.Tx, p cvd.Participant, at time.Time) (map[keyring.Fingerprint]keyring.Standing, error) {
+	keys, err := ownerKeys(tx, OwnerOf(p))
+	if err != nil {
+		return nil, err
+	}
+	policy, err := policyFor(tx, p)
+	return keyring.Stand(in.Certs, keys, policy.KeyConfirmers(), at), err
+}
+
+// policyFor is the policy that a participant is told under; none before its
+// report belongs to a case.
+func policyFor(tx *store.Tx, p cvd.Participant) (cvd.Policy, error) {
+	c, err := CaseByID(tx, p.Case)
+	if errors.Is(err, ErrNoCase) {
+		return cvd.Policy{}, nil
+	}
+	return c.Policy, err
+}
+
+// addressesOf are all addresses from which a participant may write. A finder
+// whose report named no one sender has none.
+func addressesOf(tx *store.Tx, p cvd.Participant) ([]string, error) {
+	switch {
+	case p.Address == "":
+		return nil, nil
+	case p.Party == cvd.Finder:
+		return []string{p.Address}, nil
+	}
+	party, err := PartyByID(tx, p.Party)
+	return append([]string{p.Address}, party.Addresses()...), err
+}
+
+// leastTrust is what a key must have for its signatures to count: found, or
+// what the participant's stage went out to. Whoever could read the notice may
+// answer it. Of a finder only keys are kept that signed the report which
+// carried them.
+func leastTrust(tx *store.Tx, p cvd.Participant) (keyring.Trust, error) {
+	if p.Party == cvd.Finder {
+		return keyring.Claimed, nil
+	}
+	c, err := CaseByID(tx, p.Case)
+	if err != nil {
+		return keyring.Confirmed, err
+	}
+	if rule, ok := c.Policy.Rule(p.Reached); ok && rule.Trust == cvd.Claimed {
+		return keyring.Claimed, nil
+	}
+	return keyring.Found, nil
+}
+
+// pinned are the keys whose signatures count as the participant's.
+func pinned(all map[keyring.Fingerprint]keyring.Standing, least keyring.Trust) []keyring.Fingerprint {
+	var out []keyring.Fingerprint
+	for f, s := range all {
+		if s.Trust.Meets(least) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// otherOwner finds who else holds a key: a party of the directory before a finder,
+// who may be the same people.
+func (in *Intake) otherOwner(tx *store.Tx, not string) func(keyring.Fingerprint) (string, bool) {
+	return func(f keyring.Fingerprint) (string, bool) {
+		all, err := collect(keyOwners.All(tx, fprPrefix(tx, f)), nil)
+		if err != nil {
+			return "", false
+		}
+		found := ""
+		for _, o := range all {
+			if o.Owner != not && (found == "" || ownerName(found) != found) {
+				found = o.Owner
+			}
+		}
+		return found, found != ""
+	}
+}
+
+// stale says that a signature is too old to trigger anything (rule S6).
+func stale(v pgpmime.Verdict, at time.Time) bool {
+	return v.Valid() && at.Sub(v.SignedAt()) > 14*cvd.Day
+}
