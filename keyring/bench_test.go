@@ -51,15 +51,15 @@ func newPeer(b *testing.B) peer {
 }
 
 // versus does the same work both ways in turns, so that whatever else the machine
-// does weighs on both alike, and reports the medians: ours as ns/op, gopenpgp's
+// does weighs on both alike, and reports the medians: ours as ns/op, the peer's
 // beside it, and the ratio of the two. A turn is long enough that each way
 // clears away its own garbage.
-func versus(b *testing.B, size int, ours, gopenpgp func() error) {
+func versus(b *testing.B, size int, peer string, ours, theirs func() error) {
 	b.Helper()
 	turn := max(1, (1<<20)/size)
 	var took [2][]float64
 	for b.Loop() {
-		for i, do := range []func() error{ours, gopenpgp} {
+		for i, do := range []func() error{ours, theirs} {
 			runtime.GC()
 			start := time.Now()
 			for range turn {
@@ -75,7 +75,7 @@ func versus(b *testing.B, size int, ours, gopenpgp func() error) {
 		return took[i][len(took[i])/2]
 	}
 	b.ReportMetric(median(0), "ns/op")
-	b.ReportMetric(median(1), "gopenpgp-ns/op")
+	b.ReportMetric(median(1), peer+"-ns/op")
 	b.ReportMetric(median(0)/median(1), "ratio")
 }
 
@@ -106,7 +106,7 @@ func BenchmarkSignEncrypt(b *testing.B) {
 	for _, c := range benchSizes {
 		b.Run(c.name, func(b *testing.B) {
 			data := benchText(c.size)
-			versus(b, c.size, func() error {
+			versus(b, c.size, "gopenpgp", func() error {
 				_, err := armored(data, to, p.alice)
 				return err
 			}, func() error {
@@ -131,7 +131,7 @@ func BenchmarkDecryptVerify(b *testing.B) {
 				b.Fatal(err)
 			}
 			text := string(armor)
-			versus(b, c.size, func() error {
+			versus(b, c.size, "gopenpgp", func() error {
 				m, err := keyring.DecryptOwned(context.Background(), keyring.FindArmor(armor)[0].Data, []*keyring.Secret{p.bob}, keyring.DefaultLimits())
 				if err == nil {
 					err = m.Signatures[0].Verify(m.Data, p.alice.Certificate(), noon, us)

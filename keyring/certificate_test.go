@@ -96,6 +96,7 @@ func TestParseCertificatesRefuses(t *testing.T) {
 	for name, data := range map[string][]byte{
 		"secret":           s.Bytes(),
 		"armored secret":   armored,
+		"secret, damaged":  []byte("-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n!!!!\n-----END PGP PRIVATE KEY BLOCK-----\n"),
 		"secret behind":    slices.Concat(public, s.Bytes()),
 		"nothing":          nil,
 		"text":             []byte("no key in here"),

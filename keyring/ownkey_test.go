@@ -216,8 +216,8 @@ func TestOthersReadARotation(t *testing.T) {
 	}
 }
 
-// program runs a program with a home of its own, which ends with the test.
-func program(t testing.TB, home, name string, args ...string) string {
+// runProgram runs a program with a home of its own, which ends with the test.
+func runProgram(t testing.TB, home, name string, args ...string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
@@ -249,14 +249,14 @@ func gpgReads(t *testing.T, file string, both []string, end string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		program(t, home, "gpgconf", "--kill", "all")
+		runProgram(t, home, "gpgconf", "--kill", "all")
 		if err := os.RemoveAll(home); err != nil {
 			t.Error(err)
 		}
 	})
-	wants(t, "gpg", program(t, home, "gpg", "--batch", "--show-keys", file), append(both, end)...)
-	program(t, home, "gpg", "--batch", "--quiet", "--import", file)
-	out := program(t, home, "gpg", "--batch", "--with-colons", "--check-sigs")
+	wants(t, "gpg", runProgram(t, home, "gpg", "--batch", "--show-keys", file), append(both, end)...)
+	runProgram(t, home, "gpg", "--batch", "--quiet", "--import", file)
+	out := runProgram(t, home, "gpg", "--batch", "--with-colons", "--check-sigs")
 	good := 0
 	for line := range strings.Lines(out) {
 		f := strings.Split(line, ":")
@@ -277,7 +277,7 @@ func gpgReads(t *testing.T, file string, both []string, end string) {
 
 func sqReads(t *testing.T, file string, both []string, end string) {
 	t.Helper()
-	out := program(t, t.TempDir(), "sq", "inspect", "--certifications", file)
+	out := runProgram(t, t.TempDir(), "sq", "inspect", "--certifications", file)
 	wants(t, "sq", out, append(both, end)...)
 	if strings.Contains(out, "Invalid") || strings.Contains(out, "Bad") {
 		t.Errorf("sq finds it bad:\n%s", out)
@@ -287,9 +287,9 @@ func sqReads(t *testing.T, file string, both []string, end string) {
 func rnpReads(t *testing.T, file string, both []string, end string) {
 	t.Helper()
 	home := t.TempDir()
-	out := program(t, home, "rnpkeys", "--homedir", home, "--import-keys", file)
+	out := runProgram(t, home, "rnpkeys", "--homedir", home, "--import-keys", file)
 	wants(t, "rnp", out, both...)
-	if list := program(t, home, "rnpkeys", "--homedir", home, "--list-keys", "--with-sigs"); !bytes.Contains([]byte(list), []byte(end)) {
+	if list := runProgram(t, home, "rnpkeys", "--homedir", home, "--list-keys", "--with-sigs"); !bytes.Contains([]byte(list), []byte(end)) {
 		t.Errorf("rnp does not see the new end %s:\n%s", end, list)
 	}
 }

@@ -71,18 +71,20 @@ func certificatePackets(data []byte) ([][]rawPacket, error) {
 	if len(data) > 0 && data[0]&0x80 != 0 {
 		return groupPackets(data)
 	}
+	// Also one that is damaged, or stands behind what cannot be read, is a secret.
+	if bytes.Contains(data, []byte("-----BEGIN "+ArmorSecretKey)) {
+		return nil, ErrSecretKey
+	}
 	var groups [][]rawPacket
 	for _, b := range FindArmor(data) {
-		switch b.Kind {
-		case ArmorSecretKey:
-			return nil, ErrSecretKey
-		case ArmorPublicKey:
-			g, err := groupPackets(b.Data)
-			if err != nil {
-				return nil, err
-			}
-			groups = append(groups, g...)
+		if b.Kind != ArmorPublicKey {
+			continue
 		}
+		g, err := groupPackets(b.Data)
+		if err != nil {
+			return nil, err
+		}
+		groups = append(groups, g...)
 	}
 	return groups, nil
 }

@@ -73,7 +73,8 @@ func (r *radix64) mismatch() bool { return r.sum != nil && !bytes.Equal(r.sum, c
 // decodeRadix64 decodes all lines of a block.
 func decodeRadix64(text []byte) (data []byte, mismatch bool, err error) {
 	r := newRadix64()
-	data = make([]byte, 0, base64.StdEncoding.DecodedLen(len(text))+8)
+	digits := len(text) - bytes.Count(text, []byte("\n")) - bytes.Count(text, []byte("\r"))
+	data = make([]byte, 0, base64.StdEncoding.DecodedLen(digits)+8)
 	for at, more := 0, true; more && at < len(text); {
 		var line []byte
 		line, at = nextLine(text, at)

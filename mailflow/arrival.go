@@ -122,7 +122,7 @@ func headerOf(f pgpmime.Fields) message.Header {
 // treeOf shows a parsed message to the OpenPGP layer.
 func treeOf(p *message.Part) *pgpmime.Part {
 	t := &pgpmime.Part{MediaType: p.MediaType, Params: p.Params, Filename: p.Filename, Attachment: p.IsAttachment(),
-		Raw: p.Raw(), Header: p.Header.Values, Body: p.Body, Text: p.Text}
+		Raw: p.Raw(), Header: p.Header.Values, Body: p.Body, Head: p.Head, Text: p.Text}
 	for _, c := range p.Children {
 		t.Children = append(t.Children, treeOf(c))
 	}

@@ -104,7 +104,7 @@ func (b *Base) tellRefreshed(tx *store.Tx, owner string, old, rec keyring.Pinned
 		err := b.keyTask(tx, owner, subkeyTask(owner, rec.Fingerprint),
 			fmt.Sprintf("%s's key has a new encryption subkey", name),
 			"Nothing is encrypted to the new subkey. What goes to them is encrypted to the old one, or held if that one has ended.",
-			"whoever had the primary key "+rec.Fingerprint.Spaced()+" for an hour could have added it",
+			fmt.Sprintf("the key\n    %s\noffers\n    %s\nWhoever had the primary key for an hour could have added it", rec.Fingerprint.Spaced(), strings.Join(spaced(news.offered), "\n    ")),
 			"compare the fingerprint with them another way, and agree to it in a signed mail to "+control+"\n"+strings.Join(lines, "\n"))
 		if err != nil {
 			return err

@@ -11,6 +11,7 @@ import (
 	"parley/keyring"
 	"parley/mailflow/cvd"
 	"parley/mailflow/mailtest"
+	"parley/mailflow/store"
 )
 
 // A revocation that comes with a newer copy counts at once: held, a question in
@@ -155,6 +156,12 @@ func TestS3_KeyOnTheDay(t *testing.T) {
 					t.Errorf("on the day of %s: %s", stage, line)
 				}
 			}
+			if a := mayKey(w.onTheDay(w.notice(id, "acme", cvd.Details))); a == nil || a.Decision != HoldIt || !strings.Contains(a.Why, row.why) || !a.NoKey {
+				t.Errorf("asked today for the day of details: %+v", a)
+			}
+			if a := MayRelease(w.onTheDay(w.notice(id, "acme", cvd.Scope))); a.Decision != Release {
+				t.Errorf("asked today for the day of scope: %+v", a)
+			}
 			w.after(50 * time.Hour)
 			if n := w.notice(id, "acme", cvd.Scope); n.State != cvd.Sent {
 				t.Errorf("scope is %s, %s", n.State, n.Why)
@@ -162,6 +169,20 @@ func TestS3_KeyOnTheDay(t *testing.T) {
 			w.wantHeld(id, "acme", cvd.Details, row.why)
 		})
 	}
+}
+
+// onTheDay is what the gate is asked about a notice on the day that it falls
+// due, as it can be known today.
+func (w *world) onTheDay(n cvd.Notice) (q Question) {
+	w.t.Helper()
+	w.view(func(tx *store.Tx) error {
+		p, err := w.gather(tx, dueRow{Case: n.Case, Party: n.Party, Notice: n.ID}, n.Due, &looks{})
+		if err == nil {
+			q = p.Question
+		}
+		return err
+	})
+	return q
 }
 
 func secs(d time.Duration) *uint32 {

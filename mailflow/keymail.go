@@ -1,6 +1,7 @@
 package mailflow
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,7 +25,7 @@ func (in *Intake) answersForKey(tx *store.Tx, a *arrival, who cvd.Participant, v
 	if err != nil {
 		return false, err
 	}
-	answers := append(a.root.Header.InReplyTo(), a.root.Header.References()...)
+	answers := a.references()
 	return slices.ContainsFunc(all, func(n cvd.Notice) bool {
 		question := n.Kind == cvd.KindContact || n.Key != "" || (n.Kind == cvd.KindNote && len(a.certificates()) > 0)
 		return question && n.MessageID != "" && slices.Contains(answers, n.MessageID)
@@ -99,7 +100,7 @@ func (in *Intake) answersChange(tx *store.Tx, a *arrival, p place) (keyring.Fing
 	if err != nil {
 		return "", err
 	}
-	answers := append(a.root.Header.InReplyTo(), a.root.Header.References()...)
+	answers := a.references()
 	for _, n := range all {
 		if n.Key != "" && n.MessageID != "" && slices.Contains(answers, n.MessageID) {
 			return keyring.Fingerprint(n.Key), nil
@@ -130,16 +131,34 @@ func (in *Intake) claim(tx *store.Tx, p cvd.Party, c *keyring.Certificate) (stri
 	return line, in.addKey(tx, string(p.ID), k)
 }
 
+// burntIn is burnt for a mail to a participant's own address.
+func (in *Intake) burntIn(tx *store.Tx, a *arrival, p place) error {
+	keys := a.secretKeys()
+	if len(keys) == 0 || !p.thread() {
+		return nil
+	}
+	who, err := ParticipantByID(tx, p.Case, p.Party)
+	if errors.Is(err, ErrNoParticipant) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return in.burnt(tx, a, who, keys)
+}
+
 // burnt answers a mail that held secret keys: its sender is told, in clear and
 // with nothing of any case, to treat them as burnt, and the desk learns of it.
-// Nothing of them is kept as a key. keys are those whose fingerprint could be
-// read.
+// Nothing of them is kept as a key. Without any keys it does nothing.
 func (in *Intake) burnt(tx *store.Tx, a *arrival, who cvd.Participant, keys []keyring.Fingerprint) error {
+	if len(keys) == 0 {
+		return nil
+	}
 	name := string(who.Party)
 	subject := fmt.Sprintf("%s mailed a secret key", name)
 	r, err := in.Templates.Refusal(refusal(subject,
 		subject+". It was not kept as a key and is not used. They are told to revoke it and to make a new one, with nothing of any case, at most once a day.",
-		"whoever reads that mail can read and sign in their name"+heldKeys(keys),
+		"whoever reads that mail can read and sign in their name: "+strings.Join(spaced(keys), "; "),
 		"talk to them; reject the key if we use it, and wait for the new one"+rejections(name, keys)))
 	if err != nil {
 		return err
@@ -161,13 +180,6 @@ func (in *Intake) burnt(tx *store.Tx, a *arrival, who cvd.Participant, keys []ke
 	}
 	_, err = in.newNotice(tx, cvd.Notice{Case: who.Case, Party: who.Party, Kind: cvd.KindNote}, &Letter{Subject: text.Subject, Text: text.Text, Automatic: true})
 	return err
-}
-
-func heldKeys(keys []keyring.Fingerprint) string {
-	if len(keys) == 0 {
-		return ""
-	}
-	return ": " + strings.Join(spaced(keys), "; ")
 }
 
 // rejections are the lines that end the use of burnt keys.

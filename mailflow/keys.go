@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"parley/keyring"
@@ -220,7 +221,8 @@ func (b *Base) wakeOwner(tx *store.Tx, owner string) error {
 }
 
 // candidates finds every certificate that has a component key of this ID,
-// whoever holds it.
+// whoever holds it, the best trusted first: only a few are tried, and anybody can
+// send keys that bear somebody else's component keys.
 func (b *Base) candidates(id uint64) []*keyring.Certificate {
 	var out []*keyring.Certificate
 	err := b.Store.View(func(tx *store.Tx) error {
@@ -228,11 +230,16 @@ func (b *Base) candidates(id uint64) []*keyring.Certificate {
 		if err != nil {
 			return err
 		}
+		var keys []PinnedKey
 		for _, o := range owners {
 			k, err := pinnedKeys.Get(tx, keyKey(tx, o.Owner, o.Fingerprint))
 			if err != nil {
 				return err
 			}
+			keys = append(keys, k)
+		}
+		slices.SortStableFunc(keys, func(a, b PinnedKey) int { return standingOf(b.Trust) - standingOf(a.Trust) })
+		for _, k := range keys {
 			if c, err := b.Certs.Certificate(k.Cert); err == nil {
 				out = append(out, c)
 			}
@@ -243,4 +250,12 @@ func (b *Base) candidates(id uint64) []*keyring.Certificate {
 		b.Log.Error("look up key", "err", err)
 	}
 	return out
+}
+
+// standingOf orders trust with what is rejected last.
+func standingOf(t keyring.Trust) int {
+	if t == keyring.Rejected {
+		return 0
+	}
+	return int(t)
 }

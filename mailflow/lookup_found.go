@@ -12,8 +12,12 @@ import (
 )
 
 // maxClaimed is how many keys that nobody vouches for are kept of one holder:
-// whoever knows an address of ours could send more.
-const maxClaimed = 8
+// whoever knows an address of ours could send more. Of those that its own
+// domain vouches for maxFound are.
+const (
+	maxClaimed = 8
+	maxFound   = 32
+)
 
 // arrivedKey is a certificate that came by itself, and how.
 type arrivedKey struct {
@@ -39,6 +43,10 @@ func (l *Lookups) took(tx *store.Tx, o lookup, found discover.Finding, missed di
 			fmt.Sprintf("%s: %s", o.where(), missed.Sentence()),
 			fmt.Sprintf("tell %s to revoke that key and to make a new one: whoever read it can read what was encrypted to it and sign in its name", owner))
 	}
+	before, err := ownerKeys(tx, owner)
+	if err != nil {
+		return err
+	}
 	for _, k := range found.Keys {
 		if err := l.keepArrived(tx, owner, arrivedKey{keyring.Found, found.Evidence, k.Address, k.Certificate}); err != nil {
 			return err
@@ -49,11 +57,15 @@ func (l *Lookups) took(tx *store.Tx, o lookup, found discover.Finding, missed di
 			return err
 		}
 	}
+	found.Keys = slices.DeleteFunc(found.Keys, func(k discover.Key) bool {
+		_, known := keyOf(before, k.Certificate.Fingerprint())
+		return known
+	})
 	return l.tellUseless(tx, o, found)
 }
 
 // tellUseless asks for another key where none of a party can be used and what
-// was found cannot be either.
+// was found, of which nothing was known, cannot be either.
 func (l *Lookups) tellUseless(tx *store.Tx, o lookup, found discover.Finding) error {
 	owner := string(o.Party)
 	task := keyTask(owner) + ":useless"
@@ -92,7 +104,7 @@ func (b *Base) keepArrived(tx *store.Tx, owner string, k arrivedKey) error {
 	switch {
 	case at >= 0 && keys[at].Trust == keyring.Rejected:
 		return nil
-	case at < 0 && k.Trust == keyring.Claimed && claimedOf(keys) >= maxClaimed:
+	case at < 0 && k.Trust == keyring.Claimed && countOf(keys, k.Trust) >= maxClaimed, at < 0 && countOf(keys, keyring.Found) >= maxFound:
 		return nil
 	}
 	if err := b.addKey(tx, owner, k.pinned()); err != nil {
@@ -104,10 +116,10 @@ func (b *Base) keepArrived(tx *store.Tx, owner string, k arrivedKey) error {
 	return b.askAboutOther(tx, owner, keys, k)
 }
 
-func claimedOf(keys []keyring.Pinned) int {
+func countOf(keys []keyring.Pinned, t keyring.Trust) int {
 	n := 0
 	for _, k := range keys {
-		if k.Trust == keyring.Claimed {
+		if k.Trust == t {
 			n++
 		}
 	}

@@ -3,171 +3,18 @@ package mailflow
 import (
 	"context"
 	"encoding/hex"
-	"io"
-	"log"
-	"net"
-	"net/http"
-	"net/http/httptest"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/ProtonMail/go-crypto/openpgp/clearsign"
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
 	"parley/keyring"
-	"parley/keyring/discover"
 	"parley/mailflow/cvd"
-	"parley/mailflow/journal"
-	"parley/mailflow/mailtest"
 	"parley/mailflow/store"
 )
-
-// outside is the web server of every vendor, with its DNS.
-type outside struct {
-	*Lookups
-	w      *world
-	mu     sync.Mutex
-	served func(host, path string) []byte // nil: 404
-	before func()                         // runs before every answer
-	asked  []string
-	names  map[string]bool
-}
-
-// looksOutside lets a world look for keys on a server of the test's.
-func (w *world) looksOutside(names ...string) *outside {
-	w.t.Helper()
-	ca, err := mailtest.NewAuthority()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	o := &outside{w: w, names: map[string]bool{}, served: func(string, string) []byte { return nil }}
-	for _, n := range names {
-		o.names[n] = true
-	}
-	s := httptest.NewUnstartedServer(o)
-	if s.TLS, err = ca.Server(time.Now(), names...); err != nil {
-		w.t.Fatal(err)
-	}
-	s.Config.ErrorLog = log.New(io.Discard, "", 0)
-	s.StartTLS()
-	w.t.Cleanup(s.Close)
-	o.Lookups = &Lookups{Base: w.Base, Client: &discover.Client{Resolver: o, Roots: ca.Roots().RootCAs, Private: true,
-		Port: netip.MustParseAddrPort(s.Listener.Addr().String()).Port()}}
-	w.Discovery = true
-	return o
-}
-
-func (o *outside) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, error) {
-	if !o.names[strings.TrimSuffix(host, ".")] {
-		return nil, &net.DNSError{Err: "no such host", IsNotFound: true}
-	}
-	return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
-}
-
-func (o *outside) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	o.mu.Lock()
-	o.asked = append(o.asked, r.Host+r.URL.Path)
-	serve, before := o.served, o.before
-	o.mu.Unlock()
-	if before != nil {
-		before()
-	}
-	if data := serve(r.Host, r.URL.Path); data != nil {
-		_, _ = w.Write(data)
-		return
-	}
-	http.NotFound(w, r)
-}
-
-// serves lets the directory of a domain answer with these keys.
-func (o *outside) serves(domain string, keys ...*mailtest.Person) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	var data []byte
-	for _, p := range keys {
-		data = append(data, o.w.bytes(p)...)
-	}
-	was := o.served
-	o.served = func(host, path string) []byte {
-		if (host == domain || host == "openpgpkey."+domain) && strings.Contains(path, "/openpgpkey/") {
-			return data
-		}
-		return was(host, path)
-	}
-}
-
-func (o *outside) puts(where string, data []byte) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	was := o.served
-	o.served = func(host, path string) []byte {
-		if host+path == where {
-			return data
-		}
-		return was(host, path)
-	}
-}
-
-func (o *outside) requests() int {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return len(o.asked)
-}
-
-// looks makes what is due now, and gives when the next is.
-func (o *outside) looks() time.Time {
-	o.w.t.Helper()
-	o.Lookups.Base = o.w.Base
-	next, err := o.RunDue(context.Background(), o.w.clock.Now())
-	if err != nil {
-		o.w.t.Fatal(err)
-	}
-	o.w.settle()
-	return next
-}
-
-// onRecord is what is on record of a person's key.
-func (w *world) onRecord(party string, p *mailtest.Person) (keyring.Pinned, bool) {
-	w.t.Helper()
-	var all []keyring.Pinned
-	w.view(func(tx *store.Tx) (err error) {
-		all, err = ownerKeys(tx, party)
-		return err
-	})
-	i := slices.IndexFunc(all, func(k keyring.Pinned) bool { return string(k.Fingerprint) == p.Fingerprint() })
-	if i < 0 {
-		return keyring.Pinned{}, false
-	}
-	return all[i], true
-}
-
-// trusted wants a key on record with a trust and words of its evidence.
-func (w *world) trusted(party string, p *mailtest.Person, trust keyring.Trust, words string) {
-	w.t.Helper()
-	k, ok := w.onRecord(party, p)
-	if !ok || k.Trust != trust || !slices.ContainsFunc(k.Evidence, func(v keyring.Voucher) bool { return strings.Contains(v.Words, words) }) {
-		w.t.Fatalf("key of %s: %v, %s, %q; want %s, %q", party, ok, k.Trust, k.Evidence, trust, words)
-	}
-}
-
-// journaled counts records of a kind.
-func (w *world) journaled(kind string) int {
-	w.t.Helper()
-	n := 0
-	w.view(func(tx *store.Tx) error {
-		return journal.Each(tx, func(_ uint64, r journal.Record) error {
-			if r.Kind == kind {
-				n++
-			}
-			return nil
-		})
-	})
-	return n
-}
 
 // A vendor is added, its key is found after the commit, and what was held for
 // want of it goes.
@@ -190,7 +37,7 @@ func TestDiscovery_FoundKeyReleasesWhatIsHeld(t *testing.T) {
 		t.Fatalf("heads-up: %s, %s, after %d requests", n.State, n.Why, o.requests())
 	}
 	next := o.looks()
-	w.trusted("globex", p, keyring.Found, "WKD, openpgpkey.globex.example, 2026-12-01")
+	w.trusted("globex", p, keyring.Found, "WKD, openpgpkey.globex.example")
 	if k, _ := w.onRecord("globex", p); k.Address != p.Address {
 		t.Errorf("for %q", k.Address)
 	}
@@ -291,40 +138,6 @@ func TestS7_FoundNeverReplacesConfirmed(t *testing.T) {
 	if n := w.countIn("Keys", "acme"); n != 0 {
 		t.Errorf("a rejected key is asked about again: %q", w.subjects("Keys"))
 	}
-}
-
-// textIn is the text of the first mail of a folder with these words in its
-// Subject.
-func (w *world) textIn(folder, subject string) string {
-	w.t.Helper()
-	var raw []byte
-	w.view(func(tx *store.Tx) error {
-		box, err := tx.MailboxNamed("", folder)
-		if err != nil {
-			return err
-		}
-		uids, err := tx.UIDs(box.Number, func(store.Scope) bool { return true })
-		if err != nil {
-			return err
-		}
-		for _, uid := range uids {
-			e, err := tx.Entry(box.Number, uid)
-			if err != nil {
-				return err
-			}
-			m, err := tx.Message(e.Message)
-			if err != nil {
-				return err
-			}
-			if strings.Contains(m.Envelope.Subject, subject) && raw == nil {
-				if raw, err = w.Store.Bytes(m.Served); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	})
-	return strings.ReplaceAll(string(raw), "\r\n", "\n")
 }
 
 // A refresh extends and revokes what is known; a new encryption subkey asks a
@@ -517,30 +330,6 @@ func TestDiscovery_Useless(t *testing.T) {
 	}
 }
 
-// wkdPath is where psirt@ of a domain lies: the z-base-32 of SHA-1("psirt").
-func wkdPath(domain string) string {
-	return "/.well-known/openpgpkey/" + domain + "/hu/" + psirtFile
-}
-
-const psirtFile = "4tz7q7ge5mwz5sjx4yatrzhqs37873ts"
-
-// signedTxt is a security.txt in the clear, signed.
-func signedTxt(t *testing.T, p *mailtest.Person, text string) []byte {
-	t.Helper()
-	var b strings.Builder
-	w, err := clearsign.Encode(&b, p.Entity.PrivateKey, &packet.Config{Time: p.Now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.WriteString(w, text); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return []byte(b.String())
-}
-
 // A coordinator names a security.txt; it counts only on the party's own domain
 // and only signed.
 func TestDiscovery_SecurityTxt(t *testing.T) {
@@ -569,5 +358,58 @@ func TestDiscovery_SecurityTxt(t *testing.T) {
 	w.trusted("acme", p, keyring.Found, "security.txt at "+at+", signed by "+keyring.Fingerprint(p.Fingerprint()).Spaced())
 	if out := w.do("key list acme"); !strings.Contains(out, "security.txt at "+at+": found on") {
 		t.Errorf("key list: %s", out)
+	}
+}
+
+// A revocation that the directory serves counts at once, also for a key that
+// somebody confirmed, and is one question.
+func TestS7_RefreshRevokes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	o := w.looksOutside("openpgpkey.acme.example")
+	p := w.vendor("acme")
+	w.clock.Advance(time.Hour)
+	if err := p.Entity.RevokeKey(packet.KeyCompromised, "", &packet.Config{Time: p.Now}); err != nil {
+		t.Fatal(err)
+	}
+	o.serves("acme.example", p)
+	for range 2 {
+		o.looks()
+		w.clock.Advance(8 * cvd.Day)
+	}
+	k, _ := w.onRecord("acme", p)
+	if cert, err := w.Certs.Certificate(k.Cert); err != nil || cert.CanEncrypt(w.clock.Now()) == nil || k.Trust != keyring.Confirmed {
+		t.Errorf("the record: %v, %s", err, k.Trust)
+	}
+	if got := w.subjects("Keys"); len(got) != 1 || got[0] != "acme's key can no longer be used" {
+		t.Errorf("Keys holds %q", got)
+	}
+	id := w.caseWith("acme")
+	w.in(id, "start now")
+	w.after(5 * time.Minute)
+	if n := w.notice(id, "acme", cvd.HeadsUp); n.State != cvd.Held || !strings.Contains(n.Why, "revoked") {
+		t.Errorf("heads-up: %s, %s", n.State, n.Why)
+	}
+}
+
+// The loop wakes when an address comes up, and ends while a server lets it wait.
+func TestDiscovery_RunWakesAndEnds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	o := w.looksOutside("openpgpkey.globex.example")
+	asked, release := make(chan struct{}), make(chan struct{})
+	defer close(release)
+	o.before = func() { close(asked); <-release }
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error)
+	go func() { ended <- o.Run(ctx) }()
+	w.do("vendor add globex psirt@globex.example")
+	<-asked
+	if out := w.do("vendor add initech psirt@initech.example", "key list globex"); !strings.Contains(out, "being looked for") {
+		t.Errorf("while the server lets us wait: %s", out)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }

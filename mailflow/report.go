@@ -3,6 +3,7 @@ package mailflow
 import (
 	"fmt"
 
+	"parley/keyring/pgpmime"
 	"parley/mailflow/cvd"
 	"parley/mailflow/journal"
 	"parley/mailflow/store"
@@ -28,7 +29,7 @@ func (in *Intake) fileReport(tx *store.Tx, a *arrival, at place, replay bool) er
 	if err := tx.NewScope(caseScope(id)); err != nil {
 		return err
 	}
-	r := cvd.Report{Number: n, At: a.row.At, Clear: !a.encrypted(), Subject: a.subject(), From: a.sender(),
+	r := cvd.Report{Number: n, At: a.row.At, Clear: a.opened.Encryption == pgpmime.NotEncrypted, Subject: a.subject(), From: a.sender(),
 		Name: in.senderName(a), Token: cvd.NewToken(), SHA256: a.sha256()}
 	p := at
 	p.Case, p.Party, p.Report = id, cvd.Finder, n
@@ -57,6 +58,9 @@ func (in *Intake) fileReport(tx *store.Tx, a *arrival, at place, replay bool) er
 	if replay {
 		return nil
 	}
+	if err := in.burnt(tx, a, finder, a.secretKeys()); err != nil {
+		return err
+	}
 	return in.receipt(tx, a, r, finder)
 }
 
@@ -69,8 +73,11 @@ func (in *Intake) senderName(a *arrival) string {
 
 func (in *Intake) presentReport(tx *store.Tx, a *arrival, p place, r cvd.Report) (store.Message, error) {
 	mark := ""
-	if r.Clear {
+	switch {
+	case r.Clear:
 		mark = "[CLEAR] "
+	case !a.encrypted():
+		mark = "[PARTLY CLEAR] "
 	}
 	name := r.Name
 	if name == "" {

@@ -24,7 +24,7 @@ func (in *Intake) receiptKey(tx *store.Tx, a *arrival, finder cvd.Participant) (
 		return nil, nil
 	}
 	for _, s := range soundSignatures(a) {
-		if s.CertInside && s.Cert.CanEncrypt(a.row.At) == nil {
+		if s.CertInside && s.Cert.CanEncrypt(a.row.At) == nil && !slices.Contains(a.secretKeys(), s.Signer) {
 			return &keyring.Pinned{Fingerprint: s.Signer, Trust: keyring.Claimed, Evidence: []keyring.Voucher{{Words: "came inside the encrypted report that it signed"}},
 				Address: finder.Address, Cert: s.Cert.Bytes()}, nil
 		}

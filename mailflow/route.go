@@ -317,3 +317,11 @@ func (in *Intake) holdsCode(a *arrival, who cvd.Participant) bool {
 	}
 	return false
 }
+
+// clear says what of a mail was not encrypted.
+func (a *arrival) clear() string {
+	if a.opened.Encryption == pgpmime.Partly {
+		return "only a part of it is encrypted; was a secret out in what stands around it?"
+	}
+	return "it is not encrypted; was the secret out in clear?"
+}

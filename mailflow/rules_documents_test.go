@@ -10,6 +10,7 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp/clearsign"
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
+	"parley/keyring/pgpmime"
 	"parley/mailflow/mailtest"
 	"parley/mailflow/message"
 	"parley/mailflow/store"
@@ -302,6 +303,30 @@ func TestS6_DocumentAgain(t *testing.T) {
 		}
 		if again := strings.Contains(w.words(m), "It came before, in another mail."); again != (i == 1) {
 			t.Errorf("letter %d: %s", i+1, w.words(m))
+		}
+	}
+}
+
+// A text is shown as one in its own charset; a page, a mail and bytes are files.
+func TestP8_WhatADocumentIsShownAs(t *testing.T) {
+	t.Parallel()
+	a := &arrival{opened: &pgpmime.Opened{}}
+	for name, c := range map[string]struct {
+		d    pgpmime.Document
+		want string
+	}{
+		"text":            {pgpmime.Document{Name: "document-1", Data: []byte("M\u00fcller\r\n")}, "document-1.txt text/plain utf-8"},
+		"named":           {pgpmime.Document{Name: "poc.py", Data: []byte("import os\n")}, "poc.py text/plain utf-8"},
+		"Latin-1":         {pgpmime.Document{Name: "document-1", Data: []byte("M\xfcller"), Charset: "iso-8859-1"}, "document-1.txt text/plain iso-8859-1"},
+		"unknown charset": {pgpmime.Document{Name: "document-1", Data: []byte("M\xfcller"), Charset: "x-\"; y"}, "document-1.txt application/octet-stream "},
+		"no charset":      {pgpmime.Document{Name: "document-1", Data: []byte("M\xfcller")}, "document-1 application/octet-stream "},
+		"bytes":           {pgpmime.Document{Name: "poc", Data: []byte("a\x00b"), Charset: "utf-8"}, "poc application/octet-stream "},
+		"a page":          {pgpmime.Document{Name: "PGPexch.HTM", Data: []byte("<b>x</b>")}, "PGPexch.HTM application/octet-stream "},
+		"a mail":          {pgpmime.Document{Name: "encrypted.eml", Data: []byte("Subject: x\r\n\r\ny")}, "encrypted.eml application/octet-stream "},
+	} {
+		f := a.documentFile(c.d)
+		if got := f.Filename + " " + f.MediaType + " " + f.Params["charset"]; got != c.want || string(f.Data) != string(c.d.Data) {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
 }

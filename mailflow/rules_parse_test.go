@@ -262,7 +262,7 @@ func TestP1_PartsStayApart(t *testing.T) {
 	block := string(sealTo(t, []byte("canaryinside"), w.ourKey(), nil, &packet.Config{Time: w.clock.Now}))
 	w.arrives("a@x.example", reportTo, mailtest.Plain("a@x.example", reportTo, "two worlds", "Before.\n\n"+block+"\nAfter.\n", w.clock.Now()))
 	m := w.one("Intake")
-	if s := w.subjects("Intake")[0]; s != "#1 [CLEAR] two worlds" {
+	if s := w.subjects("Intake")[0]; s != "#1 [PARTLY CLEAR] two worlds" {
 		t.Errorf("Subject %q", s)
 	}
 	if text := w.words(m); strings.Contains(text, "canaryinside") || !strings.Contains(text, "Before.") || !strings.Contains(text, "parts of it") {

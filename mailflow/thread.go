@@ -61,7 +61,7 @@ func (in *Intake) fileInThread(tx *store.Tx, a *arrival, p place) (store.Message
 		return m, err
 	}
 	in.moved(tx, p.Case)
-	return m, nil
+	return m, in.burntIn(tx, a, p)
 }
 
 // threadHome is the folder of a thread: of the case, or Intake for a report

@@ -45,6 +45,16 @@ func newWorld(t testing.TB) *world {
 // newWorldUntil is newWorld with a key that expires; the zero instant is never.
 func newWorldUntil(t testing.TB, end time.Time) *world {
 	t.Helper()
+	secret, err := keyring.GenerateUntil("Parley", "report@vdp.example.org", keyring.Ed25519, storyStart.Add(-time.Hour), end)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newWorldWith(t, secret)
+}
+
+// newWorldWith is newWorld with a key that is there already.
+func newWorldWith(t testing.TB, first *keyring.Secret) *world {
+	t.Helper()
 	sink, err := mailtest.NewSink()
 	if err != nil {
 		t.Fatal(err)
@@ -55,11 +65,7 @@ func newWorldUntil(t testing.TB, end time.Time) *world {
 	if err := store.Create(w.dir, w.unlock); err != nil {
 		t.Fatal(err)
 	}
-	secret, err := keyring.GenerateUntil("Parley", "report@vdp.example.org", keyring.Ed25519, storyStart.Add(-time.Hour), end)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.open(secret)
+	w.open(first)
 	t.Cleanup(func() { w.Store.Close() })
 	return w
 }

@@ -129,7 +129,6 @@ func keyLetters() []letter {
 		{"burnt", func(s *templates.Set) (templates.Rendered, error) {
 			return s.Burnt(templates.Burnt{Us: us, Keys: []string{old, long}})
 		}},
-		{"burnt-unknown", func(s *templates.Set) (templates.Rendered, error) { return s.Burnt(templates.Burnt{Us: us}) }},
 	}
 }
 

@@ -85,7 +85,6 @@ func strangerSamples(us Us, t time.Time) []sample {
 		{"keychange", KeyChange{Us: us, Old: []string{us.Fingerprint}, New: us.Fingerprint}},
 		{"keychange", KeyChange{Us: us, Old: []string{us.Fingerprint}, New: us.Fingerprint, Beside: true}},
 		{"burnt", Burnt{Us: us, Keys: []string{us.Fingerprint}}},
-		{"burnt", Burnt{Us: us}},
 	}
 }
 

@@ -113,7 +113,7 @@ type KeyChange struct {
 // Burnt tells whoever mailed us secret keys what to do about it, content-free.
 type Burnt struct {
 	Us
-	Keys []string // fingerprints in groups, those that could be read
+	Keys []string // fingerprints in groups
 }
 
 // Answer echoes what was understood of a participant's commands.

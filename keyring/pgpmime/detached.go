@@ -51,7 +51,7 @@ func detachedSignatures(p *Part) []*keyring.Signature {
 	if err != nil || len(body) > maxSignatureFile {
 		return nil
 	}
-	if isSignature(body) || bytes.HasPrefix(bytes.TrimSpace(body), beginSignature) {
+	if isSignature(body) || bytes.HasPrefix(bytes.TrimSpace(body), []byte("-----BEGIN "+keyring.ArmorSignature+"-----")) {
 		return keyring.ParseSignatures(body)
 	}
 	return nil

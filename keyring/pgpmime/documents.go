@@ -106,14 +106,24 @@ func (j *job) openLeaf(p *Part) {
 	if !letter && !file && p.MediaType != "application/octet-stream" && !strings.HasPrefix(p.MediaType, "text/") {
 		return
 	}
+	if !letter && !file && p.Head != nil && !strings.HasPrefix(p.MediaType, "text/") && !beginsArmor(p.Head(armorWithin)) {
+		return // a large attachment is not decoded to see that it is no armor
+	}
 	body := armorText(p)
 	switch {
 	case len(body) == 0:
 	case file && body[0]&0x80 != 0:
 		j.openDocument(piece{name: documentName(p.Filename), data: body})
-	case letter || file || bytes.HasPrefix(bytes.TrimSpace(body[:min(len(body), 512)]), beginPGP):
+	case letter || file || beginsArmor(body):
 		j.openText(p, body)
 	}
+}
+
+// armorWithin is where armor must begin in a file that is not named as such.
+const armorWithin = 512
+
+func beginsArmor(body []byte) bool {
+	return bytes.HasPrefix(bytes.TrimSpace(body[:min(len(body), armorWithin)]), beginPGP)
 }
 
 // isKeyFile reports whether a file may hold OpenPGP packets by its name or type.

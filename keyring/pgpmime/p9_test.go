@@ -122,7 +122,8 @@ func (c *corpus) parsed(t testing.TB, mail string) *pgpmime.Part {
 
 // BenchmarkP9_FailuresAlike opens every failure of the first kind 200 times, in
 // rounds of ever another order, and reports the median of each and by how much the largest differs from the
-// smallest, in percent.
+// smallest, in percent. On a machine that does other work the medians say more of that than
+// of the failures; the tenth percentile, reported beside them, says less.
 func BenchmarkP9_FailuresAlike(b *testing.B) {
 	const runs = 200
 	c := newCorpus(b)
@@ -133,7 +134,7 @@ func BenchmarkP9_FailuresAlike(b *testing.B) {
 	for name, m := range mails {
 		roots[name] = c.parsed(b, m)
 	}
-	var medians map[string]time.Duration
+	var medians, quiet map[string]time.Duration
 	for b.Loop() {
 		took := map[string][]time.Duration{}
 		for range runs {
@@ -147,15 +148,21 @@ func BenchmarkP9_FailuresAlike(b *testing.B) {
 				}
 			}
 		}
-		medians = map[string]time.Duration{}
+		medians, quiet = map[string]time.Duration{}, map[string]time.Duration{}
 		for name, d := range took {
 			slices.Sort(d)
-			medians[name] = d[runs/2]
+			medians[name], quiet[name] = d[runs/2], d[runs/10]
 		}
 	}
-	least, most := slices.Min(slices.Collect(maps.Values(medians))), slices.Max(slices.Collect(maps.Values(medians)))
 	for _, name := range names {
 		b.ReportMetric(float64(medians[name].Nanoseconds()), strings.NewReplacer(" ", "-", ",", "", "'", "").Replace(name)+"-ns")
 	}
-	b.ReportMetric(100*(float64(most)/float64(least)-1), "max-deviation-%")
+	b.ReportMetric(deviation(medians), "max-deviation-%")
+	b.ReportMetric(deviation(quiet), "quiet-deviation-%")
+}
+
+// deviation is by how much the largest differs from the smallest, in percent.
+func deviation(d map[string]time.Duration) float64 {
+	all := slices.Collect(maps.Values(d))
+	return 100 * (float64(slices.Max(all))/float64(slices.Min(all)) - 1)
 }

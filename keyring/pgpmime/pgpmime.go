@@ -20,6 +20,7 @@ type Part struct {
 	Raw        []byte                     // header and body exactly as received
 	Header     func(name string) []string // all values of a field, unfolded
 	Body       func() ([]byte, error)     // transfer-decoded
+	Head       func(n int) []byte         // the first n octets of Body, or what there is; may be nil
 	Text       func() (string, error)     // decoded, UTF-8, LF
 	Children   []*Part
 }
@@ -32,8 +33,9 @@ type Limits = keyring.Limits
 
 // Opener opens messages. It is safe for concurrent use if its functions are.
 //
-// While a message is opened about three times its size is held in memory;
-// whoever expects large ones limits how many calls of Open run at once.
+// While a message is opened about its size is held once more, and twice more if
+// what was encrypted is compressed; whoever expects large ones limits how many
+// calls of Open run at once.
 type Opener struct {
 	Secrets []*keyring.Secret
 	Parse   Parse

@@ -23,6 +23,8 @@ type program interface {
 	// sign makes a detached signature, in armor.
 	sign(data []byte) []byte
 	verify(data, signature []byte, by *keyring.Certificate)
+	// clearSign signs a text that stays readable.
+	clearSign(text []byte) []byte
 }
 
 // The programs, and how a person with a key of a kind comes about.
@@ -185,6 +187,12 @@ func (g *gpg) sign(data []byte) []byte {
 	return out
 }
 
+func (g *gpg) clearSign(text []byte) []byte {
+	g.t.Helper()
+	out, _ := g.gpg(text, "--clearsign", "-u", string(g.own.Fingerprint()))
+	return out
+}
+
 func (g *gpg) verify(data, signature []byte, by *keyring.Certificate) {
 	g.t.Helper()
 	g.meet(by)
@@ -238,6 +246,12 @@ func (s *sq) open(message []byte, by *keyring.Certificate) []byte {
 func (s *sq) sign(data []byte) []byte {
 	s.t.Helper()
 	out, _ := s.run(data, "sq", "sign", "--detached", "--signer-key", s.key)
+	return out
+}
+
+func (s *sq) clearSign(text []byte) []byte {
+	s.t.Helper()
+	out, _ := s.run(text, "sq", "sign", "--cleartext-signature", "--signer-key", s.key)
 	return out
 }
 
@@ -321,6 +335,12 @@ func (r *rnp) good(said string, by *keyring.Certificate) {
 func (r *rnp) sign(data []byte) []byte {
 	r.t.Helper()
 	out, _ := r.rnp("--sign", "--detach", "--armor", "-u", string(r.own.Fingerprint()), "--output", "-", r.file("data", data))
+	return out
+}
+
+func (r *rnp) clearSign(text []byte) []byte {
+	r.t.Helper()
+	out, _ := r.rnp("--clearsign", "-u", string(r.own.Fingerprint()), "--output", "-", r.file("text", text))
 	return out
 }
 

@@ -45,12 +45,12 @@ func hidesASCII(charset string) bool {
 
 // openText opens every piece that stands in a text, in order.
 func (j *job) openText(p *Part, text []byte) {
-	var signed []cleartext
+	var signed []*keyring.Cleartext
 	if p.MediaType != "text/html" { // in HTML nobody can tell which white space was signed
-		signed = findCleartext(text)
+		signed = keyring.FindCleartext(text)
 	}
 	for _, b := range keyring.FindArmor(text) {
-		for len(signed) > 0 && signed[0].start < b.Start {
+		for len(signed) > 0 && signed[0].Start < b.Start {
 			j.addCleartext(p, signed[0])
 			signed = signed[1:]
 		}
@@ -67,11 +67,11 @@ func (j *job) openText(p *Part, text []byte) {
 	}
 }
 
-func (j *job) addCleartext(p *Part, c cleartext) {
+func (j *job) addCleartext(p *Part, c *keyring.Cleartext) {
 	if !j.mayAdd() {
 		return
 	}
-	j.addDocument(Document{Name: documentName(p.Filename), Data: c.text, Charset: p.Params["charset"], Signatures: j.verify(c.signatures, c.text)})
+	j.addDocument(Document{Name: documentName(p.Filename), Data: c.Signed, Charset: p.Params["charset"], Signatures: j.verify(c.Signatures, c.Signed)})
 }
 
 // htmlLines gives the lines of an HTML text that a block of armor may stand in.

@@ -133,3 +133,25 @@ func TestAddressString(t *testing.T) {
 		}
 	}
 }
+
+// A From field holds mailboxes (RFC 5322 section 3.6.2); a group is nobody.
+func TestParseMailboxList(t *testing.T) {
+	t.Parallel()
+	for s, want := range map[string]int{
+		"a@x.example":                   1,
+		"A <a@x.example>, b@y.example":  2,
+		`"us: them;" <a@x.example>`:     1,
+		"a@x.example (us: them;)":       1,
+		"a@[IPv6:2001:db8::1]":          1,
+		"us: a@x.example;":              -1,
+		"us: a@x.example;, b@y.example": -1,
+		"us:;":                          -1,
+		"<@y.example:a@x.example>":      -1,
+		"":                              0,
+	} {
+		list, err := ParseMailboxList(s)
+		if got := len(list); err == nil && got != want || err != nil && want >= 0 {
+			t.Errorf("%q: %v, %v", s, list, err)
+		}
+	}
+}

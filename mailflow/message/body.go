@@ -24,6 +24,24 @@ func (p *Part) Body() ([]byte, error) {
 	return raw, fmt.Errorf("decode body: unknown transfer encoding %q", p.Encoding)
 }
 
+// Head is the first n octets of Body, or what there is, without decoding much
+// more.
+func (p *Part) Head(n int) []byte {
+	raw := p.RawBody()
+	decode := func(raw []byte) []byte { return raw }
+	switch p.Encoding {
+	case "base64":
+		decode = decodeBase64
+	case "quoted-printable":
+		decode = decodeQuotedPrintable
+	}
+	for look := 4 * n; ; look *= 4 { // white space may stand in front
+		if head := decode(raw[:min(look, len(raw))]); len(head) >= n || look >= len(raw) {
+			return head[:min(n, len(head))]
+		}
+	}
+}
+
 // Text is the body as UTF-8 with LF line ends. A charset or transfer encoding
 // that is not known is no error: the text is then the best guess.
 func (p *Part) Text() (string, error) {

@@ -44,7 +44,7 @@ func PresentCut(root *Part, fields []Field, note string, extra []Attachment, cut
 	}
 	b.WriteString("MIME-Version: 1.0\r\n")
 	if s.alone == "" && len(extra) == 0 {
-		b.Grow(len(root.raw) + len(root.raw)/16)
+		b.Grow(len(root.raw) + 8<<10)
 		s.entity(&b)
 		return b.Bytes(), nil
 	}
