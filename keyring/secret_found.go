@@ -50,7 +50,9 @@ func SecretKeySpans(text []byte) [][2]int {
 		}
 		start := at + i
 		at = start + len(beginSecretKey)
-		if end, ok := secretEnd(text, at); ok {
+		if b, err := readBlock(text, start); err == nil {
+			found, at = append(found, [2]int{start, b.End}), b.End
+		} else if end, ok := secretEnd(text, at); ok {
 			found, at = append(found, [2]int{start, end}), end
 		}
 	}
@@ -69,7 +71,7 @@ func secretEnd(text []byte, at int) (end int, ok bool) {
 			return next, ok
 		case bytes.HasPrefix(line, dashes):
 			return end, ok
-		case radix64Line(line):
+		case radix64Line(line), ok && bytes.HasSuffix(line, []byte("=")): // the last one may be short
 			ok, end = true, next
 		case len(line) == 0 || bytes.Contains(line, []byte(":")):
 		case ok:

@@ -61,6 +61,28 @@ func TestFindSecretKeys(t *testing.T) {
 	}
 }
 
+// Wherever the last line of a block ends, all of the block is found.
+func TestSecretKeyToItsLastLine(t *testing.T) {
+	t.Parallel()
+	s := secret(t, "a@x.example")
+	data := bytes.Clone(s.Bytes())
+	for range 48 { // octets make a line, and five are prime to that
+		data = append(data, "\xca\x03PGP"...) // a marker packet
+		block, err := keyring.EncodeArmor(keyring.ArmorSecretKey, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := []byte("before\n" + string(block) + "after\n")
+		spans := keyring.SecretKeySpans(text)
+		if got := keyring.FindSecretKeys(text); !slices.Equal(got, []keyring.Fingerprint{s.Certificate().Fingerprint()}) || len(spans) != 1 {
+			t.Fatalf("%q, %d spans in\n%s", got, len(spans), text)
+		}
+		if left := string(text[:spans[0][0]]) + string(text[spans[0][1]:]); left != "before\nafter\n" {
+			t.Errorf("%q is left", left)
+		}
+	}
+}
+
 // Signatures say who made them, and nobody has to believe it.
 func TestIssuer(t *testing.T) {
 	t.Parallel()
