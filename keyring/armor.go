@@ -44,23 +44,27 @@ func FindArmor(text []byte) []Block {
 			break
 		}
 		start := at + i
-		b, err := readBlock(text, start)
-		if err != nil || !lineStart(text, start) {
-			at = start + len(armorBegin)
+		at = start + len(armorBegin)
+		if !lineStart(text, start) {
 			continue
 		}
-		found = append(found, b)
-		at = b.End
+		if b, err := readBlock(text, start); err == nil {
+			found, at = append(found, b), b.End
+		}
 	}
 	return found
 }
 
 func lineStart(text []byte, i int) bool { return i == 0 || text[i-1] == '\n' }
 
+// longestBegin is how long the first line of a block may be, white space behind it
+// included.
+const longestBegin = 256
+
 // readBlock reads the block whose first line starts at start.
 func readBlock(text []byte, start int) (Block, error) {
 	b := Block{Start: start}
-	line, at := nextLine(text, start)
+	line, at := nextLine(text[:min(len(text), start+longestBegin)], start)
 	line = bytes.TrimSpace(line)
 	if !bytes.HasSuffix(line, dashes) || len(line) < len(armorBegin)+len(dashes) {
 		return b, errArmor
@@ -102,8 +106,10 @@ func skipArmorHeader(text []byte, at int) int {
 	return at
 }
 
+// isArmorHeader tells such a line from data. One in which another block begins is
+// none: it would be read again for every block.
 func isArmorHeader(line []byte) bool {
-	return bytes.Contains(line, []byte(":")) && !bytes.HasPrefix(line, dashes)
+	return bytes.Contains(line, []byte(":")) && !bytes.HasPrefix(line, dashes) && !bytes.Contains(line, armorBegin)
 }
 
 func nextLine(text []byte, at int) (line []byte, next int) {

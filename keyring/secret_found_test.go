@@ -30,23 +30,33 @@ func TestFindSecretKeys(t *testing.T) {
 		data string
 		want []keyring.Fingerprint
 	}{
-		"binary":            {string(a.Bytes()), []keyring.Fingerprint{fpr}},
-		"two, binary":       {string(a.Bytes()) + string(b.Bytes()), []keyring.Fingerprint{fpr, other}},
-		"armor":             {"text\n" + armor(a) + "text", []keyring.Fingerprint{fpr}},
-		"armor twice":       {armor(a) + armor(a), []keyring.Fingerprint{fpr}},
-		"armor, two keys":   {armor(a) + "and\n" + armor(b), []keyring.Fingerprint{fpr, other}},
-		"quoted":            {"> " + strings.Join(lines, "\n> "), []keyring.Fingerprint{""}},
-		"cut short":         {strings.Join(lines[:6], "\n"), []keyring.Fingerprint{""}},
-		"CRLF, header":      {strings.Replace(strings.ReplaceAll(armor(a), "\n", "\r\n"), "\r\n\r\n", "\r\nComment: x\r\n\r\n", 1), []keyring.Fingerprint{fpr}},
-		"public":            {string(public), nil},
-		"public, binary":    {string(a.Certificate().Bytes()), nil},
-		"words":             {"-----BEGIN PGP PRIVATE KEY BLOCK-----\nis how it begins", nil},
-		"binary, something": {"\xc5\x10" + strings.Repeat("x", 16), nil},
-		"nothing":           {"", nil},
+		"binary":             {string(a.Bytes()), []keyring.Fingerprint{fpr}},
+		"two, binary":        {string(a.Bytes()) + string(b.Bytes()), []keyring.Fingerprint{fpr, other}},
+		"armor":              {"text\n" + armor(a) + "text", []keyring.Fingerprint{fpr}},
+		"armor twice":        {armor(a) + armor(a), []keyring.Fingerprint{fpr}},
+		"armor, two keys":    {armor(a) + "and\n" + armor(b), []keyring.Fingerprint{fpr, other}},
+		"quoted":             {"> " + strings.Join(lines, "\n> "), []keyring.Fingerprint{""}},
+		"cut short":          {strings.Join(lines[:6], "\n"), []keyring.Fingerprint{""}},
+		"CRLF, header":       {strings.Replace(strings.ReplaceAll(armor(a), "\n", "\r\n"), "\r\n\r\n", "\r\nComment: x\r\n\r\n", 1), []keyring.Fingerprint{fpr}},
+		"behind a letter":    {"\u00dcbrigens:\n" + armor(a), []keyring.Fingerprint{fpr}},
+		"behind a mark":      {"\ufeff" + armor(a), []keyring.Fingerprint{fpr}},
+		"as a public one":    {strings.ReplaceAll(armor(a), "PRIVATE", "PUBLIC"), []keyring.Fingerprint{fpr}},
+		"in one line":        {strings.ReplaceAll(armor(a), "\n", " "), []keyring.Fingerprint{""}},
+		"public":             {string(public), nil},
+		"public, binary":     {string(a.Certificate().Bytes()), nil},
+		"words up to an end": {"-----BEGIN PGP PRIVATE KEY BLOCK-----\nhow unexceptionally it\n-----END PGP PRIVATE KEY BLOCK-----\n", nil},
+		"words":              {"-----BEGIN PGP PRIVATE KEY BLOCK-----\nis how it begins", nil},
+		"binary, something":  {"\xc5\x10" + strings.Repeat("x", 16), nil},
+		"nothing":            {"", nil},
 	} {
 		if got := keyring.FindSecretKeys([]byte(c.data)); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
+	}
+	// Of a damaged block nothing is left up to its end, however its lines were broken.
+	torn := strings.Join(lines[:4], "\n") + "\nA\nB=C\n" + strings.Join(lines[4:], "\n")
+	if s := keyring.SecretKeySpans([]byte("x\n" + torn + "y")); len(s) != 1 || s[0] != [2]int{2, len(torn) + 2} {
+		t.Errorf("%v is cut of %d octets", s, len(torn)+3)
 	}
 	// What the spans leave over has nothing of the keys.
 	text := []byte("before\n" + armor(a) + "between\n" + strings.Join(lines[:6], "\n") + "\nafter\n")
@@ -116,6 +126,27 @@ func TestS4_MoreSignaturesThanAreRead(t *testing.T) {
 		last := got[len(got)-1].Verify([]byte("x"), s.Certificate(), noon, nil)
 		if tooMany := n > most; tooMany != (last == keyring.FaultTooMany) || !tooMany && last != nil {
 			t.Errorf("%d: %v", n, last)
+		}
+	}
+}
+
+// A text full of beginnings costs what any other does (rule P3): each of these takes
+// many minutes where one beginning looks for its end behind the next.
+func TestP3_ManyBeginnings(t *testing.T) {
+	t.Parallel()
+	for name, line := range map[string]string{
+		"message, as a header":  "x:-----BEGIN PGP MESSAGE-----\n",
+		"message, in one line":  "-----BEGIN PGP MESSAGE-----",
+		"signed text, one line": "-----BEGIN PGP SIGNED MESSAGE-----",
+		"signed text":           "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n",
+		"secret key":            "x-----BEGIN PGP PRIVATE KEY BLOCK-----\n",
+		"secret key, as header": "x:-----BEGIN PGP PRIVATE KEY BLOCK-----\n",
+		"secret key, one line":  "-----BEGIN PGP PRIVATE KEY BLOCK-----",
+		"public key, as header": "x:-----BEGIN PGP PUBLIC KEY BLOCK-----\n",
+	} {
+		text := bytes.Repeat([]byte(line), 4<<20/len(line))
+		if n := len(keyring.FindArmor(text)) + len(keyring.FindSecretKeys(text)) + len(keyring.FindCleartext(text)); n > 0 {
+			t.Errorf("%s: %d found", name, n)
 		}
 	}
 }
