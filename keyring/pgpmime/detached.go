@@ -8,8 +8,9 @@ import (
 	"parley/keyring"
 )
 
-// verifyFiles looks for attachments that have a detached signature in a file
-// beside them. Such a signature is about that file and about nothing else.
+// verifyFiles looks for attachments that have detached signatures in files beside
+// them. Such a signature is about that file and about nothing else. A file is taken
+// out of the mail once, however many are about it.
 func (j *job) verifyFiles(p *Part) {
 	if p.MediaType == "multipart/signed" || !strings.HasPrefix(p.MediaType, "multipart/") {
 		return
@@ -20,18 +21,31 @@ func (j *job) verifyFiles(p *Part) {
 			files[c.Filename] = c
 		}
 	}
+	var signed []*Part
+	sigs := map[*Part][]*keyring.Signature{}
 	for _, c := range p.Children {
 		file := files[signedFile(c)]
 		if file == nil || file == c || j.ctx.Err() != nil {
 			continue
 		}
-		sigs := detachedSignatures(c)
-		data, err := file.Body()
-		if err != nil || len(sigs) == 0 || !j.mayAdd() {
-			continue
+		if found := detachedSignatures(c); len(found) > 0 {
+			if sigs[file] == nil {
+				signed = append(signed, file)
+			}
+			sigs[file] = append(sigs[file], found...)
 		}
-		j.addDocument(Document{Name: file.Filename, Data: data, Charset: file.Params["charset"], Attached: true, Signatures: j.verify(sigs, data)})
 	}
+	for _, file := range signed {
+		j.addSignedFile(file, sigs[file])
+	}
+}
+
+func (j *job) addSignedFile(file *Part, sigs []*keyring.Signature) {
+	data, err := file.Body()
+	if err != nil || !j.mayAdd() {
+		return
+	}
+	j.addDocument(Document{Name: file.Filename, Data: data, Charset: file.Params["charset"], Attached: true, Signatures: j.verify(sigs, data)})
 }
 
 // signedFile is the name of the file that a signature is about by its own name.

@@ -56,11 +56,11 @@ func attachedKeys(p *Part, found []Attached, from Origin) []Attached {
 	if len(p.Children) > 0 || len(found) >= maxAttachedKeys || !mayHoldKey(p) {
 		return found
 	}
-	body, err := p.Body()
-	if err != nil || len(body) > maxAttachedKey && !armoredText(p) {
+	body := armorText(p)
+	if len(body) > maxAttachedKey && !armoredText(p) {
 		return found
 	}
-	if len(body) > 0 && body[0]&0x80 != 0 {
+	if len(body) > 0 && body[0]&0x80 != 0 && !armoredText(p) {
 		return addKeys(found, body, from)
 	}
 	for _, b := range keyring.FindArmor(body) {

@@ -110,6 +110,9 @@ func fieldsOf(p *Part) Fields {
 	return f
 }
 
+// maxTextFields is how long fields in a text may be, in octets.
+const maxTextFields = 64 << 10
+
 // textFields reads the part that shows protected fields to programs that do not
 // know them (draft-autocrypt-lamps-protected-headers, section 2.1).
 func textFields(p *Part) Fields {
@@ -120,19 +123,18 @@ func textFields(p *Part) Fields {
 	if err != nil {
 		return nil
 	}
-	var lines []string
+	var head strings.Builder
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\r\n")
-		switch {
-		case strings.TrimSpace(line) == "":
-			return fieldLines(lines)
-		case strings.HasPrefix(line, " ") && len(lines) > 0:
-			lines[len(lines)-1] += line
-		case len(lines) < 100:
-			lines = append(lines, line)
+		if strings.TrimSpace(line) == "" || head.Len() > maxTextFields {
+			break
 		}
+		if !strings.HasPrefix(line, " ") {
+			head.WriteByte('\n')
+		}
+		head.WriteString(line)
 	}
-	return fieldLines(lines)
+	return fieldLines(strings.Split(head.String(), "\n"))
 }
 
 func fieldLines(lines []string) Fields {

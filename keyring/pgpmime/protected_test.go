@@ -170,3 +170,15 @@ func TestP3_ManyFields(t *testing.T) {
 		t.Errorf("%q, %d", o.Subject, len(o.Protected["Subject"]))
 	}
 }
+
+// Nor does a text that shows fields to old programs, however often they are folded:
+// it takes hours to put each line behind a copy of all before it.
+func TestP3_ManyFoldedLines(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	text := part("Content-Type: text/plain; protected-headers=v1", "Subject: a\n b\n")
+	o := w.mustOpen(mail(w.clearSigned(multipart("mixed", text+strings.Repeat(" x\r\n", 2<<20), textPart("x")))))
+	if !strings.HasPrefix(o.Subject, "a b x x") || len(o.Subject) > 65<<10 {
+		t.Errorf("%d octets of a Subject", len(o.Subject))
+	}
+}

@@ -112,12 +112,12 @@ func emptyText(p *Part) bool {
 
 // soleArmor returns the block if the text is one encrypted block and nothing else.
 func soleArmor(p *Part) *keyring.Block {
-	text := armorText(p)
-	if !bytes.HasPrefix(bytes.TrimSpace(text), beginMessage) {
+	text := bytes.TrimSpace(armorText(p))
+	if !bytes.HasPrefix(text, beginMessage) {
 		return nil
 	}
 	blocks := keyring.FindArmor(text)
-	if len(blocks) != 1 || !keyring.IsEncrypted(blocks[0].Data) || len(bytes.TrimSpace(text[blocks[0].End:])) != 0 {
+	if len(blocks) != 1 || blocks[0].Start != 0 || blocks[0].End != len(text) || !keyring.IsEncrypted(blocks[0].Data) {
 		return nil
 	}
 	return &blocks[0]

@@ -50,6 +50,7 @@ func TestOpenMangledWhole(t *testing.T) {
 		"armor in UTF-16":             part("Content-Type: text/plain; charset=utf-16\nContent-Transfer-Encoding: base64", b64(utf16be(text))),
 		"armor, format=flowed":        part("Content-Type: text/plain; format=flowed; delsp=yes", text),
 		"armor with header lines":     textPart(strings.Replace(text, "MESSAGE-----\r\n", "MESSAGE-----\r\nVersion: x 1\r\nComment: not to be read\r\nCharset: utf-8\r\n", 1)),
+		"armor behind a mark":         textPart("\ufeff" + text),
 		"armor, white space at lines": textPart(strings.ReplaceAll(text, "\r\n", " \t\r\n")),
 	} {
 		o, err := w.open(mail(m))
@@ -97,6 +98,7 @@ func TestP1_MangledPartly(t *testing.T) {
 		"HTML, lines":               {htmlPart(brs(note)), "document-1", []string{"a note"}},
 		"HTML, entities":            {htmlPart(strings.ReplaceAll(strings.ReplaceAll(brs(note), "=", "&#x3d;"), "-----", "&#45;&#45;---")), "document-1", []string{"a note"}},
 		"HTML and text of a letter": {multipart("alternative", textPart("Hello\n"+note), htmlPart("<p>Hello</p>"+brs(note))), "document-1", []string{"a note"}},
+		"words between beginnings":  {textPart("-----BEGIN PGP MESSAGE-----\nin clear\n" + note), "document-1", []string{"a note"}},
 		"HTML hides text beside it": {multipart("alternative", textPart(note), htmlPart(brs(note)+"<img src=x>click")), "document-1", []string{"a note"}},
 	} {
 		o, err := w.open(mail(c.mail))
@@ -212,6 +214,26 @@ func TestS1_SignatureBesideAFile(t *testing.T) {
 			if d.Attached != (name != "signed text, by .asc") {
 				t.Errorf("%s: attached %v", name, d.Attached)
 			}
+		}
+	}
+}
+
+// A file is taken out of the mail once for all signatures that are about it.
+func TestP4_ManySignatureFiles(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	parts := []string{file("poc.bin", "application/octet-stream", "the proof")}
+	sig := armored(t, keyring.ArmorSignature, signBy(t, w.finder, "the proof"))
+	for range 20 {
+		parts = append(parts, file("poc.bin.sig", "application/octet-stream", sig), file("poc.bin.asc", "application/octet-stream", sig))
+	}
+	o := w.mustOpen(mail(multipart("mixed", parts...)))
+	if len(o.Documents) != 1 || len(o.Documents[0].Signatures) != 40 {
+		t.Fatalf("%d documents", len(o.Documents))
+	}
+	for _, s := range o.Documents[0].Signatures {
+		if s.Err != nil {
+			t.Error(s.Err)
 		}
 	}
 }

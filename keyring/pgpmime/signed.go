@@ -137,8 +137,12 @@ func (j *job) candidates(keyID uint64) []candidate {
 
 // findInside looks for certificates inside the payload and joins each with what
 // is known of that key, so that nobody hides a revocation by attaching an older
-// copy.
+// copy. Beside the signature of a multipart/signed none counts: whoever encrypts
+// what somebody else signed could have put it there.
 func (j *job) findInside(root *Part) {
+	if covered, _ := signedParts(root); covered != nil {
+		root = covered
+	}
 	for _, a := range attachedKeys(root, nil, InEncrypted) {
 		j.out.Inside, j.out.Certificates = append(j.out.Inside, a.Certificate), append(j.out.Certificates, a)
 	}

@@ -1,6 +1,7 @@
 package pgpmime
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"html"
 	"strings"
@@ -16,11 +17,14 @@ var (
 
 // armorText is what is searched for armor in a leaf: the octets as the sender
 // wrote them, since a signature may cover them, or its decoded text where the
-// charset hides the armor. Of HTML it is the lines, nothing of which is shown.
-func armorText(p *Part) []byte {
+// charset hides the armor. Of HTML it is the lines, nothing of which is shown. The
+// mark that some editors put in front of UTF-8 is not part of it.
+func armorText(p *Part) []byte { return bytes.TrimPrefix(undecorated(p), []byte("\ufeff")) }
+
+func undecorated(p *Part) []byte {
 	if p.MediaType == "text/html" {
 		text, err := p.Text()
-		if err != nil || !strings.Contains(text, "BEGIN PGP ") {
+		if err != nil || !strings.Contains(text, "BEGIN") || !strings.Contains(text, "PGP") {
 			return nil
 		}
 		return []byte(htmlLines(text))
