@@ -123,5 +123,5 @@ func (in *Intake) otherOwner(tx *store.Tx, not string) func(keyring.Fingerprint)
 
 // stale says that a signature is too old to trigger anything (rule S6).
 func stale(v pgpmime.Verdict, at time.Time) bool {
-	return v.Valid() && at.Sub(v.SignedAt()) > 14*cvd.Day
+	return v.Valid() && !v.Fresh(at)
 }

@@ -46,7 +46,8 @@ func cutSecrets(p *message.Part) (string, bool) {
 	return secretRemoved, true
 }
 
-// cutSpans takes blocks of armor with secret keys out of a text.
+// cutSpans takes blocks of armor with secret keys out of a text. Of one with more
+// than are looked for nothing is left.
 func cutSpans(text []byte) []byte {
 	var out []byte
 	at := 0
@@ -57,7 +58,10 @@ func cutSpans(text []byte) []byte {
 	if at == 0 {
 		return text
 	}
-	return append(out, text[at:]...)
+	if out = append(out, text[at:]...); len(keyring.SecretKeySpans(out)) > 0 {
+		return []byte(secretRemoved + "\n")
+	}
+	return out
 }
 
 // cut leaves secret keys out of what is shown, if there are any.

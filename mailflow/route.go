@@ -60,7 +60,7 @@ func (in *Intake) route(tx *store.Tx, a *arrival, rcpt string) (place, error) {
 		return place{Kind: toDesk, Verdict: in.strangersVerdict(tx, a)}, nil
 	case a.stops() != "":
 		return place{Kind: toQuarantine, Why: a.stops()}, nil
-	case local == localReportKey && !a.encrypted():
+	case local == localReportKey && a.opened.Encryption == pgpmime.NotEncrypted:
 		return place{Kind: toKey}, nil
 	}
 	return in.routeReport(tx, a)

@@ -161,6 +161,9 @@ func TestSecretKeyIsNotServed(t *testing.T) {
 		folder string
 	}{
 		"in the letter":        {w.seal(f, reportTo, true, mailtest.Entity("x", "Hello, my key:\n"+secret+"Bye")), "Intake"},
+		"as a public one":      {w.seal(f, reportTo, true, mailtest.Entity("x", "Hello, my key:\n"+strings.ReplaceAll(secret, "PRIVATE", "PUBLIC")+"Bye")), "Intake"},
+		"too often":            {w.seal(f, reportTo, true, mailtest.Entity("x", strings.Repeat(secret, 70))), "Intake"},
+		"behind a letter":      {w.seal(f, reportTo, true, mailtest.Entity("x", "\u00dcbrigens:\n"+secret)), "Intake"},
 		"attached":             {w.seal(f, reportTo, true, mailtest.Entity("x", "Hello", file)), "Intake"},
 		"in clear":             {append([]byte("From: "+f.Address+"\r\n"), mailtest.Entity("x", "Hello", file)...), "Intake"},
 		"in a document":        {mailtest.Plain(f.Address, reportTo, "x", "Hello\n"+w.piece("my key\n"+secret, f), w.clock.Now()), "Intake"},
@@ -188,6 +191,19 @@ func TestSecretKeyIsNotServed(t *testing.T) {
 		if words := w.words(m); !strings.Contains(words, "A SECRET key came with it ("+groups(f)) {
 			t.Errorf("%s: the desk is not told:\n%s", name, words)
 		}
+	}
+}
+
+// Whoever asks for our key gets it and nothing is kept of the question; a mail with
+// an encrypted piece in it is no question, wherever it was sent to.
+func TestP10_PiecesToReportKey(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f := w.person("finder", "someone@finder.example")
+	const to = "report-key@vdp.example.org"
+	w.arrives(f.Address, to, mailtest.Plain(f.Address, to, "x", "Hello\n"+w.piece("the report", f), w.clock.Now()))
+	if m := w.one("Intake"); !strings.Contains(allText(w.shown(m)), "the report") {
+		t.Errorf("%s", w.words(m))
 	}
 }
 

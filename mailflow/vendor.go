@@ -13,8 +13,14 @@ import (
 	"parley/templates"
 )
 
-// firstLines is how many lines at the top of a reply may hold commands.
-const firstLines = 10
+// firstLines is how many lines at the top of a reply may hold commands, maxLine how
+// long such a line may be, in octets, and maxCodes how many of its words may look
+// like codes: with more of them somebody is guessing (rule S5).
+const (
+	firstLines = 10
+	maxLine    = 4 << 10
+	maxCodes   = 8
+)
 
 // vendorVerbs are the first words of the commands that a participant may
 // send (product.md section 3).
@@ -31,9 +37,11 @@ type vendorCommand struct {
 }
 
 // commandLines gives the lines at the top of a reply that may be commands:
-// the first ones that are not empty, up to where a quotation begins.
+// the first ones that are not empty, up to where a quotation begins, without those
+// that are too long.
 func commandLines(text string) []string {
 	var out []string
+	seen := 0
 	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
 		l := strings.TrimSpace(line)
 		if quotes(l) {
@@ -42,7 +50,10 @@ func commandLines(text string) []string {
 		if l == "" {
 			continue
 		}
-		if out = append(out, l); len(out) == firstLines {
+		if len(l) <= maxLine {
+			out = append(out, l)
+		}
+		if seen++; seen == firstLines {
 			break
 		}
 	}
@@ -99,6 +110,9 @@ func parseVendorLine(line string) (vendorCommand, bool) {
 			}
 			c.Args = append(c.Args, word)
 		}
+	}
+	if len(c.Codes) > maxCodes {
+		c.Codes = nil
 	}
 	return c, true
 }
