@@ -129,24 +129,39 @@ func (in *Intake) admit(tx *store.Tx, a *arrival, p place, who cvd.Participant) 
 		return p, nil
 	case !a.encrypted():
 		p.Asks = true
-		if a.opened.Encryption == pgpmime.Partly {
-			return stop("only a part of it is encrypted, and the rest crossed the network in clear")
-		}
-		return stop("it is not encrypted; was the secret out in clear?")
+		return stop(a.clear())
 	case other != "":
 		return stop(other)
 	}
-	switch v.State() {
-	case pgpmime.OtherParty:
-		return stop("it is signed by a key of somebody else: " + ownerName(v.Owner()) + ", " + string(v.Key()))
-	case pgpmime.Bad:
-		return stop("its signature is bad: " + v.Reason())
-	case pgpmime.UnknownKey:
-		if !in.holdsCode(a, who) {
-			return stop("it is signed by a key that is not known of " + string(who.Party) + ": " + unknownKey(a.opened.Signatures, v.Key()))
-		}
+	if why := in.mistrusts(a, who, v); why != "" {
+		return stop(why)
 	}
 	return p, nil
+}
+
+// clear says what of a mail was not encrypted.
+func (a *arrival) clear() string {
+	if a.opened.Encryption == pgpmime.Partly {
+		return "only a part of it is encrypted, and the rest crossed the network in clear"
+	}
+	return "it is not encrypted; was the secret out in clear?"
+}
+
+// mistrusts says why the signature of a mail keeps it out of the thread that it
+// was sent to, or "". None at all keeps nothing out, nor does one by a key that
+// is not known where the mail holds a code.
+func (in *Intake) mistrusts(a *arrival, who cvd.Participant, v pgpmime.Verdict) string {
+	switch v.State() {
+	case pgpmime.OtherParty:
+		return "it is signed by a key of somebody else: " + ownerName(v.Owner()) + ", " + string(v.Key())
+	case pgpmime.Bad:
+		return "its signature is bad: " + v.Reason()
+	case pgpmime.UnknownKey:
+		if !in.holdsCode(a, who) {
+			return "it is signed by a key that is not known of " + string(who.Party) + ": " + unknownKey(a.opened.Signatures, v.Key())
+		}
+	}
+	return ""
 }
 
 // contradicts says why a mail to one participant's address belongs to another
@@ -316,12 +331,4 @@ func (in *Intake) holdsCode(a *arrival, who cvd.Participant) bool {
 		}
 	}
 	return false
-}
-
-// clear says what of a mail was not encrypted.
-func (a *arrival) clear() string {
-	if a.opened.Encryption == pgpmime.Partly {
-		return "only a part of it is encrypted; was a secret out in what stands around it?"
-	}
-	return "it is not encrypted; was the secret out in clear?"
 }

@@ -36,7 +36,7 @@ func findLayer(p *Part) *layer {
 			return findLayer(kept[0])
 		}
 	case "multipart/signed": // a signature around ciphertext says nothing about who wrote the text
-		if len(p.Children) == 2 {
+		if len(p.Children) == 2 && strings.HasSuffix(p.Children[1].MediaType, "-signature") { // OpenPGP's or that of S/MIME
 			return findLayer(p.Children[0])
 		}
 	case "multipart/alternative":

@@ -99,6 +99,7 @@ func TestP1_MangledPartly(t *testing.T) {
 		"HTML, entities":            {htmlPart(strings.ReplaceAll(strings.ReplaceAll(brs(note), "=", "&#x3d;"), "-----", "&#45;&#45;---")), "document-1", []string{"a note"}},
 		"HTML and text of a letter": {multipart("alternative", textPart("Hello\n"+note), htmlPart("<p>Hello</p>"+brs(note))), "document-1", []string{"a note"}},
 		"words between beginnings":  {textPart("-----BEGIN PGP MESSAGE-----\nin clear\n" + note), "document-1", []string{"a note"}},
+		"words for a signature":     {multipart("signed", textPart(note), textPart("in clear")), "document-1", []string{"a note"}},
 		"HTML hides text beside it": {multipart("alternative", textPart(note), htmlPart(brs(note)+"<img src=x>click")), "document-1", []string{"a note"}},
 	} {
 		o, err := w.open(mail(c.mail))
