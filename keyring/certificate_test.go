@@ -76,6 +76,8 @@ func TestTrap7_SeveralCertificates(t *testing.T) {
 	armorB, _ := b.Armor()
 	for name, data := range map[string][]byte{
 		"binary": slices.Concat(a.Bytes(), b.Bytes()),
+		"marked": slices.Concat([]byte("\ufeff"), armorA, armorB),
+		"a text": slices.Concat([]byte("\u00dcbrigens\n"), armorA, armorB),
 		"blocks": slices.Concat(armorA, []byte("\nand\n"), armorB),
 	} {
 		certs, err := keyring.ParseCertificates(data)
@@ -97,6 +99,7 @@ func TestParseCertificatesRefuses(t *testing.T) {
 		"secret":           s.Bytes(),
 		"armored secret":   armored,
 		"secret, damaged":  []byte("-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n!!!!\n-----END PGP PRIVATE KEY BLOCK-----\n"),
+		"secret in a text": slices.Concat([]byte("\u00dcbrigens\n"), armored),
 		"secret behind":    slices.Concat(public, s.Bytes()),
 		"nothing":          nil,
 		"text":             []byte("no key in here"),

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 )
@@ -68,7 +69,8 @@ func ParseKeyFile(data []byte) (certs []*Certificate, unread []error, err error)
 
 // certificatePackets splits data into the packets of each certificate.
 func certificatePackets(data []byte) ([][]rawPacket, error) {
-	if len(data) > 0 && data[0]&0x80 != 0 {
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // editors put it in front of armor
+	if len(data) > 0 && data[0]&0x80 != 0 && !utf8.Valid(data) {
 		return groupPackets(data)
 	}
 	// Also one that is damaged, or stands behind what cannot be read, is a secret.
