@@ -30,45 +30,54 @@ type Attached struct {
 const (
 	maxAttachedKeys = 8
 	maxAttachedKey  = 256 << 10
+	maxKeyOctets    = 4 * maxAttachedKey // read in all: each may make us verify signatures
 )
+
+// keySearch looks for certificates. It reads no more than so many octets of them,
+// also where they turn out to be nothing new.
+type keySearch struct {
+	found []Attached
+	left  int
+}
 
 // findOutside lists the certificates that came in clear.
 func (j *job) findOutside(root *Part) {
-	var found []Attached
+	search := keySearch{left: maxKeyOctets}
 	if c := autocrypt(root); c != nil {
-		found = append(found, Attached{c, InAutocrypt})
+		search.found = append(search.found, Attached{c, InAutocrypt})
 	}
 	origin := InClear
 	if covered, _ := signedParts(root); covered != nil {
-		found, root, origin = attachedKeys(root.Children[1], found, InClear), covered, InSigned
+		search.in(root.Children[1], InClear)
+		root, origin = covered, InSigned
 	}
-	for _, a := range attachedKeys(root, found, origin) {
+	search.in(root, origin)
+	for _, a := range search.found {
 		j.out.Outside, j.out.Certificates = append(j.out.Outside, a.Certificate), append(j.out.Certificates, a)
 	}
 }
 
-// attachedKeys walks the tree for certificates: application/pgp-keys (RFC 3156,
-// section 7), files named *.asc, *.gpg, *.pgp or *.key, and blocks pasted into a text.
-func attachedKeys(p *Part, found []Attached, from Origin) []Attached {
+// in walks the tree for certificates: application/pgp-keys (RFC 3156, section 7),
+// files named *.asc, *.gpg, *.pgp or *.key, and blocks pasted into a text.
+func (s *keySearch) in(p *Part, from Origin) {
 	for _, c := range p.Children {
-		found = attachedKeys(c, found, from)
+		s.in(c, from)
 	}
-	if len(p.Children) > 0 || len(found) >= maxAttachedKeys || !mayHoldKey(p) {
-		return found
+	if len(p.Children) > 0 || len(s.found) >= maxAttachedKeys || !mayHoldKey(p) {
+		return
 	}
 	body := armorText(p)
-	if len(body) > maxAttachedKey && !armoredText(p) {
-		return found
-	}
-	if len(body) > 0 && body[0]&0x80 != 0 && !armoredText(p) {
-		return addKeys(found, body, from)
-	}
-	for _, b := range keyring.FindArmor(body) {
-		if b.Kind == keyring.ArmorPublicKey && len(b.Data) <= maxAttachedKey {
-			found = addKeys(found, b.Data, from)
+	switch {
+	case len(body) == 0 || len(body) > maxAttachedKey && !armoredText(p):
+	case body[0]&0x80 != 0 && !armoredText(p):
+		s.add(body, from)
+	default:
+		for _, b := range keyring.FindArmor(body) {
+			if b.Kind == keyring.ArmorPublicKey && len(b.Data) <= maxAttachedKey {
+				s.add(b.Data, from)
+			}
 		}
 	}
-	return found
 }
 
 func mayHoldKey(p *Part) bool {
@@ -81,20 +90,20 @@ func mayHoldKey(p *Part) bool {
 
 func armoredText(p *Part) bool { return p.MediaType == "text/plain" && !p.Attachment }
 
-func addKeys(found []Attached, data []byte, from Origin) []Attached {
-	if len(found) >= maxAttachedKeys {
-		return found // before it costs anything
+func (s *keySearch) add(data []byte, from Origin) {
+	if len(s.found) >= maxAttachedKeys || len(data) > s.left {
+		return // before it costs anything
 	}
+	s.left -= len(data)
 	certs, err := keyring.ParseCertificates(data)
 	if err != nil {
-		return found
+		return
 	}
 	for _, c := range certs {
-		if len(found) < maxAttachedKeys && !listed(found, c) {
-			found = append(found, Attached{c, from})
+		if len(s.found) < maxAttachedKeys && !listed(s.found, c) {
+			s.found = append(s.found, Attached{c, from})
 		}
 	}
-	return found
 }
 
 func listed(list []Attached, c *keyring.Certificate) bool {

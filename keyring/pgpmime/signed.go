@@ -143,7 +143,9 @@ func (j *job) findInside(root *Part) {
 	if covered, _ := signedParts(root); covered != nil {
 		root = covered
 	}
-	for _, a := range attachedKeys(root, nil, InEncrypted) {
+	search := keySearch{left: maxKeyOctets}
+	search.in(root, InEncrypted)
+	for _, a := range search.found {
 		j.out.Inside, j.out.Certificates = append(j.out.Inside, a.Certificate), append(j.out.Certificates, a)
 	}
 	for _, c := range j.out.Inside {

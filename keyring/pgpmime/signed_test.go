@@ -226,6 +226,25 @@ func TestS7_Origins(t *testing.T) {
 	}
 }
 
+// What is no news costs as well: after so many octets no certificate is read.
+func TestP4_SameCertificateOften(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	key := func(s *keyring.Secret, padding int) string {
+		ignored := append([]byte{0xc0 | 60, 0xff, 0, byte(padding >> 16), byte(padding >> 8), byte(padding)}, make([]byte, padding)...)
+		return part("Content-Type: application/pgp-keys\nContent-Transfer-Encoding: base64", b64(append(s.Certificate().Bytes(), ignored...)))
+	}
+	for n, want := range map[int]int{3: 2, 4: 1} {
+		parts := []string{textPart("x")}
+		for range n {
+			parts = append(parts, key(w.finder, 255<<10))
+		}
+		if o := w.mustOpen(mail(multipart("mixed", append(parts, key(w.us, 100<<10))...))); len(o.Outside) != want {
+			t.Errorf("%d times: %d certificates", n, len(o.Outside))
+		}
+	}
+}
+
 // Eight certificates of each side are taken, and no more.
 func TestP4_ManyCertificates(t *testing.T) {
 	t.Parallel()
