@@ -10,6 +10,7 @@ import (
 	"parley/mailflow/cvd"
 	"parley/mailflow/journal"
 	"parley/mailflow/queue"
+	"parley/mailflow/store"
 )
 
 // resolutions are the answers to "did it arrive?".
@@ -77,9 +78,9 @@ func (s *sitting) resolve(id uint64, how string) (string, error) {
 }
 
 // resend lets a delivery go once more, as far as nothing was stopped since. To
-// a participant whose address changed meanwhile the same bytes are of no use:
-// the notice is planned again, passes the gate, and goes to the new address,
-// which is then returned.
+// a participant whose address or keys changed meanwhile the same bytes are of
+// no use: the notice is planned again, passes the gate, and goes to the new
+// ones, which are then named.
 func (s *sitting) resend(it queue.Item) (moved string, err error) {
 	who, err := ParticipantByID(s.tx, cvd.CaseID(it.Case), cvd.PartyID(it.Party))
 	if errors.Is(err, ErrNoParticipant) {
@@ -101,10 +102,24 @@ func (s *sitting) resend(it queue.Item) (moved string, err error) {
 		return "", notDone("%s is on hold since %s: %s; `release %s` first", who.Party, utc(who.Hold.At), who.Hold.Because, who.Party)
 	case who.Withdrawn != nil:
 		return "", notDone("%s was withdrawn from %s: %s", who.Party, who.Case, who.Withdrawn.Because)
-	case strings.EqualFold(who.Address, it.To):
+	case !strings.EqualFold(who.Address, it.To):
+		return who.Address, s.writeAnew(who, it)
+	}
+	n, err := notices.Get(s.tx, noticeKey(s.tx, who.Case, who.Party, it.Notice))
+	if errors.Is(err, store.ErrNotFound) {
 		return "", s.Queue.Resolve(s.tx, it.ID, "again")
 	}
-	return who.Address, s.writeAnew(who, it)
+	if err != nil {
+		return "", err
+	}
+	mislaid, err := s.mislaid(s.tx, who)
+	if err != nil {
+		return "", err
+	}
+	if mislaid(n) {
+		return "the keys that are in force", s.writeAnew(who, it)
+	}
+	return "", s.Queue.Resolve(s.tx, it.ID, "again")
 }
 
 // writeAnew drops a delivery and plans its notice again.
@@ -120,7 +135,7 @@ func (s *sitting) writeAnew(who cvd.Participant, it queue.Item) error {
 		if n.ID != it.Notice {
 			continue
 		}
-		if all[i], err = s.planAgain(n); err != nil {
+		if all[i], err = s.planAgain(s.tx, n, s.by.Name); err != nil {
 			return err
 		}
 		who.Codes = slices.DeleteFunc(who.Codes, func(c cvd.Code) bool { return c.Notice == n.ID })

@@ -33,6 +33,13 @@ func (r *deskRig) queued(p cvd.PartyID, s cvd.Stage) uint64 {
 			return err
 		}
 		n.State, n.MessageID = cvd.Queued, m.MessageID
+		keys, err := ownerKeys(tx, string(p))
+		if err != nil {
+			return err
+		}
+		for _, k := range keys {
+			n.Keys = append(n.Keys, string(k.Fingerprint))
+		}
 		if n.Delivery, err = r.Queue.Add(tx, queue.Item{Case: string(n.Case), Party: string(p), Notice: n.ID, Scope: caseScope(n.Case),
 			From: "bounce@vdp.example.org", To: "psirt@acme.example", MessageID: n.MessageID, Body: body}); err != nil {
 			return err

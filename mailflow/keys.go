@@ -160,7 +160,7 @@ func (b *Base) pin(tx *store.Tx, owner string, k keyring.Pinned, cert *keyring.C
 	if err != nil {
 		return err
 	}
-	return b.wakeOwner(tx, owner)
+	return b.wakeOwner(tx, owner, last.By)
 }
 
 func putKey(tx *store.Tx, owner string, k keyring.Pinned) error {
@@ -206,13 +206,17 @@ func seats(tx *store.Tx, owner string) ([]cvd.Participant, error) {
 	return out, nil
 }
 
-// wakeOwner asks the gate again wherever the owner takes part.
-func (b *Base) wakeOwner(tx *store.Tx, owner string) error {
+// wakeOwner asks the gate again wherever the owner takes part, also about what
+// is queued.
+func (b *Base) wakeOwner(tx *store.Tx, owner, by string) error {
 	all, err := seats(tx, owner)
 	if err != nil {
 		return err
 	}
 	for _, who := range all {
+		if err := b.recallMislaid(tx, who, by); err != nil {
+			return err
+		}
 		if err := b.wakeNotices(tx, who.Case, who.Party); err != nil {
 			return err
 		}

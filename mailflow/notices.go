@@ -230,7 +230,8 @@ func wakeOne(tx *store.Tx, n cvd.Notice, byNeed bool) error {
 	if n.State == cvd.Waiting {
 		n.State, n.Why = cvd.Planned, ""
 	}
-	if n == was && n.Row.Equal(row) {
+	same := n.State == was.State && n.ByNeed == was.ByNeed && n.LastAct.Equal(was.LastAct)
+	if same && n.Row.Equal(row) {
 		return nil // most are: one answer wakes one stage
 	}
 	return putNotice(tx, n, row)

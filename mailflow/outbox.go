@@ -158,6 +158,9 @@ func (o *Outbox) enqueue(tx *store.Tx, row dueRow, now time.Time, mark string, s
 		}
 	}
 	n.State, n.Why, n.MessageID, n.Hash = cvd.Queued, "", s.messageID, mark
+	if n.Keys = nil; !clearKind(n.Kind) {
+		n.Keys = p.keys()
+	}
 	if err := putNotice(tx, n, time.Time{}); err != nil {
 		return err
 	}

@@ -208,16 +208,21 @@ func (p *parcel) mark() string {
 }
 
 func (p *parcel) digest(what ...any) string {
-	var fprs []string
-	for _, c := range p.Keys.Certificates {
-		fprs = append(fprs, string(c.Fingerprint()))
-	}
-	slices.Sort(fprs)
-	d, err := digestOf(what, p.Made, p.to(), fprs, p.Party.Manner)
+	d, err := digestOf(what, p.Made, p.to(), p.keys(), p.Party.Manner)
 	if err != nil {
 		return "" // never equal to an approved hash
 	}
 	return d
+}
+
+// keys are the fingerprints of the keys that it is encrypted to, in order.
+func (p *parcel) keys() []string {
+	var out []string
+	for _, c := range p.Keys.Certificates {
+		out = append(out, string(c.Fingerprint()))
+	}
+	slices.Sort(out)
+	return out
 }
 
 // to is the address that the parcel goes to.
