@@ -22,15 +22,16 @@ type Choice struct {
 
 // Select chooses every key that has at least the trust needed and can be
 // encrypted to at that instant. A rejected or replaced key is never used,
-// whatever other record names it, and where an address has a confirmed key,
-// only confirmed keys of that address are, even if the confirmed one cannot be
-// used any more: what is found or claimed never takes its place.
+// whatever other record names it. Of each address only the keys of the best
+// trust are, even if they cannot be used any more: what is found or claimed
+// never takes the place of what is confirmed, nor what is claimed of what is
+// found.
 func Select(cache *Cache, keys []Pinned, need Need, at time.Time) Choice {
 	choice := Choice{Standing: Stand(cache, keys, need.Confirmers, at)}
-	taken := taken(keys, choice.Standing)
+	best := best(keys, choice.Standing)
 	used := map[Fingerprint]bool{}
 	for _, k := range keys {
-		cert, err := judgeKey(cache, k, need.Trust, at, choice.Standing[k.Fingerprint], taken)
+		cert, err := judgeKey(cache, k, need.Trust, at, choice.Standing, best)
 		switch {
 		case err != nil:
 			choice.Why = append(choice.Why, err.Error())
@@ -42,21 +43,22 @@ func Select(cache *Cache, keys []Pinned, need Need, at time.Time) Choice {
 	return choice
 }
 
-// taken gives per address a confirmed key, and any of them for "": a key that
-// serves no address of the party takes no confirmed one's place.
-func taken(keys []Pinned, all map[Fingerprint]Standing) map[string]Fingerprint {
+// best gives per address a key of the best trust, and any such of them all for
+// "": a key that serves no address of the party takes no better one's place.
+func best(keys []Pinned, all map[Fingerprint]Standing) map[string]Fingerprint {
 	out := map[string]Fingerprint{}
 	for _, k := range keys {
-		if all[k.Fingerprint].Trust == Confirmed {
-			out[strings.ToLower(k.Address)] = k.Fingerprint
-			out[""] = k.Fingerprint
+		for _, address := range []string{strings.ToLower(k.Address), ""} {
+			if t := all[k.Fingerprint].Trust; t != Rejected && t > all[out[address]].Trust {
+				out[address] = k.Fingerprint
+			}
 		}
 	}
 	return out
 }
 
-func judgeKey(cache *Cache, k Pinned, need Trust, at time.Time, s Standing, taken map[string]Fingerprint) (*Certificate, error) {
-	name := "key " + k.Fingerprint.Spaced()
+func judgeKey(cache *Cache, k Pinned, need Trust, at time.Time, all map[Fingerprint]Standing, best map[string]Fingerprint) (*Certificate, error) {
+	name, s := "key "+k.Fingerprint.Spaced(), all[k.Fingerprint]
 	switch {
 	case s.Trust == Rejected:
 		return nil, fmt.Errorf("%s: rejected", name)
@@ -67,8 +69,8 @@ func judgeKey(cache *Cache, k Pinned, need Trust, at time.Time, s Standing, take
 	case !s.Trust.Meets(need):
 		return nil, fmt.Errorf("%s: only %s, %s is needed", name, s.Trust, need)
 	}
-	if f, ok := taken[strings.ToLower(k.Address)]; ok && s.Trust != Confirmed {
-		return nil, fmt.Errorf("%s: only %s, does not take the place of the confirmed key %s", name, s.Trust, f.Spaced())
+	if f := best[strings.ToLower(k.Address)]; s.Trust < all[f].Trust {
+		return nil, fmt.Errorf("%s: only %s, does not take the place of the %s key %s", name, s.Trust, all[f].Trust, f.Spaced())
 	}
 	cert, err := cache.Certificate(k.Cert)
 	if err != nil {

@@ -125,6 +125,16 @@ func (c *Certificate) encryptionKey(at time.Time) (*packet.PublicKey, *UnusableE
 	return nil, why
 }
 
+// EncryptsTo names the component key that messages are encrypted to at that
+// instant; "" where CanEncrypt gives an error.
+func (c *Certificate) EncryptsTo(at time.Time) Fingerprint {
+	k, err := c.encryptionKey(at)
+	if err != nil {
+		return ""
+	}
+	return fingerprintOf(k.Fingerprint)
+}
+
 // forMessages reports whether a self-signature lets its key encrypt mail.
 func forMessages(s *packet.Signature) bool {
 	return s.FlagsValid && (s.FlagEncryptCommunications || s.FlagEncryptStorage)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"parley/keyring"
 	"parley/mailflow/courier"
 	"parley/mailflow/cvd"
 	"parley/mailflow/message"
@@ -38,7 +39,11 @@ func (r *deskRig) queued(p cvd.PartyID, s cvd.Stage) uint64 {
 			return err
 		}
 		for _, k := range keys {
-			n.Keys = append(n.Keys, string(k.Fingerprint))
+			c, err := r.Certs.Certificate(k.Cert)
+			if err != nil {
+				return err
+			}
+			n.Keys = append(n.Keys, encryptedTo([]*keyring.Certificate{c}, tx.Now)...)
 		}
 		if n.Delivery, err = r.Queue.Add(tx, queue.Item{Case: string(n.Case), Party: string(p), Notice: n.ID, Scope: caseScope(n.Case),
 			From: "bounce@vdp.example.org", To: "psirt@acme.example", MessageID: n.MessageID, Body: body}); err != nil {

@@ -215,11 +215,15 @@ func (p *parcel) digest(what ...any) string {
 	return d
 }
 
-// keys are the fingerprints of the keys that it is encrypted to, in order.
-func (p *parcel) keys() []string {
+// keys are the fingerprints of what it is encrypted to, in order.
+func (p *parcel) keys() []string { return encryptedTo(p.Keys.Certificates, p.Now) }
+
+// encryptedTo names the component keys that mail is encrypted to at an instant:
+// another subkey of the same certificate is another key.
+func encryptedTo(certs []*keyring.Certificate, at time.Time) []string {
 	var out []string
-	for _, c := range p.Keys.Certificates {
-		out = append(out, string(c.Fingerprint()))
+	for _, c := range certs {
+		out = append(out, string(c.EncryptsTo(at)))
 	}
 	slices.Sort(out)
 	return out

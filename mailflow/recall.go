@@ -74,8 +74,8 @@ func (b *Base) mislaid(tx *store.Tx, who cvd.Participant) (func(cvd.Notice) bool
 			return false
 		}
 		choice := keyring.Select(b.Certs, keys, need(Question{Case: c, Participant: who, Notice: n}), tx.Now)
-		good := fingerprints(choice.Certificates)
-		return len(n.Keys) == 0 || slices.ContainsFunc(n.Keys, func(f string) bool { return !slices.Contains(good, keyring.Fingerprint(f)) })
+		good := encryptedTo(choice.Certificates, tx.Now)
+		return len(n.Keys) == 0 || slices.ContainsFunc(n.Keys, func(f string) bool { return !slices.Contains(good, f) })
 	}, nil
 }
 

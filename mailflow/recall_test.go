@@ -29,6 +29,12 @@ func TestT4_QueuedToAKeyThatEnds(t *testing.T) {
 			w.revokes(old)
 			w.brings("acme", old)
 		},
+		"subkey": func(w *world, old, _ *mailtest.Person) {
+			w.clock.Advance(time.Minute)
+			sub := w.newSubkey(old)
+			w.brings("acme", old)
+			w.do("key adopt acme " + string(sub) + " evidence phone")
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -40,7 +46,7 @@ func TestT4_QueuedToAKeyThatEnds(t *testing.T) {
 			w.Queue.Paused = func(*store.Tx) bool { return true } // the smarthost is away
 			w.after(25 * time.Hour)
 			n := w.notice(id, "acme", cvd.Scope)
-			if n.State != cvd.Queued || len(n.Keys) != 1 || n.Keys[0] != old.Fingerprint() {
+			if n.State != cvd.Queued || len(n.Keys) != 1 || n.Keys[0] != string(w.parsed(old).EncryptsTo(w.clock.Now())) {
 				t.Fatalf("scope is %s, encrypted to %q", n.State, n.Keys)
 			}
 			end(w, old, fresh)
@@ -52,12 +58,13 @@ func TestT4_QueuedToAKeyThatEnds(t *testing.T) {
 			}
 			w.Queue.Paused = SendingPaused
 			w.after(time.Hour)
-			if got := w.readersOf(psirt, old)[2:]; slices.Contains(got, "acme") { // after heads-up and answer
+			if got := w.readersOf(psirt, old)[2:]; name != "subkey" && slices.Contains(got, "acme") { // after heads-up and answer
 				t.Errorf("the old key got more: %q", got)
 			}
-			want := map[string]cvd.NoticeState{"rejected": cvd.Held, "replaced": cvd.Sent, "revoked": cvd.Held}[name]
-			if n := w.notice(id, "acme", cvd.Scope); n.State != want {
-				t.Errorf("scope is %s, want %s: %s", n.State, want, n.Why)
+			want := map[string]cvd.NoticeState{"rejected": cvd.Held, "replaced": cvd.Sent, "revoked": cvd.Held, "subkey": cvd.Sent}[name]
+			now := w.notice(id, "acme", cvd.Scope)
+			if now.State != want || slices.Contains(now.Keys, n.Keys[0]) {
+				t.Errorf("scope is %s, want %s, to %q, was to %q: %s", now.State, want, now.Keys, n.Keys, now.Why)
 			}
 		})
 	}

@@ -280,7 +280,7 @@ type Notice struct {
 	Code       string // the one-time code that it prints; sealed like everything else
 	MessageID  string
 	Hash       string   // of the rendering that left
-	Keys       []string // fingerprints of the keys that it was encrypted to as it left
+	Keys       []string // fingerprints of the component keys that it was encrypted to as it left
 	ApprovalID string
 	Delivery   uint64 // queue item
 	SentAt     time.Time
