@@ -8,6 +8,7 @@ import (
 
 	"parley/keyring"
 	"parley/mailflow/cvd"
+	"parley/mailflow/store"
 )
 
 // fingerprint takes a whole fingerprint, in groups or not, up to one of these
@@ -146,10 +147,43 @@ func (s *sitting) confirmed(c confirmation, name string, before keyring.Pinned) 
 	for _, f := range s.inForce(keys, c.Key, s.tx.Now) {
 		said = append(said, fmt.Sprintf("%s stays in force beside it; if this one replaces it, write: key confirm %s %s replaces %s evidence \"...\"", f.Spaced(), name, c.Key, f))
 	}
+	shared, err := sharedLine(s.tx, c.Owner, c.Key)
+	if err != nil {
+		return "", err
+	}
+	if shared != "" {
+		said = append(said, shared)
+	}
 	if k.Change != nil && before.Change == nil {
 		said = append(said, fmt.Sprintf("from scope on nothing goes to %s before %s, and its addresses are told of the change", name, utc(k.Change.At.Add(k.Change.Pause))))
 	}
 	return strings.Join(said, ";\n"), nil
+}
+
+// sharedLine warns where a key is on record as that of another party, too: its
+// holder reads, and signs, for both. Finders are nobody's business.
+func sharedLine(tx *store.Tx, owner string, f keyring.Fingerprint) (string, error) {
+	all, err := collect(keyOwners.All(tx, fprPrefix(tx, f)), nil)
+	if err != nil {
+		return "", err
+	}
+	var others []string
+	for _, o := range all {
+		if o.Owner == owner || strings.HasPrefix(o.Owner, FinderOwner("")) {
+			continue
+		}
+		k, err := pinnedKeys.Get(tx, keyKey(tx, o.Owner, f))
+		if err != nil {
+			return "", err
+		}
+		others = append(others, fmt.Sprintf("%s (%s)", o.Owner, k.Trust))
+	}
+	if len(others) == 0 {
+		return "", nil
+	}
+	slices.Sort(others)
+	return fmt.Sprintf("the same key is on record for %s: whoever holds it reads what goes to each of them; if that is wrong, write: key reject %s %s because \"...\"",
+		strings.Join(others, ", "), ownerName(owner), f), nil
 }
 
 // keyAdopt is `key adopt PARTY SUBKEY evidence "…"`: an encryption subkey that

@@ -189,6 +189,10 @@ func (d *Desk) imported(tx *store.Tx, p cvd.Party, c *keyring.Certificate, fit s
 	if ch := out.Key.Change; ch != nil && tx.Now.Before(ch.At.Add(ch.Pause)) {
 		said = append(said, fmt.Sprintf("another key of %s is confirmed: from scope on nothing goes to it before %s, and its addresses are told of the change", p.ID, utc(ch.At.Add(ch.Pause))))
 	}
-	out.Said = slices.DeleteFunc(said, func(s string) bool { return s == "" })
+	shared, err := sharedLine(tx, string(p.ID), c.Fingerprint())
+	if err != nil {
+		return out, err
+	}
+	out.Said = slices.DeleteFunc(append(said, shared), func(s string) bool { return s == "" })
 	return out, nil
 }

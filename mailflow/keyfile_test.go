@@ -262,3 +262,25 @@ func (w *world) participantIn(tx *store.Tx, id cvd.CaseID, party cvd.PartyID) cv
 	w.must(err)
 	return p
 }
+
+// A key that is on record for two parties is said to be, with both named and
+// how far each is trusted.
+func TestS7_OneKeyOfTwoParties(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	acme := w.vendor("acme")
+	w.do("vendor add globex psirt@globex.example")
+	line := "key confirm globex " + acme.Fingerprint() + " evidence phone"
+	const want = "the same key is on record for acme (confirmed): whoever holds it reads what goes to each of them"
+	got, err := w.desk.ImportKey(theOperator, "globex", acme.PublicKey(), "")
+	if err != nil || !slices.ContainsFunc(got.Said, func(s string) bool { return strings.HasPrefix(s, want) }) {
+		t.Errorf("import said %q, %v", got.Said, err)
+	}
+	if said := w.do(line); !strings.Contains(said, want) || !strings.Contains(said, "key reject globex "+acme.Fingerprint()) {
+		t.Errorf("confirm said %s", said)
+	}
+	other := w.another("acme", "other", psirt)
+	if said := w.do("key confirm acme " + other.Fingerprint() + " evidence phone"); strings.Contains(said, "the same key") {
+		t.Errorf("of a key of one party it says %s", said)
+	}
+}

@@ -413,3 +413,24 @@ func TestDiscovery_RunWakesAndEnds(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Parties of a store from before keys were looked for are looked for at the
+// next start; at each later one nothing is ordered again.
+func TestDiscovery_OldDirectory(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	o := w.looksOutside("openpgpkey.globex.example")
+	p := w.person("globex", "psirt@globex.example")
+	o.serves("globex.example", p)
+	w.update(func(tx *store.Tx) error {
+		return PutParty(tx, cvd.Party{ID: "globex", Address: p.Address, Channel: cvd.ChannelPGP, Added: tx.Now})
+	})
+	w.must(w.Setup())
+	next := o.looks()
+	w.trusted("globex", p, keyring.Found, "WKD, openpgpkey.globex.example")
+	asked := o.requests()
+	w.must(w.Setup())
+	if again := o.looks(); o.requests() != asked || !again.Equal(next) {
+		t.Errorf("looked for again: %d requests, then %s, was %s", o.requests()-asked, again, next)
+	}
+}
