@@ -76,11 +76,15 @@ type keyReject struct {
 	configFlag
 	Party       string   `arg:"" help:"Whose key it is."`
 	Fingerprint []string `arg:"" help:"The whole fingerprint."`
+	Because     string   `help:"Why: \"stolen, they called on 3 Dec\"."`
 }
 
 func (c keyReject) Run(ctx context.Context, w world) error {
-	return c.call(ctx, w, ctl.Request{Command: "do", Args: []string{
-		fmt.Sprintf("key reject %s %s", c.Party, strings.Join(c.Fingerprint, ""))}})
+	line := "key reject " + c.Party + " " + strings.Join(c.Fingerprint, "")
+	if c.Because != "" {
+		line += " because " + quote(c.Because)
+	}
+	return c.call(ctx, w, ctl.Request{Command: "do", Args: []string{line}})
 }
 
 type keyList struct {

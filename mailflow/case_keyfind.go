@@ -51,7 +51,7 @@ func (s *sitting) findAt(party cvd.Party, p *phrase) (string, error) {
 	}
 	var fault discover.Fault
 	if errors.As(discover.CheckURL(raw, party.Addresses()), &fault) {
-		return "", notDone("%s: %s; it lies at https://, on the domain of an address of %s", raw, fault.Sentence(), party.ID)
+		return "", notDone("%s is not read: %s; a security.txt is read at an https:// address on the domain of an address of %s", raw, fault.Sentence(), party.ID)
 	}
 	if err := s.mustBeProved("key find "+string(party.ID)+" at", "adds a key"); err != nil {
 		return "", err

@@ -125,6 +125,9 @@ func (d *Desk) ImportKey(by Actor, id cvd.PartyID, data []byte, typed keyring.Fi
 	err := d.Store.Update(func(tx *store.Tx) error {
 		out = Imported{}
 		p, err := PartyByID(tx, id)
+		if errors.Is(err, ErrNoParty) {
+			return fmt.Errorf("%w; `vendor add %s ADDRESS` puts it into the directory", err, id)
+		}
 		if err != nil {
 			return err
 		}
@@ -183,6 +186,9 @@ func (d *Desk) imported(tx *store.Tx, p cvd.Party, c *keyring.Certificate, fit s
 		return out, err
 	}
 	said := []string{fit, stranger(p, c)}
+	if out.Key.Trust == keyring.Rejected {
+		said = append(said, fmt.Sprintf("a coordinator rejected it, and it is not used; if that was wrong: key confirm %s %s evidence \"...\"", p.ID, out.Key.Fingerprint))
+	}
 	for _, f := range pending {
 		said = append(said, fmt.Sprintf("it offers the new encryption subkey %s, which is not used before: key adopt %s %s evidence \"...\"", f.Spaced(), p.ID, f))
 	}

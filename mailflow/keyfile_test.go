@@ -284,3 +284,15 @@ func TestS7_OneKeyOfTwoParties(t *testing.T) {
 		t.Errorf("of a key of one party it says %s", said)
 	}
 }
+
+// A file with a rejected key changes nothing, and says so.
+func TestImport_RejectedStaysSo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	acme := w.vendor("acme")
+	w.do("key reject acme " + acme.Fingerprint())
+	got, err := w.desk.ImportKey(theOperator, "acme", acme.PublicKey(), "")
+	if err != nil || got.Key.Trust != keyring.Rejected || !slices.ContainsFunc(got.Said, func(s string) bool { return strings.HasPrefix(s, "a coordinator rejected it, and it is not used") }) {
+		t.Errorf("%s, said %q, %v", got.Key.Trust, got.Said, err)
+	}
+}

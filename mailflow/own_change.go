@@ -147,8 +147,11 @@ func (b *Base) ExtendKey(by Actor, end time.Time) (OwnKey, error) {
 	defer b.Own.changing.Unlock()
 	k := b.Own.now.Load().signing()
 	was := k.Certificate.Expires()
-	if was.IsZero() || !end.IsZero() && !end.After(was) {
-		return k, notDone("our signing key %s expires %s; name a later instant", k.Fingerprint().Spaced(), ends(was))
+	switch {
+	case was.IsZero():
+		return k, notDone("our signing key %s never expires, so there is no end to move", k.Fingerprint().Spaced())
+	case !end.IsZero() && !end.After(was):
+		return k, notDone("our signing key %s expires %s already; name a later instant", k.Fingerprint().Spaced(), ends(was))
 	}
 	var err error
 	if k.Secret, err = k.Secret.Extend(end, b.clock()); err != nil {

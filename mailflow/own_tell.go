@@ -12,8 +12,8 @@ import (
 // correspondents are all who have to learn that our key changes: whoever was
 // told something in a case that is open, and the finders of reports that are in
 // no case yet. Each is there once for each case, since each mail is about one
-// (rules V1 to V3). Letters about an earlier change that have not left are
-// dropped on the way.
+// (rules V1 to V3). Who is told by hand gets none. Letters about an earlier
+// change that have not left are dropped on the way.
 func (b *Base) correspondents(tx *store.Tx) ([]cvd.Participant, error) {
 	homes, err := openHomes(tx)
 	if err != nil {
@@ -33,12 +33,26 @@ func (b *Base) correspondents(tx *store.Tx) ([]cvd.Participant, error) {
 			if err != nil {
 				return nil, err
 			}
-			if told {
+			hand, err := byHand(tx, p)
+			if err != nil {
+				return nil, err
+			}
+			if told && !hand {
 				out = append(out, p)
 			}
 		}
 	}
 	return out, nil
+}
+
+// byHand says whether no mail goes to a participant: a letter to it would be held
+// for good.
+func byHand(tx *store.Tx, p cvd.Participant) (bool, error) {
+	party, err := PartyByID(tx, p.Party)
+	if errors.Is(err, ErrNoParty) {
+		return false, nil // a finder, or somebody who is in no directory
+	}
+	return party.Channel == cvd.ChannelHand, err
 }
 
 // openHomes are the cases that are open and the reports that wait for one.

@@ -405,3 +405,31 @@ func TestOldStoresOpen(t *testing.T) {
 		t.Errorf("a store without a key: %v", err)
 	}
 }
+
+// Who is told by hand gets no letter: it could only be held, for good.
+func TestRotation_NotByHand(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.started("acme", "globex")
+	w.do("vendor edit globex channel hand")
+	w.rotates(w.clock.Now().Add(cvd.Day), time.Time{})
+	w.after(w.Undo)
+	for party, want := range map[cvd.PartyID]int{"acme": 1, "globex": 0} {
+		n := 0
+		w.view(func(tx *store.Tx) error {
+			all, err := Notices(tx, id, party)
+			for _, m := range all {
+				if m.Kind == cvd.KindKey {
+					n++
+				}
+			}
+			return err
+		})
+		if n != want {
+			t.Errorf("%s: %d letters about our key, want %d", party, n, want)
+		}
+	}
+	if held := w.subjects("Held"); len(held) != 0 {
+		t.Errorf("Held shows %q", held)
+	}
+}
