@@ -2,7 +2,6 @@ package keyring
 
 import (
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -22,16 +21,12 @@ type Choice struct {
 
 // Select chooses every key that has at least the trust needed and can be
 // encrypted to at that instant. A rejected or replaced key is never used,
-// whatever other record names it. Of each address only the keys of the best
-// trust are, even if they cannot be used any more: what is found or claimed
-// never takes the place of what is confirmed, nor what is claimed of what is
-// found.
+// whatever other record names it, nor one that stands behind another.
 func Select(cache *Cache, keys []Pinned, need Need, at time.Time) Choice {
 	choice := Choice{Standing: Stand(cache, keys, need.Confirmers, at)}
-	best := best(keys, choice.Standing)
 	used := map[Fingerprint]bool{}
 	for _, k := range keys {
-		cert, err := judgeKey(cache, k, need.Trust, at, choice.Standing, best)
+		cert, err := judgeKey(cache, k, need.Trust, at, choice.Standing)
 		switch {
 		case err != nil:
 			choice.Why = append(choice.Why, err.Error())
@@ -43,21 +38,7 @@ func Select(cache *Cache, keys []Pinned, need Need, at time.Time) Choice {
 	return choice
 }
 
-// best gives per address a key of the best trust, and any such of them all for
-// "": a key that serves no address of the party takes no better one's place.
-func best(keys []Pinned, all map[Fingerprint]Standing) map[string]Fingerprint {
-	out := map[string]Fingerprint{}
-	for _, k := range keys {
-		for _, address := range []string{strings.ToLower(k.Address), ""} {
-			if t := all[k.Fingerprint].Trust; t != Rejected && t > all[out[address]].Trust {
-				out[address] = k.Fingerprint
-			}
-		}
-	}
-	return out
-}
-
-func judgeKey(cache *Cache, k Pinned, need Trust, at time.Time, all map[Fingerprint]Standing, best map[string]Fingerprint) (*Certificate, error) {
+func judgeKey(cache *Cache, k Pinned, need Trust, at time.Time, all map[Fingerprint]Standing) (*Certificate, error) {
 	name, s := "key "+k.Fingerprint.Spaced(), all[k.Fingerprint]
 	switch {
 	case s.Trust == Rejected:
@@ -69,7 +50,7 @@ func judgeKey(cache *Cache, k Pinned, need Trust, at time.Time, all map[Fingerpr
 	case !s.Trust.Meets(need):
 		return nil, fmt.Errorf("%s: only %s, %s is needed", name, s.Trust, need)
 	}
-	if f := best[strings.ToLower(k.Address)]; s.Trust < all[f].Trust {
+	if f := s.Behind; f != "" {
 		return nil, fmt.Errorf("%s: only %s, does not take the place of the %s key %s", name, s.Trust, all[f].Trust, f.Spaced())
 	}
 	cert, err := cache.Certificate(k.Cert)

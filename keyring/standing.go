@@ -11,6 +11,7 @@ type Standing struct {
 	Trust     Trust
 	Certified Fingerprint  // the confirmed key of the same party that makes it Confirmed, where no person did
 	Replaced  *Replacement // nil while it is in force
+	Behind    Fingerprint  // a key of better trust for the same address, whose place it does not take; or empty
 	Why       string       // why it is no more than Trust, where a person began to confirm it
 }
 
@@ -18,7 +19,9 @@ type Standing struct {
 // people each typed the fingerprint of (fewer than one counts as one), or what
 // a key that they confirmed, in force and usable at that instant, certifies at
 // the address that it serves. It is computed each time, so that it ends with
-// whatever it rests on.
+// whatever it rests on. Of each address only the keys of the best trust count,
+// even if they cannot be used any more: what is found or claimed never takes
+// the place of what is confirmed, nor what is claimed of what is found.
 func Stand(cache *Cache, keys []Pinned, confirmers int, at time.Time) map[Fingerprint]Standing {
 	all := map[Fingerprint]Standing{}
 	for _, k := range keys {
@@ -40,7 +43,29 @@ func Stand(cache *Cache, keys []Pinned, confirmers int, at time.Time) map[Finger
 		s.Trust, s.Certified, s.Why = Confirmed, by, ""
 		all[f] = s
 	}
+	best := best(keys, all)
+	for _, k := range keys {
+		s := all[k.Fingerprint]
+		if f := best[strings.ToLower(k.Address)]; s.Trust < all[f].Trust {
+			s.Behind = f
+			all[k.Fingerprint] = s
+		}
+	}
 	return all
+}
+
+// best gives per address a key of the best trust, and any such of them all for
+// "": a key that serves no address of the party takes no better one's place.
+func best(keys []Pinned, all map[Fingerprint]Standing) map[string]Fingerprint {
+	out := map[string]Fingerprint{}
+	for _, k := range keys {
+		for _, address := range []string{strings.ToLower(k.Address), ""} {
+			if t := all[k.Fingerprint].Trust; t != Rejected && t > all[out[address]].Trust {
+				out[address] = k.Fingerprint
+			}
+		}
+	}
+	return out
 }
 
 // standing is what people, servers and mails give the key.

@@ -92,11 +92,12 @@ func leastTrust(tx *store.Tx, p cvd.Participant) (keyring.Trust, error) {
 	return keyring.Found, nil
 }
 
-// pinned are the keys whose signatures count as the participant's.
+// pinned are the keys whose signatures count as the participant's: none that
+// stands behind a better one (rule S7).
 func pinned(all map[keyring.Fingerprint]keyring.Standing, least keyring.Trust) []keyring.Fingerprint {
 	var out []keyring.Fingerprint
 	for f, s := range all {
-		if s.Trust.Meets(least) {
+		if s.Trust.Meets(least) && s.Behind == "" {
 			out = append(out, f)
 		}
 	}

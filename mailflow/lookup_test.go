@@ -13,6 +13,7 @@ import (
 
 	"parley/keyring"
 	"parley/mailflow/cvd"
+	"parley/mailflow/mailtest"
 	"parley/mailflow/store"
 )
 
@@ -432,5 +433,26 @@ func TestDiscovery_OldDirectory(t *testing.T) {
 	w.must(w.Setup())
 	if again := o.looks(); o.requests() != asked || !again.Equal(next) {
 		t.Errorf("looked for again: %d requests, then %s, was %s", o.requests()-asked, again, next)
+	}
+}
+
+// Whoever has a vendor's web server for a day signs nothing in its name: what
+// a found key signed does not count while one of the same address is confirmed.
+func TestS7_FoundNeverSignsForConfirmed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.started("acme")
+	acme := w.people["acme"]
+	other := w.person("impostor", acme.Address)
+	w.pins("acme", other, keyring.Found)
+	to := w.thread(id, "acme")
+	entity := mailtest.Entity("["+string(id)+"]", "ACCEPT "+string(id)+" v1\n")
+	w.arrives(acme.Address, to, w.seal(other, to, true, entity))
+	if w.who(id, "acme").Accepted() != 0 || w.countIn("Quarantine", "acme") != 1 {
+		t.Errorf("the found key signs: Quarantine %q", w.subjects("Quarantine"))
+	}
+	w.arrives(acme.Address, to, w.seal(acme, to, true, entity))
+	if w.who(id, "acme").Accepted() != 1 {
+		t.Error("the confirmed key does not sign")
 	}
 }
