@@ -73,7 +73,7 @@ func (a *ArmorWriter) line(p []byte) {
 }
 
 func (a *ArmorWriter) flush() error {
-	_, err := a.w.Write(a.text)
+	err := writeAll(a.w, a.text)
 	a.text = a.text[:0]
 	return err
 }

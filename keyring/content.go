@@ -221,7 +221,7 @@ func (c *content) copyLiteral(p *packetBody) error {
 		}
 		data, err := p.next(spare)
 		c.signed.hash(data)
-		if _, err := c.out.Write(data); err != nil {
+		if err := writeAll(c.out, data); err != nil {
 			return &sinkError{err}
 		}
 		if err == io.EOF {

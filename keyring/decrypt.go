@@ -34,8 +34,9 @@ func (l Limits) OrDefaults() Limits {
 
 // Bounds on what a message may make us try.
 const (
-	maxKeyPackets = 1000 // session key packets looked at
-	maxKeyTries   = 16   // of these, how many our secret keys are tried on
+	maxKeyPackets = 1000    // session key packets looked at
+	maxKeyOctets  = 2 << 20 // in all of these: they are held while the rest streams
+	maxKeyTries   = 16      // of these, how many our secret keys are tried on
 	maxSignatures = 16
 )
 

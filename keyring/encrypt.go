@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"time"
 
@@ -35,11 +36,14 @@ func EncryptedSize(size int64, n int) int64 { return size + size/piece + 1536 + 
 // which every OpenPGP program reads, uncompressed, so that its size tells nothing
 // of the content beyond its length.
 func EncryptTo(w io.Writer, data io.Reader, size int64, to []*Certificate, signer *Secret, at time.Time) error {
+	if size < 0 || size > maxLiteral {
+		return fmt.Errorf("encrypt: %d bytes are not what a packet holds", size)
+	}
 	m, err := address(to, signer, at)
 	if err != nil {
 		return fmt.Errorf("encrypt: %w", err)
 	}
-	if _, err := w.Write(m.keys); err != nil {
+	if err := writeAll(w, m.keys); err != nil {
 		return fmt.Errorf("encrypt: %w", err)
 	}
 	sig, err := beginSignature(m.signer, m.to, at)
@@ -108,9 +112,6 @@ func writeSigned(p *protector, data io.Reader, size int64, sig *pendingSignature
 	if err != nil {
 		return err
 	}
-	if size < 0 || size > maxLiteral {
-		return fmt.Errorf("%d bytes are more than a packet holds", size)
-	}
 	if _, err := p.Write(appendLiteral(head, size)); err != nil {
 		return err
 	}
@@ -134,9 +135,18 @@ func appendLiteral(dst []byte, size int64) []byte {
 	return append(dst, 'b', 0, 0, 0, 0, 0)
 }
 
-// maxLiteral is what the length of a literal packet counts up to. RFC 9580,
-// section 4.2.1.3.
-const maxLiteral = 1<<32 - 7
+// maxLiteral is what an int counts on every machine with the six octets in front
+// of the data, half of what a packet may hold (RFC 9580, section 4.2.1.3).
+const maxLiteral = math.MaxInt32 - 6
+
+// writeAll writes p, and does not trust w to say when it took less.
+func writeAll(w io.Writer, p []byte) error {
+	n, err := w.Write(p)
+	if err == nil && n != len(p) {
+		err = io.ErrShortWrite
+	}
+	return err
+}
 
 func distinct(to []*Certificate) []*Certificate {
 	seen := map[Fingerprint]bool{}

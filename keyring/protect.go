@@ -129,7 +129,7 @@ func (p *protector) emit(length []byte) error {
 		at--
 		p.buf[at], p.begun = 0xc0|tagProtected, true
 	}
-	_, err := p.w.Write(p.buf[at:])
+	err := writeAll(p.w, p.buf[at:])
 	p.buf, p.ready = p.buf[:headerRoom], 0
 	return err
 }

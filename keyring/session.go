@@ -23,7 +23,7 @@ type envelope struct {
 // openEnvelope reads the packets in front of the encrypted data. RFC 9580,
 // section 10.3.
 func openEnvelope(src byteSource) (*envelope, error) {
-	env := &envelope{}
+	env, held := &envelope{}, 0
 	for range maxKeyPackets {
 		p, err := readPacket(src)
 		if err != nil {
@@ -35,7 +35,7 @@ func openEnvelope(src byteSource) (*envelope, error) {
 			return env, nil
 		case tagEncryptedKey:
 			k, err := p.small()
-			if err != nil {
+			if held += len(k.body); err != nil || held > maxKeyOctets {
 				return nil, closed(ReasonMalformed)
 			}
 			env.keys = append(env.keys, k)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -252,6 +253,53 @@ type brokenSpool struct{ testSpool }
 
 func (*brokenSpool) Write([]byte) (int, error) { return 0, errDisk }
 
+// shortSpool takes less than it is given, and does not say so.
+type shortSpool struct{ testSpool }
+
+func (s *shortSpool) Write(p []byte) (int, error) { return s.testSpool.Write(p[:len(p)/2]) }
+
+// What is lost on the way is an error even where the writer keeps silent.
+func TestP2_ShortWrites(t *testing.T) {
+	t.Parallel()
+	s := secret(t, "a@example.org")
+	to := []*keyring.Certificate{s.Certificate()}
+	var short shortSpool
+	_, err := keyring.DecryptTo(context.Background(), &short, bytes.NewReader(encrypted(t, text, s, to[0])), []*keyring.Secret{s}, keyring.DefaultLimits())
+	if !errors.Is(err, io.ErrShortWrite) || !short.abandoned {
+		t.Errorf("decrypting: %v", err)
+	}
+	for _, n := range []int{0, 100, 100_000} {
+		w := &shortSpool{}
+		if err := keyring.EncryptTo(w, bytes.NewReader(random(n)), int64(n), to, s, noon); !errors.Is(err, io.ErrShortWrite) {
+			t.Errorf("encrypting %d bytes: %v", n, err)
+		}
+		a, err := keyring.NewArmorWriter(w, keyring.ArmorMessage, "\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = a.Write(random(n))
+		if err := errors.Join(err, a.Close()); !errors.Is(err, io.ErrShortWrite) {
+			t.Errorf("armor of %d bytes: %v", n, err)
+		}
+	}
+}
+
+// Session key packets are held until the data comes, however large the message:
+// so all of them together are bounded.
+func TestP4_KeyPacketsAreBounded(t *testing.T) {
+	t.Parallel()
+	s := secret(t, "a@example.org")
+	sealed := encrypted(t, text, s, s.Certificate())
+	filler := append([]byte{0xc1, 0xff, 0, 0, 0xff, 0xff}, make([]byte, 0xffff)...)
+	for n, fits := range map[int]bool{8: true, 40: false} {
+		in := bytes.NewReader(append(bytes.Repeat(filler, n), sealed...))
+		_, err := keyring.DecryptTo(context.Background(), &testSpool{}, in, []*keyring.Secret{s}, keyring.DefaultLimits())
+		if (err == nil) != fits {
+			t.Errorf("%d packets of 64 KiB: %v", n, err)
+		}
+	}
+}
+
 // What ails the spool or the source is not the message's fault.
 func TestT2_StreamFaults(t *testing.T) {
 	t.Parallel()
@@ -275,7 +323,7 @@ func TestEncryptToSize(t *testing.T) {
 	t.Parallel()
 	s := secret(t, "a@example.org")
 	to := []*keyring.Certificate{s.Certificate()}
-	for _, size := range []int64{-1, 0, 99, 101, 1 << 40} {
+	for _, size := range []int64{math.MinInt64, -1 << 20, -1, 0, 99, 101, 1 << 31, 1 << 40} {
 		if err := keyring.EncryptTo(io.Discard, bytes.NewReader(random(100)), size, to, s, noon); err == nil {
 			t.Errorf("100 bytes are %d", size)
 		}

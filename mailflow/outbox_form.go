@@ -41,12 +41,17 @@ func (o *Outbox) keep(wire []byte, err error) (*store.Draft, error) {
 // that a large mail is never held as it leaves.
 func (o *Outbox) stream(p *parcel, inner []byte, outer pgpmime.Outer) (*store.Draft, error) {
 	r, w := io.Pipe()
+	done := make(chan struct{})
 	go func() {
+		defer close(done)
 		w.CloseWithError(guarded(func() error {
 			return pgpmime.SealTo(w, bytes.NewReader(inner), int64(len(inner)), outer, p.Keys.Certificates, p.Ours.signing().Secret, p.Now)
 		}))
 	}()
-	defer r.Close() // ends the other side, too, if the store fails first
+	defer func() {
+		r.Close() // ends the other side, too, if the store fails first
+		<-done
+	}()
 	return o.Store.Seal(r)
 }
 
