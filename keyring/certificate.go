@@ -118,7 +118,7 @@ func addressIn(id string) string {
 	if err != nil || p.Name != "" || strings.ContainsAny(a, "<> \t\r\n\"") {
 		return ""
 	}
-	return strings.ToLower(p.Address)
+	return FoldAddress(p.Address)
 }
 
 // serialize writes the kept components, in order, with or without what others

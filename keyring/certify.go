@@ -1,7 +1,6 @@
 package keyring
 
 import (
-	"strings"
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
@@ -16,7 +15,7 @@ func (c *Certificate) CertifiedBy(o *Certificate, address string, at time.Time) 
 		return false
 	}
 	for _, u := range c.users {
-		if !strings.EqualFold(addressIn(u.id), address) || address == "" {
+		if !SameAddress(addressIn(u.id), address) || address == "" {
 			continue
 		}
 		if newest(u.self, at) != nil && !u.revoked(at) && u.certifiedBy(c, o, at) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"strings"
 
+	"parley/keyring"
 	"parley/keyring/pgpmime"
 	"parley/mailflow/cvd"
 	"parley/mailflow/message"
@@ -140,24 +141,11 @@ func (a *arrival) from() []string {
 			continue
 		}
 		for _, x := range list {
-			out = append(out, lowerASCII(x.Addr()))
+			out = append(out, keyring.FoldAddress(x.Addr()))
 		}
 	}
 	return out
 }
-
-// lowerASCII folds case as addresses have it. Other letters have a case, too, and
-// some become ASCII in it: a Kelvin sign is no K.
-func lowerASCII(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= 'A' && r <= 'Z' {
-			return r + 'a' - 'A'
-		}
-		return r
-	}, s)
-}
-
-func sameAddress(x, y string) bool { return lowerASCII(x) == lowerASCII(y) }
 
 // references lists the mails that this one answers, by its header in the open and
 // by the one that was protected: it may be the only one.

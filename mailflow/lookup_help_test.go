@@ -171,34 +171,16 @@ func (w *world) journaled(kind string) int {
 // Subject.
 func (w *world) textIn(folder, subject string) string {
 	w.t.Helper()
-	var raw []byte
-	w.view(func(tx *store.Tx) error {
-		box, err := tx.MailboxNamed("", folder)
-		if err != nil {
-			return err
-		}
-		uids, err := tx.UIDs(box.Number, func(store.Scope) bool { return true })
-		if err != nil {
-			return err
-		}
-		for _, uid := range uids {
-			e, err := tx.Entry(box.Number, uid)
+	for _, m := range w.filed(folder) {
+		if strings.Contains(m.Envelope.Subject, subject) {
+			raw, err := w.Store.Bytes(m.Served)
 			if err != nil {
-				return err
+				w.t.Fatal(err)
 			}
-			m, err := tx.Message(e.Message)
-			if err != nil {
-				return err
-			}
-			if strings.Contains(m.Envelope.Subject, subject) && raw == nil {
-				if raw, err = w.Store.Bytes(m.Served); err != nil {
-					return err
-				}
-			}
+			return strings.ReplaceAll(string(raw), "\r\n", "\n")
 		}
-		return nil
-	})
-	return strings.ReplaceAll(string(raw), "\r\n", "\n")
+	}
+	return ""
 }
 
 // wkdPath is where psirt@ of a domain lies: the z-base-32 of SHA-1("psirt").

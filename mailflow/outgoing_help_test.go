@@ -285,35 +285,6 @@ func (w *world) request(s cvd.Stage) cvd.ApprovalRequest {
 	return all[0]
 }
 
-// mailsIn reads the mails of a folder of the desk, oldest first.
-func (w *world) mailsIn(name string) []store.Message {
-	w.t.Helper()
-	var out []store.Message
-	w.view(func(tx *store.Tx) error {
-		box, err := tx.MailboxNamed("", name)
-		if err != nil {
-			return err
-		}
-		uids, err := tx.UIDs(box.Number, func(store.Scope) bool { return true })
-		if err != nil {
-			return err
-		}
-		for _, uid := range uids {
-			e, err := tx.Entry(box.Number, uid)
-			if err != nil {
-				return err
-			}
-			m, err := tx.Message(e.Message)
-			if err != nil {
-				return err
-			}
-			out = append(out, m)
-		}
-		return nil
-	})
-	return out
-}
-
 // served is what a mail client gets of a message, parsed.
 func (w *world) served(m store.Message) *message.Part {
 	w.t.Helper()

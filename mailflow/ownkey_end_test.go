@@ -14,7 +14,7 @@ import (
 func (w *world) endTask() []string {
 	w.t.Helper()
 	var out []string
-	for _, m := range w.mailsIn("INBOX") {
+	for _, m := range w.filed("INBOX") {
 		if m.Kind == "own-key" {
 			out = append(out, m.Envelope.Subject)
 		}

@@ -72,7 +72,7 @@ func (in *Intake) confirmedFor(tx *store.Tx, f keyring.Fingerprint, address stri
 		if err != nil {
 			return nil, err
 		}
-		own := slices.ContainsFunc(party.Addresses(), func(x string) bool { return sameAddress(x, address) })
+		own := slices.ContainsFunc(party.Addresses(), func(x string) bool { return keyring.SameAddress(x, address) })
 		if k == nil || !own {
 			continue
 		}

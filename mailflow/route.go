@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"parley/keyring"
 	"parley/keyring/pgpmime"
 	"parley/mailflow/cvd"
 	"parley/mailflow/store"
@@ -291,7 +292,7 @@ func (in *Intake) claims(tx *store.Tx, a *arrival, r tokenRow) (place, bool, err
 			return place{}, false, err
 		}
 		anew := who.Party == cvd.Finder && len(keys) == 0 && v.State() == pgpmime.UnknownKey
-		if anew || !slices.ContainsFunc(own, func(o string) bool { return sameAddress(o, a.sender()) }) {
+		if anew || !slices.ContainsFunc(own, func(o string) bool { return keyring.SameAddress(o, a.sender()) }) {
 			return place{}, false, nil
 		}
 	}

@@ -54,7 +54,7 @@ var (
 // press drops the mail of a request into a folder under Do.
 func (w *world) press(by Actor, button, approval string) error {
 	w.t.Helper()
-	for _, m := range w.mailsIn("Approvals") {
+	for _, m := range w.filed("Approvals") {
 		if m.Ref == approval {
 			err := w.desk.Gesture(context.Background(), by, Gesture{Button: button, Message: m.ID})
 			w.settle()
@@ -316,7 +316,7 @@ func TestA3_RequestShowsTheMails(t *testing.T) {
 	w.settle()
 	a := w.request(cvd.Scope)
 	var shown *message.Part
-	for _, m := range w.mailsIn("Approvals") {
+	for _, m := range w.filed("Approvals") {
 		if m.Ref == a.ID {
 			shown = w.served(m)
 		}
@@ -388,7 +388,7 @@ func TestA3_RequestToMany(t *testing.T) {
 	if err := w.sched.Prepare(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	m := w.mailsIn("Approvals")
+	m := w.filed("Approvals")
 	if len(m) != 1 || m[0].Size > 10<<20 {
 		t.Fatalf("%d mails, the first has %d octets", len(m), m[0].Size)
 	}

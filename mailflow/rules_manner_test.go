@@ -106,7 +106,7 @@ func TestV1_V3_InlineForm(t *testing.T) {
 // seesInline wants the desk to see what globexworks got.
 func (w *world) seesInline(id cvd.CaseID) {
 	w.t.Helper()
-	for _, m := range w.mailsIn("Cases/" + string(id) + " Heap overflow/Vendor globexworks") {
+	for _, m := range w.filed("Cases/" + string(id) + " Heap overflow/Vendor globexworks") {
 		p := w.served(m)
 		if len(p.Children) == 0 {
 			continue // a letter of theirs
@@ -245,7 +245,7 @@ func TestA3_ApprovalBindsTheManner(t *testing.T) {
 		t.Error("the old yes still counts")
 	}
 	shown := false
-	for _, m := range w.mailsIn("Approvals") {
+	for _, m := range w.filed("Approvals") {
 		for _, c := range w.served(m).Children {
 			shown = shown || strings.Contains(strings.ReplaceAll(string(c.Raw()), "\r\n ", " "), `Comments: It leaves in the inline form, each file encrypted by itself, under the outer Subject "your queue".`)
 		}

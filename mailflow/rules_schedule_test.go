@@ -94,7 +94,7 @@ func TestPrepare_OneBadCase(t *testing.T) {
 	if err := w.sched.Prepare(context.Background()); err == nil || !strings.Contains(err.Error(), "no such party") {
 		t.Fatalf("the views of the bad case were made: %v", err)
 	}
-	if all := w.mailsIn("Cases/" + string(good) + " Heap overflow/Case file"); len(all) != 1 || !strings.Contains(w.words(all[0]), "globex") {
+	if all := w.filed("Cases/" + string(good) + " Heap overflow/Case file"); len(all) != 1 || !strings.Contains(w.words(all[0]), "globex") {
 		t.Errorf("the other case has %d files", len(all))
 	}
 	if _, err := w.sched.RunDue(context.Background(), w.clock.Now()); err != nil {
@@ -116,18 +116,18 @@ func TestPrepare_CaseFile(t *testing.T) {
 	folder := "Cases/" + string(id) + " Heap overflow/Case file"
 	w.in(id, "start now")
 	w.after(w.Undo)
-	if all := w.mailsIn(folder); len(all) != 1 || !strings.Contains(w.words(all[0]), "1 Dec ok") {
+	if all := w.filed(folder); len(all) != 1 || !strings.Contains(w.words(all[0]), "1 Dec ok") {
 		t.Fatalf("%d case files: %s", len(all), w.words(all[len(all)-1]))
 	}
-	before := w.mailsIn(folder)[0].ID
+	before := w.filed(folder)[0].ID
 	w.in(id, "status")
 	w.update(func(tx *store.Tx) error { w.touch(tx, id); return nil })
 	w.settle()
-	if now := w.mailsIn(folder)[0].ID; now != before {
+	if now := w.filed(folder)[0].ID; now != before {
 		t.Error("it was replaced by one that reads the same")
 	}
 	w.answers("acme", id, true, "ACK\n")
-	if all := w.mailsIn(folder); len(all) != 1 || all[0].ID == before || !strings.Contains(w.words(all[0]), "acknowledged") {
+	if all := w.filed(folder); len(all) != 1 || all[0].ID == before || !strings.Contains(w.words(all[0]), "acknowledged") {
 		t.Errorf("%d case files: %s", len(all), w.words(all[0]))
 	}
 	w.view(func(tx *store.Tx) error {

@@ -362,27 +362,8 @@ func (w *world) answers(name string, id cvd.CaseID, sign bool, text string) {
 func (w *world) subjects(folder string) []string {
 	w.t.Helper()
 	var out []string
-	w.view(func(tx *store.Tx) error {
-		box, err := tx.MailboxNamed("", folder)
-		if err != nil {
-			return err
-		}
-		uids, err := tx.UIDs(box.Number, func(store.Scope) bool { return true })
-		if err != nil {
-			return err
-		}
-		for _, uid := range uids {
-			e, err := tx.Entry(box.Number, uid)
-			if err != nil {
-				return err
-			}
-			m, err := tx.Message(e.Message)
-			if err != nil {
-				return err
-			}
-			out = append(out, m.Envelope.Subject)
-		}
-		return nil
-	})
+	for _, m := range w.filed(folder) {
+		out = append(out, m.Envelope.Subject)
+	}
 	return out
 }

@@ -55,7 +55,7 @@ func autocryptKey(value, sender string) *keyring.Certificate {
 			return nil
 		}
 	}
-	if !sameAddress(got["addr"], sender) {
+	if !keyring.SameAddress(got["addr"], sender) {
 		return nil
 	}
 	raw, err := keydata(got["keydata"])

@@ -170,5 +170,5 @@ func fromOwn(c Claim) bool {
 	if len(c.From) != 1 {
 		return false
 	}
-	return slices.ContainsFunc(c.Addresses, func(a string) bool { return sameAddress(a, c.From[0]) })
+	return slices.ContainsFunc(c.Addresses, func(a string) bool { return keyring.SameAddress(a, c.From[0]) })
 }

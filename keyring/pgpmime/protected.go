@@ -5,6 +5,8 @@ import (
 	"mime"
 	"net/mail"
 	"strings"
+
+	"parley/keyring"
 )
 
 // Fields are header fields by name, as in protectedNames: all values of each,
@@ -169,7 +171,7 @@ func (o *Opened) FromAgrees(outer []string) bool {
 		return false
 	}
 	address, ok := soleAddress(inner[0])
-	return ok && sameAddress(address, outer[0])
+	return ok && keyring.SameAddress(address, outer[0])
 }
 
 // soleAddress is the one address of a From field; a group is none (RFC 5322,
@@ -180,19 +182,6 @@ func soleAddress(field string) (string, bool) {
 		return "", false
 	}
 	return list[0].Address, true
-}
-
-// sameAddress compares addresses in ASCII case only: more letters than these have
-// another case, and some of those look like ASCII in it (the Kelvin sign is a K).
-func sameAddress(a, b string) bool { return lowerASCII(a) == lowerASCII(b) }
-
-func lowerASCII(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= 'A' && r <= 'Z' {
-			return r + 'a' - 'A'
-		}
-		return r
-	}, s)
 }
 
 // decodeWords decodes RFC 2047 words; what cannot be decoded stays as it is.
