@@ -45,7 +45,7 @@ func FindArmor(text []byte) []Block {
 		}
 		start := at + i
 		at = start + len(armorBegin)
-		if !lineStart(text, start) {
+		if !lineStart(text, start) { // never read: each could have all others for its header
 			continue
 		}
 		if b, err := readBlock(text, start); err == nil {
@@ -77,13 +77,13 @@ func readBlock(text []byte, start int) (Block, error) {
 	if end < 0 {
 		return b, errArmor
 	}
+	last, next := nextLine(text, at+end)
+	if string(bytes.TrimSpace(last)) != "-----END "+b.Kind+"-----" {
+		return b, errArmor // before anything is decoded: there may be many of these
+	}
 	data, mismatch, err := decodeRadix64(text[at : at+end])
 	if err != nil {
 		return b, err
-	}
-	last, next := nextLine(text, at+end)
-	if string(bytes.TrimSpace(last)) != "-----END "+b.Kind+"-----" {
-		return b, errArmor
 	}
 	b.Data, b.End, b.Mismatch = data, next, mismatch
 	return b, nil

@@ -79,7 +79,8 @@ func TestFindArmor(t *testing.T) {
 // A text full of lines that begin a block must not cost its square.
 func TestP7_ManyBeginLines(t *testing.T) {
 	t.Parallel()
-	for _, line := range []string{"-----BEGIN PGP MESSAGE-----\n", "-----BEGIN PGP a: b-----\n", "-----BEGIN PGP MESSAGE-----\na: b\n"} {
+	for _, line := range []string{"-----BEGIN PGP MESSAGE-----\n", "-----BEGIN PGP a: b-----\n", "-----BEGIN PGP MESSAGE-----\na: b\n",
+		"a: -----BEGIN PGP MESSAGE-----\n"} {
 		text := []byte(strings.Repeat(line, 200_000) + "-----END PGP MESSAGE-----\n")
 		if found := keyring.FindArmor(text); len(found) > 1 {
 			t.Errorf("%d blocks", len(found))
