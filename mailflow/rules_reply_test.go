@@ -74,7 +74,7 @@ func TestS5_WhatCounts(t *testing.T) {
 		"unsigned, another vendor's code":    {text: "ACK CASE OTHERS\n"},
 		"unsigned, a code that never was":    {text: "ACK CASE AAAA-1111\n"},
 		"unsigned, own code among guesses":   {text: "ACK CASE " + strings.Repeat("AAAA-1111 ", 8) + "CODE\n"},
-		"unsigned, own code on a long line":  {text: "ACK CASE " + strings.Repeat("x", 4<<10) + " CODE\n"},
+		"unsigned, own code on a long line":  {text: "ACK CASE " + strings.Repeat("x", 16<<10) + " CODE\n"},
 		"an unknown key signs, no code":      {from: "stranger", sign: true, text: "ACK CASE\n", folder: "Quarantine"},
 		"another vendor signs, acme's code":  {from: "globex", sign: true, text: "ACK CASE CODE\n", folder: "Quarantine"},
 		"quoted":                             {sign: true, text: "> ACK CASE CODE\n"},

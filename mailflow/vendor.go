@@ -18,7 +18,7 @@ import (
 // like codes: with more of them somebody is guessing (rule S5).
 const (
 	firstLines = 10
-	maxLine    = 4 << 10
+	maxLine    = 16 << 10
 	maxCodes   = 8
 )
 
