@@ -60,17 +60,7 @@ func (in *Intake) findings(tx *store.Tx, a *arrival, p place) ([]finding, error)
 
 // words is the value of the signature in a Parley-Document field.
 func (f finding) words(d pgpmime.Document) string {
-	switch f.State() {
-	case pgpmime.Good:
-		return fmt.Sprintf("good; party=%s; key=%s; trust=%s", f.Party, f.Key(), f.Trust)
-	case pgpmime.OtherParty:
-		return fmt.Sprintf("other-party; party=%s; key=%s", ownerName(f.Owner()), f.Key())
-	case pgpmime.UnknownKey:
-		return "unknown-key; " + unknownKey(d.Signatures, f.Key())
-	case pgpmime.Bad:
-		return "bad; reason=" + f.Reason()
-	}
-	return "none"
+	return verdictWords(f, f.Party, f.Trust, d.Signatures)
 }
 
 // documentFields say of each document what it was and what its signatures say.

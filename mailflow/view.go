@@ -113,14 +113,28 @@ func orNone(s string) string {
 
 // signatureWords is the value of Parley-Signature.
 func signatureWords(a *arrival, p place) string {
-	v := p.Verdict
+	var sigs []pgpmime.Signature
+	if a.opened != nil {
+		sigs = a.opened.Signatures
+	}
+	return verdictWords(p.Verdict, string(p.Party), p.Trust, sigs)
+}
+
+// verdictWords writes what signatures say, of a whole mail or of a document in
+// it; party and trust are those of the key if it is a good one.
+func verdictWords(v interface {
+	State() pgpmime.State
+	Key() keyring.Fingerprint
+	Owner() string
+	Reason() string
+}, party, trust string, sigs []pgpmime.Signature) string {
 	switch v.State() {
 	case pgpmime.Good:
-		return fmt.Sprintf("good; party=%s; key=%s; trust=%s", p.Party, v.Key(), p.Trust)
+		return fmt.Sprintf("good; party=%s; key=%s; trust=%s", party, v.Key(), trust)
 	case pgpmime.OtherParty:
 		return fmt.Sprintf("other-party; party=%s; key=%s", ownerName(v.Owner()), v.Key())
 	case pgpmime.UnknownKey:
-		return "unknown-key; " + unknownKey(a.opened.Signatures, v.Key())
+		return "unknown-key; " + unknownKey(sigs, v.Key())
 	case pgpmime.Bad:
 		return "bad; reason=" + v.Reason()
 	}
