@@ -192,6 +192,8 @@ func (s *sitting) mayEdit(p cvd.Party, got map[string]string) error {
 		why = "lets mail go to a recipient that had none"
 	case got["lead"] != "" && err == nil && p.Lead > 0 && (lead == 0 || lead > p.Lead):
 		why = "moves dates earlier"
+	case got["subject"] != "" && !strings.EqualFold(got["subject"], "default"):
+		why = "puts words where everybody on the way reads them" // a stolen mailbox could put a case's there
 	default:
 		return nil
 	}

@@ -225,17 +225,25 @@ func TestV2_OuterSubjectRefused(t *testing.T) {
 }
 
 // A yes is for the mail as it leaves: in another manner it is asked for again,
-// and the coordinators see the manner. Changing it adds no recipient and needs no
-// signature (rule A3).
+// and the coordinators see the manner. Changing the form adds no recipient and needs
+// no signature; an outer Subject does, since everybody on the way reads it (rule
+// A3).
 func TestA3_ApprovalBindsTheManner(t *testing.T) {
 	t.Parallel()
 	w, id := strict(t, "globexworks")
 	w.steps(6*time.Hour, cvd.Day)
 	first := w.request(cvd.Scope)
 	w.as(benByMail, "approve "+first.ID)
-	if tr := w.as(benByMail, `vendor edit globexworks form inline subject "your queue"`); !tr.Done() {
+	w.refuses(benByMail, "counts only signed", `vendor edit globexworks subject "your queue"`)
+	for by, line := range map[Actor]string{benByMail: "vendor edit globexworks form inline", benSigned: `vendor edit globexworks subject "your queue"`} {
+		if tr := w.as(by, line); !tr.Done() {
+			t.Fatalf("%s", tr)
+		}
+	}
+	if tr := w.as(benByMail, "vendor edit globexworks subject default"); !tr.Done() { // back to the constant
 		t.Fatalf("%s", tr)
 	}
+	w.as(benSigned, `vendor edit globexworks subject "your queue"`)
 	w.after(time.Hour)
 	if n := len(w.sink.To(w.people["globexworks"].Address)); w.notice(id, "globexworks", cvd.Scope).State != cvd.Approval {
 		t.Fatalf("it left unasked: %d mails", n)
