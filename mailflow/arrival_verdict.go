@@ -19,8 +19,7 @@ func (in *Intake) verdict(tx *store.Tx, a *arrival, p cvd.Participant) (pgpmime.
 	return pgpmime.Judge(a.opened, claim, a.row.At), nil
 }
 
-// claimFor is what a mail must live up to in order to be the participant's. What
-// a key signed after another took its place is no longer the participant's.
+// claimFor is what a mail must live up to in order to be the participant's.
 func (in *Intake) claimFor(tx *store.Tx, a *arrival, p cvd.Participant) (pgpmime.Claim, error) {
 	all, err := in.standing(tx, p, a.row.At)
 	if err != nil {
@@ -30,12 +29,7 @@ func (in *Intake) claimFor(tx *store.Tx, a *arrival, p cvd.Participant) (pgpmime
 	if err != nil {
 		return pgpmime.Claim{}, err
 	}
-	claim := pgpmime.Claim{Pinned: pinned(all, least), Until: map[keyring.Fingerprint]time.Time{}, From: a.from(), Other: in.otherOwner(tx, OwnerOf(p))}
-	for f, s := range all {
-		if s.Replaced != nil {
-			claim.Until[f] = s.Replaced.At
-		}
-	}
+	claim := pgpmime.Claim{Pinned: pinned(all, least, a.row.At), From: a.from(), Other: in.otherOwner(tx, OwnerOf(p))}
 	claim.Addresses, err = addressesOf(tx, p)
 	return claim, err
 }
@@ -92,12 +86,14 @@ func leastTrust(tx *store.Tx, p cvd.Participant) (keyring.Trust, error) {
 	return keyring.Found, nil
 }
 
-// pinned are the keys whose signatures count as the participant's: none that
-// stands behind a better one (rule S7).
-func pinned(all map[keyring.Fingerprint]keyring.Standing, least keyring.Trust) []keyring.Fingerprint {
+// pinned are the keys whose signatures count as the participant's in a mail that
+// came then: none that stands behind a better one, and none in whose place another
+// had come, whatever date it signs under (rule S7).
+func pinned(all map[keyring.Fingerprint]keyring.Standing, least keyring.Trust, came time.Time) []keyring.Fingerprint {
 	var out []keyring.Fingerprint
 	for f, s := range all {
-		if s.Trust.Meets(least) && s.Behind == "" {
+		inPlace := s.Replaced == nil || came.Before(s.Replaced.At)
+		if s.Trust.Meets(least) && s.Behind == "" && inPlace {
 			out = append(out, f)
 		}
 	}

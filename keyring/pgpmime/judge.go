@@ -73,8 +73,7 @@ func (v Verdict) Fresh(at time.Time) bool {
 
 // Claim is what a message must live up to in order to be a participant's.
 type Claim struct {
-	Pinned    []keyring.Fingerprint             // the participant's keys
-	Until     map[keyring.Fingerprint]time.Time // of those in whose place another came: what they signed from then on is nobody's
+	Pinned    []keyring.Fingerprint // the participant's keys
 	Other     func(keyring.Fingerprint) (owner string, ok bool)
 	Addresses []string // the participant's own
 	From      []string // all addresses of all From fields of the message
@@ -141,7 +140,7 @@ func judgeOne(s Signature, c Claim, own bool, at time.Time) Verdict {
 		v.state, v.reason = Bad, string(keyring.FaultNotYet)
 		return v
 	}
-	if until, ended := c.Until[s.Signer]; slices.Contains(c.Pinned, s.Signer) && (!ended || s.Created.Before(until)) {
+	if slices.Contains(c.Pinned, s.Signer) {
 		v.state = Good
 		if !own {
 			v.state, v.reason = Bad, ReasonFrom
