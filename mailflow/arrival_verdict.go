@@ -2,6 +2,7 @@ package mailflow
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"parley/keyring"
@@ -30,8 +31,38 @@ func (in *Intake) claimFor(tx *store.Tx, a *arrival, p cvd.Participant) (pgpmime
 		return pgpmime.Claim{}, err
 	}
 	claim := pgpmime.Claim{Pinned: pinned(all, least, a.row.At), From: a.from(), Other: in.otherOwner(tx, OwnerOf(p))}
+	if claim.Pinned, err = in.withoutUpstarts(tx, p, all, claim.Pinned); err != nil {
+		return pgpmime.Claim{}, err
+	}
 	claim.Addresses, err = addressesOf(tx, p)
 	return claim, err
+}
+
+// withoutUpstarts leaves out the keys of a party that are only claimed and that
+// no notice to the participant was encrypted to: whoever could read a notice may
+// answer it, and whoever mails us a key under its name may not (rule S7). Of a
+// finder only keys are kept that signed its report.
+func (in *Intake) withoutUpstarts(tx *store.Tx, p cvd.Participant, all map[keyring.Fingerprint]keyring.Standing, pins []keyring.Fingerprint) ([]keyring.Fingerprint, error) {
+	claimed := func(f keyring.Fingerprint) bool { return all[f].Trust == keyring.Claimed }
+	if p.Party == cvd.Finder || !slices.ContainsFunc(pins, claimed) {
+		return pins, nil
+	}
+	sent, err := Notices(tx, p.Case, p.Party)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := ownerKeys(tx, OwnerOf(p))
+	if err != nil {
+		return nil, err
+	}
+	told := func(f keyring.Fingerprint) bool {
+		k, _ := keyOf(keys, f)
+		cert, err := in.Certs.Certificate(k.Cert)
+		return err == nil && slices.ContainsFunc(sent, func(n cvd.Notice) bool {
+			return slices.ContainsFunc(cert.KeyFingerprints(), func(c keyring.Fingerprint) bool { return slices.Contains(n.Keys, string(c)) })
+		})
+	}
+	return slices.DeleteFunc(pins, func(f keyring.Fingerprint) bool { return claimed(f) && !told(f) }), nil
 }
 
 // standing is what each key of a participant counts as under the policy of its

@@ -212,3 +212,30 @@ func TestV5_ClearKinds(t *testing.T) {
 		}
 	}
 }
+
+// Where claimed is enough for a stage, a claimed key counts in answers only if the
+// stage went out to it: one that somebody mails under the vendor's name afterwards
+// does not, though a code of the notice would.
+func TestS7_ClaimedAfterTheNotice(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	lax := w.Policies["fast"]
+	lax.Stages = slices.Clone(lax.Stages)
+	lax.Stages[0].Trust = cvd.Claimed
+	w.Policies["fast"] = lax
+	acme := w.person("acme", psirt)
+	w.do("vendor add acme " + psirt)
+	w.pins("acme", acme, keyring.Claimed)
+	id := w.started("acme")
+	upstart := w.another("acme", "upstart", psirt)
+	to := w.thread(id, "acme")
+	accept := mailtest.Entity("["+string(id)+"]", "ACCEPT "+string(id)+" v1\n")
+	w.arrives(psirt, to, w.seal(upstart, to, true, accept))
+	if w.who(id, "acme").Accepted() != 0 || w.countIn("Quarantine", "acme") != 1 {
+		t.Errorf("a key that came later answers: Quarantine %q", w.subjects("Quarantine"))
+	}
+	w.arrives(psirt, to, w.seal(acme, to, true, accept))
+	if w.who(id, "acme").Accepted() != 1 {
+		t.Errorf("the key that the notice went to does not answer: Quarantine %q", w.subjects("Quarantine"))
+	}
+}
