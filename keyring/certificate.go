@@ -3,6 +3,7 @@ package keyring
 import (
 	"net/mail"
 	"strings"
+	"sync/atomic"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 )
@@ -28,7 +29,15 @@ type Certificate struct {
 type binding struct {
 	raw  []byte // the whole packet
 	sig  *packet.Signature
-	weak bool // made with SHA-1
+	weak bool                         // made with SHA-1
+	by   atomic.Pointer[verification] // of a certification: what was found last
+}
+
+// verification says whether a certification is really that key's. It never
+// changes, so that it is worked out once for a certificate that is asked often.
+type verification struct {
+	key  Fingerprint
+	good bool
 }
 
 type userID struct {

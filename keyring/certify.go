@@ -36,9 +36,20 @@ func (u *userID) certifiedBy(c, o *Certificate, at time.Time) bool {
 		if last != nil && last.CreationTime.After(s.CreationTime) {
 			continue
 		}
-		if o.primary.VerifyUserIdSignature(u.id, c.primary, s) == nil {
+		if b.certifies(u.id, c, o) {
 			last = s
 		}
 	}
 	return last != nil && isCertification(last.SigType) && !signatureEnded(last, at)
+}
+
+// certifies reports whether o's primary key made the certification of that user
+// ID of c.
+func (b *binding) certifies(id string, c, o *Certificate) bool {
+	if v := b.by.Load(); v != nil && v.key == o.fingerprint {
+		return v.good
+	}
+	good := o.primary.VerifyUserIdSignature(id, c.primary, b.sig) == nil
+	b.by.Store(&verification{o.fingerprint, good})
+	return good
 }

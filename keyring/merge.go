@@ -41,6 +41,9 @@ func merge(old, fresh *Certificate, agreed []Fingerprint) (*Certificate, []strin
 	if old.fingerprint != fresh.fingerprint {
 		return nil, nil, errors.New("merge certificates: they are of different keys")
 	}
+	if old.covers(fresh) {
+		return old, nil, nil
+	}
 	held := map[Fingerprint]bool{}
 	for _, f := range NewEncryptionSubkeys(old, fresh) {
 		held[f] = !slices.Contains(agreed, f)
@@ -62,6 +65,21 @@ func merge(old, fresh *Certificate, agreed []Fingerprint) (*Certificate, []strin
 		}
 	}
 	return merged, said, nil
+}
+
+// covers reports whether c holds every packet of fresh: nearly every mail of a
+// party brings its key along, and nearly none brings anything new.
+func (c *Certificate) covers(fresh *Certificate) bool {
+	known, err := joinPackets(c.bytes)
+	if err != nil {
+		return false
+	}
+	held := make(map[string]bool, len(known))
+	for _, p := range known {
+		held[string(p.raw)] = true
+	}
+	said, err := joinPackets(fresh.bytes)
+	return err == nil && !slices.ContainsFunc(said, func(p rawPacket) bool { return !held[string(p.raw)] })
 }
 
 // joinPackets lists the packets of two serialisations of one certificate.

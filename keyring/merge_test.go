@@ -36,6 +36,23 @@ func TestS7_MergeRevocation(t *testing.T) {
 	}
 }
 
+// A copy that says nothing new, as nearly every mail brings one, is not worked
+// through again.
+func TestS7_MergeNothingNew(t *testing.T) {
+	t.Parallel()
+	c := craft(t, nil)
+	old := c.certificate()
+	small := parseOne(t, old.Minimal())
+	for _, fresh := range []*keyring.Certificate{old, small} {
+		if m, said, err := keyring.Merge(old, fresh); err != nil || m != old || len(said) > 0 {
+			t.Errorf("%p, %q, %v; want %p as it was", m, said, err, old)
+		}
+	}
+	if m, _, err := keyring.Merge(small, c.revoke(packet.KeyCompromised, noon.Add(-hour)).certificate()); err != nil || m.CanEncrypt(noon) == nil {
+		t.Errorf("a revocation is not news: %v", err)
+	}
+}
+
 func TestS7_MergeExtension(t *testing.T) {
 	t.Parallel()
 	c := craft(t, func(c *packet.Config) { c.KeyLifetimeSecs = 86400 * 29 })

@@ -164,8 +164,8 @@ func (in *Intake) quarantine(tx *store.Tx, a *arrival, p place, why string) erro
 	if err := received(tx, a, p, "mail.quarantined", m); err != nil {
 		return err
 	}
-	if !p.Asks {
-		return nil
+	if err := in.burntIn(tx, a, p); err != nil || !p.Asks {
+		return err
 	}
 	return in.askToEncrypt(tx, a, p)
 }

@@ -6,7 +6,6 @@ import (
 
 	"parley/keyring"
 	"parley/keyring/pgpmime"
-	"parley/mailflow/cvd"
 	"parley/mailflow/store"
 )
 
@@ -32,24 +31,16 @@ func (in *Intake) keepCame(tx *store.Tx, a *arrival, p place) error {
 		all = append(all, arrivedKey{Words: "came in the Autocrypt field of a mail", Cert: c})
 	}
 	for _, k := range all {
-		k.Trust, k.Address = keyring.Claimed, partyAddress(party, k.Cert, tx)
-		if k.Address == "" {
-			continue // somebody else's
+		address, own := serves(party, k.Cert)
+		if !own {
+			continue
 		}
+		k.Trust, k.Address = keyring.Claimed, address
 		if err := in.keepArrived(tx, string(party.ID), k); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// partyAddress is the first address of a party that a certificate names.
-func partyAddress(p cvd.Party, c *keyring.Certificate, tx *store.Tx) string {
-	all := p.Addresses()
-	if i := slices.IndexFunc(all, func(addr string) bool { return c.Names(addr, tx.Now) }); i >= 0 {
-		return all[i]
-	}
-	return ""
 }
 
 // autocrypt is the certificate in the Autocrypt field of a mail, if it is for the

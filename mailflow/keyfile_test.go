@@ -2,6 +2,7 @@ package mailflow
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -11,9 +12,7 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
 	"parley/keyring"
-	"parley/mailflow/cvd"
 	"parley/mailflow/mailtest"
-	"parley/mailflow/message"
 	"parley/mailflow/store"
 )
 
@@ -227,40 +226,67 @@ func TestS7_KeysByMail(t *testing.T) {
 	_ = id
 }
 
+// burntNotes are the notes to an address to treat a key as burnt.
+func (w *world) burntNotes(p *mailtest.Person) []letterGot {
+	w.t.Helper()
+	return slices.DeleteFunc(w.notesTo(p, p.Address), func(l letterGot) bool { return !strings.Contains(l.Text, "treat it as burnt") })
+}
+
 // Whoever mailed a secret key is told to treat it as burnt, once a day and with
-// nothing of a case; the desk gets a task.
-func TestS7_SecretKeyByMail(t *testing.T) {
+// nothing of a case; the desk gets a task. In clear, where it is worst, the mail
+// is in Quarantine, and is answered no less.
+func TestM4_SecretKeyByMail(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	id := w.started("acme")
-	acme := w.people["acme"]
-	f := keyring.Fingerprint(acme.Fingerprint())
-	root, err := message.Parse(mailtest.Plain(psirt, w.thread(id, "acme"), "key", "x", w.clock.Now()), w.Limits)
-	w.must(err)
-	a := &arrival{row: spoolRow{Envelope: Envelope{From: psirt}, At: w.clock.Now()}, raw: root.Raw(), root: root, shown: root}
-	for range 2 {
-		w.update(func(tx *store.Tx) error {
-			return w.intake.burnt(tx, a, w.participantIn(tx, id, "acme"), []keyring.Fingerprint{f})
-		})
-		w.settle()
-	}
-	notes := w.notesTo(acme, psirt)
-	if len(notes) != 1 || !strings.Contains(notes[0].Text, "treat it as burnt") || !strings.Contains(notes[0].Text, f.Spaced()) {
-		t.Fatalf("%d notes", len(notes))
-	}
-	if word := notes[0].find([]string{string(id), w.participant(id, "acme").Token, "case+", "heads-up", "embargo", w.DeskDomain}); word != "" {
-		t.Errorf("the note holds %q", word)
-	}
-	if w.countIn("Keys", "acme mailed a secret key") != 1 || !strings.Contains(w.text("Keys"), "key reject acme "+string(f)) {
-		t.Errorf("Keys holds %q", w.subjects("Keys"))
+	for _, clear := range []bool{false, true} {
+		w := newWorld(t)
+		id := w.started("acme")
+		acme, to := w.people["acme"], w.thread(id, "acme")
+		f := keyring.Fingerprint(acme.Fingerprint())
+		block := string(armored(t, keyring.ArmorSecretKey, secretFile(t, acme, false)))
+		for i := range 2 {
+			text := fmt.Sprintf("our key, %d\n\n%s", i, block)
+			raw := w.seal(acme, to, true, mailtest.Entity("key", text))
+			if clear {
+				raw = mailtest.Plain(psirt, to, "key", text, w.clock.Now())
+			}
+			w.arrives(psirt, to, raw)
+			w.settle()
+		}
+		notes := w.burntNotes(acme)
+		if len(notes) != 1 || !strings.Contains(notes[0].Text, f.Spaced()) {
+			t.Fatalf("in clear %t: %d notes", clear, len(notes))
+		}
+		if word := notes[0].find([]string{string(id), w.participant(id, "acme").Token, "case+", "heads-up", "embargo", w.DeskDomain}); word != "" {
+			t.Errorf("the note holds %q", word)
+		}
+		if w.countIn("Keys", "acme mailed a secret key") != 1 || !strings.Contains(w.text("Keys"), "key reject acme "+string(f)) {
+			t.Errorf("Keys holds %q", w.subjects("Keys"))
+		}
 	}
 }
 
-func (w *world) participantIn(tx *store.Tx, id cvd.CaseID, party cvd.PartyID) cvd.Participant {
-	w.t.Helper()
-	p, err := ParticipantByID(tx, id, party)
-	w.must(err)
-	return p
+// A finder who sends the secret key along is told so, and its receipt is not
+// encrypted to that key.
+func TestS7_ReportWithASecretKey(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	jo := w.person("jo", "jo@finder.example")
+	block := string(armored(t, keyring.ArmorSecretKey, secretFile(t, jo, false)))
+	w.arrives(jo.Address, reportTo, w.seal(jo, reportTo, true, mailtest.Entity("a flaw", "both halves\n",
+		mailtest.File{Name: "my-key.asc", Type: "application/pgp-keys", Data: string(jo.PublicKey())},
+		mailtest.File{Name: "secret.asc", Type: "application/octet-stream", Data: block})))
+	w.settle()
+	if n := len(w.burntNotes(jo)); n != 1 {
+		t.Errorf("%d notes", n)
+	}
+	for _, m := range w.sink.To(jo.Address) {
+		if strings.Contains(string(m.Raw), "multipart/encrypted") {
+			t.Errorf("something is encrypted to a burnt key:\n%s", m.Raw)
+		}
+	}
+	if n := len(w.sink.To(jo.Address)); n != 2 {
+		t.Errorf("%d mails; want the note and how to write", n)
+	}
 }
 
 // A key that is on record for two parties is said to be, with both named and

@@ -67,11 +67,11 @@ func ownerName(owner string) string {
 // brings its revocations and extensions. What brings nothing new changes
 // nothing.
 func (b *Base) addKey(tx *store.Tx, owner string, k keyring.Pinned) error {
-	certs, err := keyring.ParseCertificates(k.Cert)
+	cert, err := b.Certs.Certificate(k.Cert)
 	if err != nil {
 		return fmt.Errorf("read key of %s: %w", ownerName(owner), err)
 	}
-	if len(certs) != 1 || certs[0].Fingerprint() != k.Fingerprint {
+	if cert.Fingerprint() != k.Fingerprint {
 		return fmt.Errorf("key of %s: expected exactly the certificate %s", ownerName(owner), k.Fingerprint)
 	}
 	keys, err := ownerKeys(tx, owner)
@@ -79,10 +79,10 @@ func (b *Base) addKey(tx *store.Tx, owner string, k keyring.Pinned) error {
 		return err
 	}
 	old, known := keyOf(keys, k.Fingerprint)
-	rec, news := old, refreshed{cert: certs[0]}
+	rec, news := old, refreshed{cert: cert}
 	if !known {
-		rec = keyring.Pinned{Fingerprint: k.Fingerprint, Address: k.Address, Since: tx.Now, Cert: certs[0].Bytes()}
-	} else if news, err = b.refresh(&rec, certs[0], tx.Now); err != nil {
+		rec = keyring.Pinned{Fingerprint: k.Fingerprint, Address: k.Address, Since: tx.Now, Cert: cert.Bytes()}
+	} else if news, err = b.refresh(&rec, cert, tx.Now); err != nil {
 		return err
 	}
 	if k.Address != "" && (rec.Address == "" || k.Trust > old.Trust && old.Trust != keyring.Rejected) {

@@ -19,7 +19,6 @@ import (
 
 	"parley/keyring"
 	"parley/keyring/discover"
-	"parley/mailflow/journal"
 	"parley/mailflow/mailtest"
 	"parley/mailflow/store"
 )
@@ -150,21 +149,6 @@ func (w *world) trusted(party string, p *mailtest.Person, trust keyring.Trust, w
 	if !ok || k.Trust != trust || !slices.ContainsFunc(k.Evidence, func(v keyring.Voucher) bool { return strings.Contains(v.Words, words) }) {
 		w.t.Fatalf("key of %s: %v, %s, %q; want %s, %q", party, ok, k.Trust, k.Evidence, trust, words)
 	}
-}
-
-// journaled counts records of a kind.
-func (w *world) journaled(kind string) int {
-	w.t.Helper()
-	n := 0
-	w.view(func(tx *store.Tx) error {
-		return journal.Each(tx, func(_ uint64, r journal.Record) error {
-			if r.Kind == kind {
-				n++
-			}
-			return nil
-		})
-	})
-	return n
 }
 
 // textIn is the text of the first mail of a folder with these words in its

@@ -74,7 +74,7 @@ func TestDiscovery_NothingFoundIsQuiet(t *testing.T) {
 		}
 		w.clock.Advance(wait)
 	}
-	if n := w.journaled("key.not-found"); n != 2 {
+	if n := w.journalled("key.not-found"); n != 2 {
 		t.Errorf("%d records of two misses", n)
 	}
 	if n := o.requests(); n != 5 { // initech has no server at all
@@ -126,7 +126,7 @@ func TestS7_FoundNeverReplacesConfirmed(t *testing.T) {
 			t.Error("the other key opens a notice")
 		}
 	}
-	if n := w.journaled("key.found"); n != 1 {
+	if n := w.journalled("key.found"); n != 1 {
 		t.Errorf("%d records of one found key", n)
 	}
 	w.do("key reject acme " + other.Fingerprint() + ` because "not theirs"`)

@@ -89,14 +89,13 @@ func (in *Intake) usableOf(tx *store.Tx, owner string, f keyring.Fingerprint) (*
 	if err != nil {
 		return nil, err
 	}
-	standing := keyring.Stand(in.Certs, keys, 1, tx.Now)[f]
-	i := slices.IndexFunc(keys, func(k keyring.Pinned) bool { return k.Fingerprint == f })
-	if i < 0 || standing.Trust != keyring.Confirmed || standing.Replaced != nil {
+	k, known := keyOf(keys, f)
+	if !known || !slices.Contains(in.inForce(keys, "", tx.Now), f) {
 		return nil, nil
 	}
-	cert, err := in.Certs.Certificate(keys[i].Cert)
+	cert, err := in.Certs.Certificate(k.Cert)
 	if err != nil || cert.CanEncrypt(tx.Now) != nil {
 		return nil, nil // for certain: what cannot be used is not
 	}
-	return &keys[i], nil
+	return &k, nil
 }

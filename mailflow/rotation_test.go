@@ -329,7 +329,7 @@ func TestRotation_KeepsApprovalsAndWritesTheNewFingerprint(t *testing.T) {
 }
 
 // A kill between the two steps of a retirement leaves no secret behind.
-func TestRetirementThatWasCutShort(t *testing.T) {
+func TestH3_RetirementThatWasCutShort(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	old := w.signer()

@@ -25,7 +25,7 @@ func program(t testing.TB, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
-		t.Skipf("%s is not installed here (apt-get install %s)", name, map[string]string{"mbsync": "isync"}[name]+name)
+		t.Skipf("needs %s (Debian package %s)", name, map[string]string{"mbsync": "isync", "mutt": "mutt"}[name])
 	}
 	return path
 }
