@@ -144,10 +144,20 @@ func retireKey(_ context.Context, a *app, r ctl.Request) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("retired %s: its secret is destroyed.\n", k.Fingerprint().Spaced()) +
+	return retiredLine(k), nil
+}
+
+// retiredLine says what a retirement did, and what it cannot reach.
+func retiredLine(k mailflow.OwnKey) string {
+	line := fmt.Sprintf("retired %s: its secret is destroyed.\n", k.Fingerprint().Spaced()) +
 		"What comes in encrypted to it from now on can no longer be read, by anybody here;\n" +
 		"neither can copies of old mails outside of this store. What was opened before stays\n" +
-		"readable, and backups made before still hold the secret.\n", nil
+		"readable, and backups made before still hold the secret.\n"
+	if k.Signs.IsZero() { // not sealed by itself from the beginning
+		line += "An earlier version made the key, and sealed it with all else: a copy may stay on\n" +
+			"free pages of this disk, for whoever has that and the credential that unlocks it.\n"
+	}
+	return line
 }
 
 // ends writes the end of a key.

@@ -8,6 +8,7 @@ import (
 
 	"parley/gateway/ctl"
 	"parley/keyring"
+	"parley/mailflow"
 	"parley/mailflow/mailtest"
 )
 
@@ -107,6 +108,23 @@ func (d *demo) switches(t *testing.T, next *keyring.Certificate) {
 		}
 	}
 	t.Fatal("the next key does not sign")
+}
+
+// A retirement promises no more than it does: of a key from before each secret was
+// sealed by itself a copy may be left (rule H3).
+func TestH3_RetiredLine(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
+	secret, err := keyring.Generate("", "report@vdp.example.org", keyring.Ed25519, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for signs, early := range map[time.Time]bool{at: false, {}: true} {
+		line := retiredLine(mailflow.OwnKey{State: mailflow.OwnRetired, Certificate: secret.Certificate(), Signs: signs})
+		if !strings.Contains(line, secret.Certificate().Fingerprint().Spaced()) || strings.Contains(line, "free pages") != early {
+			t.Errorf("signs %v: %s", signs, line)
+		}
+	}
 }
 
 func TestParseWhen(t *testing.T) {
