@@ -242,12 +242,35 @@ func (s *Scheduler) round(ctx context.Context) (time.Time, error) {
 	prepared := s.Prepare(ctx) // what it could not show holds nothing up: approvals are asked for by the gate
 	_, after := s.Clock.Read()
 	s.preparing = after - passed
-	ours, own := s.OwnKeysDue(now)
+	kept, failed := s.keepDuties(now)
 	next, err := s.RunDue(ctx, now)
-	if next.IsZero() || !ours.IsZero() && ours.Before(next) {
-		next = ours
+	return sooner(next, kept), errors.Join(prepared, failed, err)
+}
+
+// duty does what falls due at an instant, beside notices, and says when it
+// wants to be called next (zero: when something changes). All that it goes by
+// is in the store, so that it goes on where a process before it ended.
+type duty func(now time.Time) (next time.Time, err error)
+
+func (s *Scheduler) duties() []duty {
+	return []duty{s.OwnKeysDue}
+}
+
+// keepDuties runs every duty; one that fails does not keep the others from it.
+func (s *Scheduler) keepDuties(now time.Time) (next time.Time, err error) {
+	for _, d := range s.duties() {
+		wants, failed := d(now)
+		next, err = sooner(next, wants), errors.Join(err, failed)
 	}
-	return next, errors.Join(prepared, own, err)
+	return next, err
+}
+
+// sooner is the first of two instants, of which the zero one is none.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // sendingNow reads whether notices may leave.
