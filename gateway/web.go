@@ -80,11 +80,12 @@ func siteSaid(set *settings, until time.Time, cut bool) string {
 		{"  " + set.Domain, "index.html, key/, policy/, key.asc, .well-known/security.txt,"},
 		{"", ".well-known/openpgpkey/ (WKD, direct method)"},
 		{"  openpgpkey." + set.Domain, ".well-known/openpgpkey/" + set.Domain + "/ (WKD, advanced method)"},
-		{"  " + set.DeskDomain, ".well-known/autoconfig/, desk.mobileconfig; for coordinators"},
 		{"  autoconfig." + set.DeskDomain, "mail/config-v1.1.xml; for coordinators"},
+		{"  " + set.DeskDomain, ".well-known/autoconfig/; the same, where that machine has a web server"},
 	}))
+	b.WriteString("\nRecords that this needs beside those of parley init:\n\n" + webRecords(set))
 	fmt.Fprintf(&b, "\nOnce openpgpkey.%s exists in the DNS, nobody asks %[1]s for keys any more: serve both, or\nonly the second. Nothing here is secret; the desk's files hold hosts and ports, no logins.\n", set.Domain)
-	b.WriteString("desk.mobileconfig is not signed: Apple's clients show it as unverified and ask for login and password.\n")
+	b.WriteString("desk.mobileconfig is for coordinators with Apple's clients, from wherever they like. It is not signed, so\nthe client calls it unverified; it asks for address, login and password.\n")
 	fmt.Fprintf(&b, "\nsecurity.txt expires on %s", utc(until))
 	if cut {
 		b.WriteString(", when our signing key does")

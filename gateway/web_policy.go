@@ -21,8 +21,8 @@ var stageSays = map[cvd.Stage]string{
 }
 
 var needSays = map[cvd.Need]string{
-	cvd.Acknowledged: "that you got our mail",
-	cvd.Accepted:     "that you keep it secret until the date",
+	cvd.Acknowledged: "word that you got our mail",
+	cvd.Accepted:     "your word to keep it secret",
 	cvd.Requested:    "that you ask for it",
 }
 
@@ -47,7 +47,7 @@ func needs(r cvd.StageRule) string {
 	switch {
 	case r.Stage == cvd.Public:
 	case r.Trust == cvd.Confirmed:
-		all = append(all, "a key that we checked with you")
+		all = append(all, "a key checked with you")
 	default:
 		all = append(all, "a key of yours")
 	}

@@ -131,21 +131,24 @@ func openFolder(dir string) (*folder, error) {
 	return f, nil
 }
 
-// inTheWay names what stands where we want to write and is not ours.
+// inTheWay names what stands where we want to write and is not ours, links to
+// elsewhere included.
 func (f *folder) inTheWay(paths []string) error {
-	var found []string
+	found := map[string]bool{}
 	for _, p := range paths {
-		info, err := f.Lstat(p)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-		case err != nil:
-			return err
-		case !f.ours[p] || !info.Mode().IsRegular():
-			found = append(found, p)
+		for at := p; at != "."; at = path.Dir(at) {
+			info, err := f.Lstat(at)
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+			case err != nil:
+				return err
+			case at == p && !(f.ours[p] && info.Mode().IsRegular()), at != p && !info.IsDir():
+				found[at] = true
+			}
 		}
 	}
 	if len(found) > 0 {
-		return fmt.Errorf("%s: not written by parley web; move it away, or name another folder", strings.Join(found, ", "))
+		return fmt.Errorf("%s: not written by parley web; move it away, or name another folder", strings.Join(slices.Sorted(maps.Keys(found)), ", "))
 	}
 	return nil
 }

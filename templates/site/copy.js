@@ -23,6 +23,7 @@ for (const code of document.querySelectorAll("[data-copy]")) {
   button.className = "copy";
   button.textContent = "Copy fingerprint";
   button.value = code.dataset.copy;
+  button.setAttribute("aria-describedby", code.id);
   const said = document.createElement("span");
   said.className = "said";
   said.setAttribute("role", "status");
