@@ -284,9 +284,10 @@ type Notice struct {
 	ApprovalID string
 	Delivery   uint64 // queue item
 	SentAt     time.Time
-	Version    int    // of the embargo it speaks of
-	To         string // of a content-free note: the address it goes to, where that is not the participant's
-	Key        string // the fingerprint that a note about a key speaks of
+	Bounced    time.Time // when a server that had accepted it gave it back; zero: none did
+	Version    int       // of the embargo it speaks of
+	To         string    // of a content-free note: the address it goes to, where that is not the participant's
+	Key        string    // the fingerprint that a note about a key speaks of
 }
 
 // Material is what belongs to a stage: text and files. A newer version
