@@ -82,6 +82,7 @@ type Party struct {
 type Manner struct {
 	Form          Form   // "" is FormMIME
 	LegacyDisplay bool   // the inner Subject stands in the text as well: RFC 9788 section 5.2
+	FileNames     bool   // files of letters keep the names that a coordinator gave them (rule V7)
 	Subject       string // the outer one, in place of the constant; everybody on the way reads it
 }
 
