@@ -163,3 +163,26 @@ func inReport(tx *store.Tx, c cvd.CaseID, old, fresh uint64) error {
 	r.Messages[i] = fresh
 	return reports.Put(tx, caseScope(reportCase(r.Number)), store.Seq(r.Number), r)
 }
+
+// newerIn is the UID in a folder of the view that took the place of a view of a
+// mail of ours; 0 where none is there.
+func newerIn(tx *store.Tx, box uint32, id uint64) (uint32, error) {
+	old, err := tx.Message(id)
+	if err != nil || old.Direction != "out" {
+		return 0, err
+	}
+	ids, err := tx.MessagesWithID(old.Envelope.MessageID)
+	for _, other := range slices.Backward(ids) {
+		m, err := tx.Message(other)
+		if err != nil {
+			return 0, err
+		}
+		if m.Direction != "out" || m.Ref != old.Ref || m.Party != old.Party || m.Case != old.Case {
+			continue
+		}
+		if uid, err := filedIn(tx, box, other); err != nil || uid > 0 {
+			return uid, err
+		}
+	}
+	return 0, err
+}

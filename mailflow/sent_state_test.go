@@ -2,6 +2,7 @@ package mailflow
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -166,6 +167,44 @@ func TestSentMailKeepsItsMarks(t *testing.T) {
 	if after.Mailbox != before.Mailbox || after.UID <= before.UID || ana != store.MarkSeen|store.MarkFlagged|store.MarkAnswered || ben != store.MarkAnswered {
 		t.Errorf("from %v to %v: ana %b, ben %b", before, after, ana, ben)
 	}
+}
+
+// puts moves the newest mail of a folder into another.
+func (w *world) puts(s *Seat, from, to string) {
+	w.t.Helper()
+	win := w.windowOn(s, from)
+	if _, err := win.Move(context.Background(), []int{win.Len() - 1}, to); err != nil {
+		w.t.Fatalf("from %s to %s: %v", from, to, err)
+	}
+}
+
+// Who put a mail of ours away finds it again where it was, also when it says
+// something else by then.
+func TestSentMailComesBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ana := w.seatOf("ana")
+	id := w.caseWith("acme")
+	w.sink.Refuse("psirt@acme.example", 451)
+	w.do("case "+string(id), "start now")
+	w.clock.Advance(w.Undo + time.Second)
+	w.settle()
+	folder := w.folderOf(id, "Vendor acme")
+	w.puts(ana, folder, "Trash")
+	if n := w.windowOn(ana, folder).Len(); n != 0 {
+		t.Fatalf("%d mails are left", n)
+	}
+	w.sink.Refuse("psirt@acme.example", 0)
+	w.clock.Advance(2 * time.Minute)
+	w.shows(id, "accepted")
+	if n := w.windowOn(ana, folder).Len(); n != 0 {
+		t.Errorf("what was put away came back by itself: %d", n)
+	}
+	w.puts(ana, "Trash", folder)
+	if n := w.windowOn(ana, folder).Len(); n != 1 {
+		t.Errorf("it did not come back: %d", n)
+	}
+	w.shows(id, "accepted")
 }
 
 // A receipt that left before its report belonged to a case says in the case what
