@@ -29,10 +29,7 @@ func (f configFlag) call(ctx context.Context, w world, r ctl.Request) error {
 	if err != nil {
 		return err
 	}
-	answer, err := ctl.Call(ctx, set.socket(), r)
-	if errors.Is(err, ctl.ErrNoDaemon) {
-		answer, err = alone(ctx, set, w, r)
-	}
+	answer, err := f.ask(ctx, w, set, r)
 	if err != nil {
 		return err
 	}
@@ -46,6 +43,15 @@ func (f configFlag) call(ctx context.Context, w world, r ctl.Request) error {
 		return codeError(answer.Code)
 	}
 	return nil
+}
+
+// ask has a command carried out, and gives the answer.
+func (configFlag) ask(ctx context.Context, w world, set *settings, r ctl.Request) (ctl.Answer, error) {
+	answer, err := ctl.Call(ctx, set.socket(), r)
+	if errors.Is(err, ctl.ErrNoDaemon) {
+		return alone(ctx, set, w, r)
+	}
+	return answer, err
 }
 
 // alone carries out a command on the store of a gateway that does not run.
@@ -104,6 +110,7 @@ func commands() map[string]command {
 		"key rotate":           rotateKey,
 		"key extend":           extendKey,
 		"key retire":           retireKey,
+		"web":                  makeSite,
 		"verify":               verifyStore,
 	}
 }

@@ -220,7 +220,7 @@ func (c initCommand) report(path string, set *settings, ours *keyring.Secret) st
 	fmt.Fprintf(&b, "reports to   report@%s\n", set.Domain)
 	fmt.Fprintf(&b, "desk         control@%s\n", set.DeskDomain)
 	fmt.Fprintf(&b, "unlock       %s; keep a copy elsewhere: without it the store is lost\n\n", set.Unlock)
-	b.WriteString("Publish these DNS records; put the name of this machine for " + set.mailHost() + ".\n\n")
+	b.WriteString("Publish these DNS records; ADDRESS is that of this machine.\n\n")
 	b.WriteString(dnsRecords(set))
 	fmt.Fprintf(&b, "\nNext:\n  parley coordinator add NAME --config %s --password-file FILE\n  parley serve --config %s\n", path, path)
 	b.WriteString("Set [outbound] smarthost before anything is to leave.\n")

@@ -52,6 +52,7 @@ type commandLine struct {
 	Coordinator coordinatorCommand `cmd:"" help:"The people of the desk and their logins."`
 	Vendor      vendorCommand      `cmd:"" help:"The directory of vendors."`
 	Key         keyCommand         `cmd:"" help:"OpenPGP keys: ours and those of parties."`
+	Web         webCommand         `cmd:"" help:"Write static files for a web server: how to report, our key, security.txt, settings for clients."`
 	Verify      verifyCommand      `cmd:"" help:"Check the store and its journal."`
 	Demo        demoCommand        `cmd:"" help:"Play a whole disclosure on loopback, 90 days in about a minute."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`

@@ -80,7 +80,7 @@ func openApp(set *settings, with given) (a *app, err error) {
 func (a *app) queue(with given) *queue.Queue {
 	q := &queue.Queue{
 		Store: a.store, Retry: a.set.Retry, GiveUp: a.set.GiveUp, Parallel: sendParallel,
-		Now: with.clock.Now, After: with.clock.After, Paused: mailflow.SendingPaused, Done: a.base.Delivered,
+		Now: with.clock.Now, After: with.clock.After, Paused: mailflow.SendingPaused, Done: a.base.Delivered, Waits: a.base.Delayed,
 	}
 	if a.set.Smarthost == nil {
 		q.Paused = func(*store.Tx) bool { return true }

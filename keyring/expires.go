@@ -80,3 +80,6 @@ func sooner(a, b time.Time) time.Time {
 	}
 	return a
 }
+
+// Made is when the primary key was made.
+func (c *Certificate) Made() time.Time { return c.primary.CreationTime }

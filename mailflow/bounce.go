@@ -41,6 +41,13 @@ func (in *Intake) fileBounce(tx *store.Tx, a *arrival, p place) error {
 		return err
 	}
 	if failed && n.State == cvd.Sent {
+		n.Bounced = tx.Now
+		if err := putNotice(tx, n, n.Row); err != nil {
+			return err
+		}
+		if err := restate(tx, n.Delivery, n.Case); err != nil {
+			return err
+		}
 		if err := in.bounced(tx, n); err != nil {
 			return err
 		}

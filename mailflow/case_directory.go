@@ -14,7 +14,7 @@ import (
 )
 
 // partyOptions are what a party in the directory may be given.
-var partyOptions = []string{"address", "second", "zone", "channel", "lead", "form", "legacy-display", "subject"}
+var partyOptions = []string{"address", "second", "zone", "channel", "lead", "form", "legacy-display", "file-names", "subject"}
 
 // vendorAdd is `vendor add NAME ADDRESS [OPTION VALUE …]`.
 func vendorAdd(s *sitting, p *phrase) (string, error) {
@@ -95,6 +95,8 @@ func (s *sitting) editParty(p *cvd.Party, got map[string]string) (err error) {
 			p.Manner.Form, err = parseForm(value)
 		case "legacy-display":
 			p.Manner.LegacyDisplay, err = parseSwitch(value)
+		case "file-names":
+			p.Manner.FileNames, err = parseSwitch(value)
 		case "subject":
 			p.Manner.Subject, err = s.outerSubject(value, p.ID)
 		}

@@ -42,6 +42,9 @@ func mannerWords(m cvd.Manner) []string {
 	if m.LegacyDisplay {
 		out = append(out, "legacy-display on")
 	}
+	if m.FileNames {
+		out = append(out, "file-names on")
+	}
 	if m.Subject != "" {
 		out = append(out, fmt.Sprintf("subject %q", m.Subject))
 	}
@@ -70,13 +73,7 @@ func (s *sitting) outerSubject(text string, of cvd.PartyID) (string, error) {
 	for _, stage := range cvd.Stages() {
 		banned = append(banned, string(stage))
 	}
-	for _, p := range all {
-		banned = append(banned, string(p.ID))
-		for _, a := range p.Addresses() {
-			banned = append(banned, a[strings.LastIndexByte(a, '@')+1:])
-		}
-	}
-	for _, word := range banned {
+	for _, word := range append(banned, partyWords(all)...) {
 		if hasWords(text, word) {
 			return "", notDone("an outer Subject is read by everybody on the way, and this one says %q: it may name no case, no stage and no party", word)
 		}

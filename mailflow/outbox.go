@@ -157,7 +157,7 @@ func (o *Outbox) enqueue(tx *store.Tx, row dueRow, now time.Time, mark string, s
 			return err
 		}
 	}
-	n.State, n.Why, n.MessageID, n.Hash = cvd.Queued, "", s.messageID, mark
+	n.State, n.Why, n.MessageID, n.Hash, n.Bounced = cvd.Queued, "", s.messageID, mark, time.Time{}
 	if n.Keys = nil; !clearKind(n.Kind) {
 		n.Keys = p.keys()
 	}

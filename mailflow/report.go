@@ -13,8 +13,8 @@ import (
 const (
 	// reportAnswers is how many receipts a day go to one address.
 	reportAnswers = 20
-	// answerWithin is by when a person reads a report.
-	answerWithin = 2 * cvd.Day
+	// AnswerWithin is by when a person reads a report, as its receipt says.
+	AnswerWithin = 2 * cvd.Day
 )
 
 // fileReport takes a mail in as a new report: a number, a thread of its own,
@@ -133,7 +133,7 @@ func (in *Intake) receipt(tx *store.Tx, a *arrival, r cvd.Report, finder cvd.Par
 		return err
 	}
 	v := templates.Receipt{Us: in.us(), Reference: fmt.Sprintf("intake-%d", r.Number), Received: r.At, SHA256: r.SHA256,
-		Attachments: receivedFiles(a), Encrypted: a.encrypted(), SignedBy: pin.Fingerprint.Spaced(), AnswerBy: r.At.Add(answerWithin)}
+		Attachments: receivedFiles(a), Encrypted: a.encrypted(), SignedBy: pin.Fingerprint.Spaced(), AnswerBy: r.At.Add(AnswerWithin)}
 	text, err := in.Templates.Receipt(v)
 	if err != nil {
 		return err
@@ -163,7 +163,7 @@ func (in *Intake) howTo(tx *store.Tx, a *arrival, to cvd.Participant, reference 
 	}
 	v := templates.HowTo{Us: in.us(), Reference: reference, Received: a.row.At, SHA256: a.sha256(), Plaintext: !a.encrypted()}
 	if reference != "" {
-		v.AnswerBy = a.row.At.Add(answerWithin)
+		v.AnswerBy = a.row.At.Add(AnswerWithin)
 	}
 	text, err := in.Templates.HowTo(v)
 	if err != nil {

@@ -160,6 +160,9 @@ func (s *Seat) bringBack(ctx context.Context, from, dest store.Mailbox, m sendin
 // filed there.
 func (s *Seat) show(tx *store.Tx, dest store.Mailbox, id uint64) (uint32, error) {
 	uid, err := filedIn(tx, dest.Number, id)
+	if err == nil && uid == 0 {
+		uid, err = newerIn(tx, dest.Number, id) // it says something else by now
+	}
 	if err != nil || uid == 0 {
 		return 0, err
 	}

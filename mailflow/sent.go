@@ -52,7 +52,7 @@ func (o *Outbox) sentView(p *parcel, r templates.Rendered, outer pgpmime.Outer, 
 	if p.Notice.Code != "" {
 		r.Text = strings.ReplaceAll(r.Text, p.Notice.Code, maskedCode)
 	}
-	note, encryption := fmt.Sprintf("Sent to %s <%s>.", p.Notice.Party, p.to()), "yes"
+	note, encryption := fmt.Sprintf("Sent to %s <%s>.", p.Notice.Party, p.to())+waiting.note(), "yes"
 	for _, c := range p.Keys.Certificates {
 		note += "\nEncrypted to " + c.Fingerprint().Spaced() + "."
 	}
@@ -70,6 +70,7 @@ func (o *Outbox) sentView(p *parcel, r templates.Rendered, outer pgpmime.Outer, 
 		{Name: "Message-ID", Value: "<" + outer.MessageID + ">"},
 		{Name: "Parley-Case", Value: string(p.Notice.Case)},
 		{Name: "Parley-Encryption", Value: encryption},
+		waiting.field(),
 		{Name: "Parley-Via", Value: o.ThreadAddress(p.Participant.Token)},
 	}
 	return message.Entity{Fields: fields, Text: note + "\n\n" + r.Text, Attachments: files}.Bytes(randomHex(16))
@@ -180,6 +181,9 @@ func (b *Base) Delivered(tx *store.Tx, it queue.Item) error {
 		return err
 	}
 	b.moved(tx, n.Case)
+	if err := restate(tx, it.ID, n.Case); err != nil {
+		return err
+	}
 	if was == cvd.Failed { // what was held because of it is asked about again
 		if err := b.wake(tx, n.Case, n.Party, true); err != nil {
 			return err

@@ -223,9 +223,8 @@ func (s *Submission) letter(tx *store.Tx, m *submitted, id cvd.CaseID, party cvd
 		return err
 	}
 	l := Letter{Subject: text.Subject, Text: text.Text, Author: m.by.Name}
-	for i, f := range m.files {
-		f.Name = fmt.Sprintf("file-%d%s", i+1, safeExtension(f.Name))
-		l.Files = append(l.Files, f)
+	if l.Files, err = letterFiles(tx, m.files, party); err != nil {
+		return err
 	}
 	if _, err := s.newNotice(tx, cvd.Notice{Case: id, Party: party, Kind: cvd.KindLetter, LastAct: tx.Now}, &l); err != nil {
 		return err

@@ -105,7 +105,7 @@ func (w *world) open(first ...*keyring.Secret) {
 		Store: st, Own: own, Certs: keyring.NewCache(1000), Templates: set, Log: slog.New(slog.NewTextHandler(w.t.Output(), nil)),
 	}
 	b.Queue = &queue.Queue{Store: st, Courier: &courier.Courier{Smarthost: host, Hello: "vdp.example.org"}, Retry: []time.Duration{time.Minute},
-		GiveUp: 72 * time.Hour, Now: w.clock.Now, After: time.After, Paused: SendingPaused, Done: b.Delivered}
+		GiveUp: 72 * time.Hour, Now: w.clock.Now, After: time.After, Paused: SendingPaused, Done: b.Delivered, Waits: b.Delayed}
 	w.Base = b
 	w.desk = &Desk{b}
 	w.intake = &Intake{Base: b, Parallel: 2}

@@ -174,7 +174,7 @@ func (s *search) gather(ctx context.Context, fields []string) error {
 		case err != nil:
 			s.found.say("%s: %s", field, fault.Sentence())
 		}
-		s.all = append(s.all, certs...)
+		s.all = append(s.all, slices.DeleteFunc(certs, s.has)...)
 	}
 	for _, a := range s.named {
 		s.found.take(a, s.all, s.at)
@@ -183,6 +183,11 @@ func (s *search) gather(ctx context.Context, fields []string) error {
 		return NoEncryption
 	}
 	return nil
+}
+
+// has reports whether a certificate was served before, the very same.
+func (s *search) has(c *keyring.Certificate) bool {
+	return slices.ContainsFunc(s.all, func(o *keyring.Certificate) bool { return bytes.Equal(o.Bytes(), c.Bytes()) })
 }
 
 // follow gets the certificates that one Encryption field names. RFC 9116,

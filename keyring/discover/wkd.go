@@ -86,6 +86,17 @@ func (a address) at(host, dir string) *url.URL {
 	return &url.URL{Scheme: "https", Host: host, Path: dir + a.name(), RawQuery: "l=" + strings.ReplaceAll(url.QueryEscape(a.local), "+", "%20")}
 }
 
+// Directory says where the certificates of an address are published: by the
+// advanced method, and by the direct one, which counts only where the host of the
+// first does not exist. The error is BadAddress.
+func Directory(mail string) (advanced, direct *url.URL, err error) {
+	a, err := parseAddress(mail)
+	if err != nil {
+		return nil, nil, err
+	}
+	return a.advanced(), a.direct(), nil
+}
+
 // WKD looks an address up in the Web Key Directory of its domain: by the
 // advanced method, and only where the host for that does not exist by the
 // direct one. The error is a Fault, or that of ctx; what is worth saying about

@@ -82,6 +82,7 @@ type Party struct {
 type Manner struct {
 	Form          Form   // "" is FormMIME
 	LegacyDisplay bool   // the inner Subject stands in the text as well: RFC 9788 section 5.2
+	FileNames     bool   // files of letters keep the names that a coordinator gave them (rule V7)
 	Subject       string // the outer one, in place of the constant; everybody on the way reads it
 }
 
@@ -284,9 +285,10 @@ type Notice struct {
 	ApprovalID string
 	Delivery   uint64 // queue item
 	SentAt     time.Time
-	Version    int    // of the embargo it speaks of
-	To         string // of a content-free note: the address it goes to, where that is not the participant's
-	Key        string // the fingerprint that a note about a key speaks of
+	Bounced    time.Time // when a server that had accepted it gave it back; zero: none did
+	Version    int       // of the embargo it speaks of
+	To         string    // of a content-free note: the address it goes to, where that is not the participant's
+	Key        string    // the fingerprint that a note about a key speaks of
 }
 
 // Material is what belongs to a stage: text and files. A newer version

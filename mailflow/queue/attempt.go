@@ -208,7 +208,10 @@ func (q *Queue) later(tx *store.Tx, it Item) error {
 	case since >= giveUp:
 		it.Reply += fmt.Sprintf("; given up after %d attempts in %s", it.Attempts, since.Round(time.Minute))
 	default:
-		return wait(tx, it, tx.Now.Add(q.backOff(it.Attempts)))
+		if err := wait(tx, it, tx.Now.Add(q.backOff(it.Attempts))); err != nil || q.Waits == nil {
+			return err
+		}
+		return q.Waits(tx, it)
 	}
 	return q.end(tx, it, Failed)
 }

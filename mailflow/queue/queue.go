@@ -43,6 +43,9 @@ type Queue struct {
 	// it wait again by a person's word (Waiting). It has no effect besides tx, as it may run more than once. When it fails,
 	// nothing is recorded and the recording is tried again.
 	Done func(tx *store.Tx, it Item) error
+	// Waits is called, under the same terms, in the transaction that records an attempt which came to nothing and is made again;
+	// nil is nobody.
+	Waits func(tx *store.Tx, it Item) error
 	// Log gets a line for each attempt, with the delivery's name and reply codes only; nil is nowhere.
 	Log *slog.Logger
 

@@ -186,6 +186,18 @@ func (tx *Tx) Refile(mailbox, uid uint32, seat string) (fresh uint32, err error)
 	return fresh, tx.Unfile(mailbox, uid)
 }
 
+// Replace puts another message in the place of one in a mailbox, under a new UID with the marks that the old one had: a message
+// that says by now what it could not say before.
+func (tx *Tx) Replace(mailbox, uid uint32, id uint64) (fresh uint32, err error) {
+	if fresh, err = tx.File(mailbox, id); err != nil {
+		return 0, err
+	}
+	if err := tx.copyMarks(mailbox, uid, fresh); err != nil {
+		return 0, err
+	}
+	return fresh, tx.Unfile(mailbox, uid)
+}
+
 // FiledIn lists where a message is filed, by mailbox and UID.
 func (tx *Tx) FiledIn(id uint64) ([]Place, error) {
 	if err := tx.usable(false); err != nil {

@@ -1,0 +1,66 @@
+package mailflow
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"parley/mailflow/cvd"
+	"parley/mailflow/message"
+	"parley/mailflow/store"
+)
+
+// maxFileName is how many characters of a file's name leave.
+const maxFileName = 80
+
+// ourFiles are the names of files that mails of ours bring along anyway.
+var ourFiles = []string{"our-key.asc", "embargo.ics"}
+
+// letterFiles gives the files of a letter the names that leave: numbers, since a
+// name may tell who made a file, or what the coordinator called them where the
+// party's manner says so (rule V7). A name that is another party's (rule V2), that
+// cannot stand in a header, or that the letter holds already is a number all the
+// same.
+func letterFiles(tx *store.Tx, files []cvd.File, to cvd.PartyID) ([]cvd.File, error) {
+	p, err := PartyByID(tx, to)
+	if err != nil && !errors.Is(err, ErrNoParty) { // the finder may be in no directory
+		return nil, err
+	}
+	var strangers []string
+	if p.Manner.FileNames {
+		all, err := Parties(tx)
+		if err != nil {
+			return nil, err
+		}
+		strangers = partyWords(slices.DeleteFunc(all, func(o cvd.Party) bool { return o.ID == to }))
+	}
+	used := slices.Clone(ourFiles)
+	out := slices.Clone(files)
+	for i, f := range files {
+		if !p.Manner.FileNames || !mayKeepName(f.Name, strangers, used) {
+			out[i].Name = fmt.Sprintf("file-%d%s", i+1, safeExtension(f.Name))
+		}
+		used = append(used, out[i].Name)
+	}
+	return out, nil
+}
+
+func mayKeepName(name string, strangers, used []string) bool {
+	return name != "" && !strings.HasPrefix(name, ".") && utf8.RuneCountInString(name) <= maxFileName && message.CheckHeaderValue(name) == nil &&
+		!slices.ContainsFunc(strangers, func(w string) bool { return hasWords(name, w) }) &&
+		!slices.ContainsFunc(used, func(u string) bool { return strings.EqualFold(u, name) })
+}
+
+// partyWords are the words that name parties: their names and their domains.
+func partyWords(all []cvd.Party) []string {
+	var out []string
+	for _, p := range all {
+		out = append(out, string(p.ID))
+		for _, a := range p.Addresses() {
+			out = append(out, a[strings.LastIndexByte(a, '@')+1:])
+		}
+	}
+	return out
+}
