@@ -150,9 +150,9 @@ func (c *canvas) stamp(r image.Rectangle, mask image.Image, from image.Point, k 
 }
 
 // soft is in how many steps the edge of a letter fades.
-const soft = 5
+const soft = 4
 
-// mix is step fifths of one and the rest of the other.
+// mix is step quarters of one and the rest of the other.
 func mix(below, above uint8, step uint32) uint8 {
 	return uint8((uint32(below)*(soft-step) + uint32(above)*step) / soft)
 }

@@ -51,7 +51,7 @@ type Picture struct {
 
 // MostLanes is how many participants a picture shows; a line at the foot says
 // how many there are beside them.
-const MostLanes = 9
+const MostLanes = 8
 
 // Draw gives the picture as a PNG. A picture whose end does not lie after its
 // start has no line to draw, and is an error.

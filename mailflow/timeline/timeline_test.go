@@ -154,9 +154,21 @@ func TestManyLanes(t *testing.T) {
 	}
 	drawn(t, p)
 	lanes, more := p.shown()
-	if len(lanes) != MostLanes || more != 31 || lanes[0].Name != "vendor-9" || lanes[3].Name != "vendor-36" || lanes[4].Name != "vendor-1" {
+	if len(lanes) != MostLanes || more != 32 || lanes[0].Name != "vendor-9" || lanes[3].Name != "vendor-36" || lanes[4].Name != "vendor-1" {
 		t.Errorf("%d lanes and %d more, first %s, %s, %s", len(lanes), more, lanes[0].Name, lanes[3].Name, lanes[4].Name)
 	}
+}
+
+// The fullest picture that there can be is still small.
+func TestFullPictureIsSmall(t *testing.T) {
+	t.Parallel()
+	p := story()
+	for i := range 400 {
+		l := p.Lanes[i%4]
+		l.Name = fmt.Sprintf("%d-wide-party-with-the-longest-name-of-them-all", i)
+		p.Lanes = append(p.Lanes, l)
+	}
+	drawn(t, p)
 }
 
 func TestOddPictures(t *testing.T) {
