@@ -26,6 +26,8 @@ import (
 //	choices LINE MEANING ...       lines to answer with, and what each means
 //	steps, files, size             what is learned when; attachments; octets
 //	matrix, timeline, agenda       the case file's tables
+//	tail, needs, embargo, deskOf   the end of its Subject, and its facts
+//	labels LINES                   each "LABEL  text", the text behind its label
 //	rows                           the approval's
 //	again CASE SUBJECT             a Subject without the marks of an earlier letter
 //	oneline, fit, sentence, some   one line; one line cut to a Subject's length;
@@ -54,6 +56,11 @@ func functions(t *template.Template) template.FuncMap {
 		"matrix":   matrix,
 		"timeline": timeline,
 		"agenda":   agenda,
+		"labels":   labels,
+		"needs":    needs,
+		"tail":     caseTail,
+		"embargo":  embargo,
+		"deskOf":   deskOf,
 		"rows":     approvalRows,
 		"again":    again,
 		"oneline":  oneline,

@@ -2,6 +2,7 @@ package templates_test
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -146,6 +147,13 @@ func deskLetters() []letter {
 		Cells:  []string{"21 Dec ok", "22 Dec ok", "24 Dec ok", "25 Dec ok", "refused", "ask"},
 		Status: "fixed 4.8 on 2027-02-10, and 3.9.12 for those who stay on the old branch, some days later"})
 	crowded.Next = append(crowded.Next, "Wed 16 Dec 2026, 09:00 UTC  advisory to a-party-with-the-longest-name-of-them-all")
+	many, closed, restricted, early := manyVendors(), caseFile(), caseFile(), caseFile()
+	closed.Closed, closed.NeedsYou, closed.Next, closed.Now = end.Add(3*cvd.Day), nil, nil, end.Add(5*cvd.Day)
+	closed.Day = 95
+	restricted.Restricted, restricted.Hold, restricted.NeedsYou = []string{"ana", "ben"}, "ana, Fri 11 Dec 2026: wait for the CERT", nil
+	early.Day, early.Now, early.NeedsYou = -2, start.Add(-3*cvd.Day), nil
+	over := caseFile()
+	over.Day, over.Now = 95, end.Add(4*cvd.Day)
 	refusal := templates.Refusal{What: "details to globex, case PAR-2026-0007",
 		State: "Nothing left this server; the notice is held, sealed, and goes by itself once the reason is gone. Other vendors go on.",
 		Why:   "no usable key of globex: 77F0 12C3 expired on 2026-12-31",
@@ -155,9 +163,32 @@ func deskLetters() []letter {
 		{"approval-gesture", func(s *templates.Set) (templates.Rendered, error) { return s.Approval(gesture) }},
 		{"casefile", func(s *templates.Set) (templates.Rendered, error) { return s.CaseFile(caseFile()) }},
 		{"casefile-fresh", func(s *templates.Set) (templates.Rendered, error) { return s.CaseFile(fresh) }},
+		{"casefile-many", func(s *templates.Set) (templates.Rendered, error) { return s.CaseFile(many) }},
+		{"casefile-closed", func(s *templates.Set) (templates.Rendered, error) { return s.CaseFile(closed) }},
+		{"casefile-restricted", func(s *templates.Set) (templates.Rendered, error) { return s.CaseFile(restricted) }},
+		{"casefile-early", func(s *templates.Set) (templates.Rendered, error) { return s.CaseFile(early) }},
+		{"casefile-over", func(s *templates.Set) (templates.Rendered, error) { return s.CaseFile(over) }},
 		{"casefile-crowded", func(s *templates.Set) (templates.Rendered, error) { return s.CaseFile(crowded) }},
 		{"refusal", func(s *templates.Set) (templates.Rendered, error) { return s.Refusal(refusal) }},
 	}
+}
+
+// manyVendors is the case file of a case with forty.
+func manyVendors() templates.CaseFile {
+	v := caseFile()
+	few := v.Rows
+	v.Rows = nil
+	for i := range 40 {
+		r := few[i%len(few)]
+		r.Party = fmt.Sprintf("%s-%d", r.Party, i+1)
+		v.Rows = append(v.Rows, r)
+	}
+	for i := range 15 {
+		v.NeedsYou = append(v.NeedsYou, fmt.Sprintf("T%d scope is held for vendor-%d and 3 more: no usable key is known of them", i+20, i))
+	}
+	v.Totals = []string{"TOLD  heads-up 40 of 40, scope 38, details 31", "ANSWERS  31 accepted, 2 declined, 7 silent; 12 affected, 3 not affected, 4 fixed, 9 investigating",
+		"WAVES  wave 1: 18 vendors, footprint 412M; wave 2: 12 vendors, footprint 31M; wave 3: 10 vendors, footprint 800k, of 2 not known"}
+	return v
 }
 
 func builtin(t *testing.T) *templates.Set {
