@@ -72,22 +72,11 @@ func (s *sitting) reportsWaiting() (string, error) {
 
 // openThings counts what of a case needs a person, as the end of its line.
 func (s *sitting) openThings(c cvd.Case) (string, error) {
-	ps, err := Participants(s.tx, c.ID)
-	if err != nil {
+	l, err := s.look(s.tx, c)
+	if err != nil || len(l.needs) == 0 {
 		return "", err
 	}
-	n := 0
-	for _, p := range ps {
-		all, err := Notices(s.tx, c.ID, p.Party)
-		if err != nil {
-			return "", err
-		}
-		n += len(needsYou(c, p, all))
-	}
-	if n == 0 {
-		return "", nil
-	}
-	return fmt.Sprintf("; %s a person", plural(n, "thing needs", "things need")), nil
+	return fmt.Sprintf("; %s a person", plural(len(l.needs), "thing needs", "things need")), nil
 }
 
 func plural(n int, one, many string) string {

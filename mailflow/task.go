@@ -34,10 +34,7 @@ func (r taskRow) id() string { return fmt.Sprintf("T%d", r.Number) }
 
 // shown is the Subject with the name of who does it.
 func (r taskRow) shown() string {
-	if r.By == "" {
-		return r.Subject
-	}
-	return r.Subject + " [" + r.By + "]"
+	return r.Subject + r.doer()
 }
 
 // taskFolders are those whose mails stand for something that a person must do.
@@ -212,4 +209,20 @@ func endsByItself(r taskRow) string {
 		return "`sending resume`"
 	}
 	return ""
+}
+
+// dropReplaced forgets a mail that only showed what the records say, and that
+// another one took the place of; where somebody keeps a copy, it stays.
+func dropReplaced(tx *store.Tx, message uint64) error {
+	if message == 0 {
+		return nil
+	}
+	filed, err := tx.FiledIn(message)
+	if err != nil || len(filed) > 0 {
+		return err
+	}
+	if err := tx.DropMessage(message); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	return nil
 }
