@@ -39,9 +39,13 @@ func needsOf(vendors []vendorLook, open []taskRow) []string {
 		if n := len(t.parties); n > 3 {
 			who = fmt.Sprintf("%s and %d more", partyList(t.parties[:2]), n-2)
 		}
-		line := strings.Replace(t.what, "PARTY", who, 1)
+		each := who
+		if len(t.parties) > 1 {
+			each = "each"
+		}
+		line := strings.Replace(t.what, anyParty, who, 1)
 		if t.why != "" {
-			line += ": " + t.why
+			line += ": " + strings.ReplaceAll(t.why, anyParty, each)
 		}
 		if i := slices.IndexFunc(open, func(r taskRow) bool { return r.Key == t.task }); i >= 0 && len(t.parties) == 1 {
 			line = open[i].id() + " " + line + open[i].doer()
@@ -51,17 +55,31 @@ func needsOf(vendors []vendorLook, open []taskRow) []string {
 	return out
 }
 
-// troubleOf says what a notice needs somebody for, with PARTY where the vendor
-// stands, and why; or "".
+// anyParty stands in the words of a trouble where the vendor's name does, so
+// that the words of several vendors can be the same. No name has capitals.
+const anyParty = "PARTY"
+
+// unnamed puts anyParty in the place of a vendor's name.
+func unnamed(text string, p cvd.PartyID) string {
+	words := strings.Split(text, " ")
+	for i, w := range words {
+		if bare := strings.TrimRight(w, ":;,."); bare == string(p) {
+			words[i] = anyParty + w[len(bare):]
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// troubleOf says what a notice needs somebody for, and why; or "".
 func troubleOf(n cvd.Notice) (what, why string) {
 	name := noticeName(n)
 	switch {
 	case n.State == cvd.Held && n.Row.IsZero(): // with a row it ends by itself
-		return name + " to PARTY is held", n.Why
+		return name + " to " + anyParty + " is held", unnamed(n.Why, n.Party)
 	case n.State == cvd.Unknown:
-		return name + " to PARTY", fmt.Sprintf("did it arrive? (D%d)", n.Delivery)
+		return name + " to " + anyParty, fmt.Sprintf("did it arrive? (D%d)", n.Delivery)
 	case n.State == cvd.Failed:
-		return name + " to PARTY", fmt.Sprintf("refused by their server (D%d)", n.Delivery)
+		return name + " to " + anyParty, fmt.Sprintf("refused by their server (D%d)", n.Delivery)
 	}
 	return "", ""
 }

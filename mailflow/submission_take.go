@@ -115,7 +115,7 @@ func (s *Submission) told(m *submitted, t Transcript) error {
 		if _, err := m.taken(tx); err != nil {
 			return err
 		}
-		return s.postTranscript(tx, p, m.by.Name, !t.Done())
+		return s.postTranscript(tx, p, !t.Done())
 	})
 }
 
@@ -126,22 +126,21 @@ func (s *Submission) toldBefore(m *submitted, at time.Time) error {
 		Text: "Nothing was done: this very mail, with this signature, was taken before, on " + instant(at) + ".\n" +
 			"What is signed counts once. To have it done again, write and sign it anew.\n" +
 			"If you did not send it twice, somebody else did, who can use your login: tell the operator.\n"}
-	return s.Store.Update(func(tx *store.Tx) error { return s.postTranscript(tx, p, m.by.Name, true) })
+	return s.Store.Update(func(tx *store.Tx) error { return s.postTranscript(tx, p, true) })
 }
 
 // postTranscript puts a transcript into Status and, where somebody must act,
-// into INBOX too, until commands of theirs are done.
-func (s *Submission) postTranscript(tx *store.Tx, p Post, by string, act bool) error {
+// into INBOX too, until they say that it is done.
+func (s *Submission) postTranscript(tx *store.Tx, p Post, act bool) error {
 	p.Folder = "Status"
 	if _, _, _, err := s.post(tx, p); err != nil {
 		return err
 	}
-	task := "commands:" + by
 	if !act {
-		return s.taskDone(tx, task)
+		return nil
 	}
 	p.Folder = "INBOX"
-	return s.task(tx, task, p)
+	return s.task(tx, "commands:"+randomHex(8), p)
 }
 
 func (s *Submission) openByMail(tx *store.Tx, m *submitted) error {

@@ -141,9 +141,9 @@ func (b *Base) restoreTask(tx *store.Tx, key, folder string, m store.Message) er
 	}
 	row := taskRow{Case: cvd.CaseID(m.Case), Mailbox: box.Number, UID: uid, Number: m.Task, Key: key, Kind: m.Kind,
 		Subject: m.Envelope.Subject, Since: tx.Now, Message: m.ID}
-	if head, name, ok := strings.Cut(row.Subject, " ["); ok && strings.HasSuffix(name, "]") {
-		if who := strings.TrimSuffix(name, "]"); isCoordinator(tx, who) {
-			row.Subject, row.By = head, who
+	if i := strings.LastIndex(row.Subject, " ["); i >= 0 && strings.HasSuffix(row.Subject, "]") {
+		if who := row.Subject[i+2 : len(row.Subject)-1]; isCoordinator(tx, who) {
+			row.Subject, row.By = row.Subject[:i], who
 		}
 	}
 	if err := b.taskMoved(tx, row); err != nil {
