@@ -57,17 +57,8 @@ func (s *sitting) sendingLine() (string, error) {
 
 // reportsWaiting counts the reports that belong to no case.
 func (s *sitting) reportsWaiting() (string, error) {
-	all, err := collect(reports.All(s.tx, nil), nil)
-	if err != nil {
-		return "", err
-	}
-	n := 0
-	for _, r := range all {
-		if r.Case == "" && r.Ended == "" {
-			n++
-		}
-	}
-	return fmt.Sprintf("Intake: %s in no case yet", count(n, "report")), nil
+	n, err := intakeWaits(s.tx)
+	return fmt.Sprintf("Intake: %s in no case yet", count(n, "report")), err
 }
 
 // openThings counts what of a case needs a person, as the end of its line.

@@ -1,6 +1,7 @@
 package mailflow
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 type Post struct {
 	Folder      string     // the fixed folder, "Status"; or, with Case, a sub-folder of the case's
 	Case        cvd.CaseID // whose scope seals it, and who may see it
+	Only        string     // the one coordinator who may see it; empty for all
 	From        string     // display name of who it is about; the gateway where empty
 	Alias       string     // local part of the desk address that a Reply goes to; control where empty
 	Subject     string
@@ -43,6 +45,10 @@ func (b *Base) post(tx *store.Tx, p Post) (store.Message, uint32, uint32, error)
 }
 
 func (b *Base) postBox(tx *store.Tx, p Post) (store.Mailbox, store.Scope, error) {
+	if p.Only != "" {
+		box, err := b.folder(tx, p.Folder)
+		return box, onlyScope(p.Only), errors.Join(err, tx.NewScope(onlyScope(p.Only)))
+	}
 	inCase := p.Case != "" && tx.HasScope(caseScope(p.Case))
 	scope := DeskScope
 	if inCase {

@@ -27,6 +27,7 @@ import (
 //	steps, files, size             what is learned when; attachments; octets
 //	matrix, timeline, agenda       the case file's tables
 //	tail, needs, embargo, deskOf   the end of its Subject, and its facts
+//	parts, dates, listed, local    a digest's lists, and its day where the reader is
 //	labels LINES                   each "LABEL  text", the text behind its label
 //	rows                           the approval's
 //	again CASE SUBJECT             a Subject without the marks of an earlier letter
@@ -61,6 +62,10 @@ func functions(t *template.Template) template.FuncMap {
 		"tail":     caseTail,
 		"embargo":  embargo,
 		"deskOf":   deskOf,
+		"parts":    digestParts,
+		"dates":    digestDates,
+		"listed":   listed,
+		"local":    localDay,
 		"rows":     approvalRows,
 		"again":    again,
 		"oneline":  oneline,

@@ -169,8 +169,30 @@ func deskLetters() []letter {
 		{"casefile-early", func(s *templates.Set) (templates.Rendered, error) { return s.CaseFile(early) }},
 		{"casefile-over", func(s *templates.Set) (templates.Rendered, error) { return s.CaseFile(over) }},
 		{"casefile-crowded", func(s *templates.Set) (templates.Rendered, error) { return s.CaseFile(crowded) }},
+		{"digest", func(s *templates.Set) (templates.Rendered, error) { return s.Digest(morning()) }},
+		{"digest-quiet", func(s *templates.Set) (templates.Rendered, error) { return s.Digest(quiet()) }},
 		{"refusal", func(s *templates.Set) (templates.Rendered, error) { return s.Refusal(refusal) }},
 	}
+}
+
+// morning is a digest with all that one can tell; quiet one with nothing.
+func morning() templates.Digest {
+	return templates.Digest{At: start.Add(11*cvd.Day - 2*time.Hour), Since: start.Add(10*cvd.Day - 2*time.Hour), Zone: "Europe/Berlin",
+		Alarms: []string{"sending is paused since Fri 11 Dec 2026, 22:03 UTC, by parley: the gateway was away for 40m and notices are overdue"},
+		Needs: []templates.DigestPart{
+			{Head: "PAR-2026-0007 Heap overflow in libfoo - day 12 of 90", Lines: []string{"T12 globex proposes 2027-02-15 (now 2027-03-01) [ana]", "T13 details to a-party-with-the-longest-name-of-them-all: did it arrive? (D17)"}},
+			{Head: "of no case", Lines: []string{"2 reports in Intake in no case yet"}}},
+		Count: 3, Mine: 1,
+		Due:    []templates.DigestDate{{At: start.Add(14 * cvd.Day), What: "PAR-2026-0007: proof to acme"}, {At: start.Add(15*cvd.Day + 15*time.Hour), What: "PAR-2026-0009: scope to acme, globex and 17 more"}},
+		Silent: []string{"PAR-2026-0007: initech for 11 days"},
+		Keys:   []string{"globex's key ends Thu 31 Dec 2026, 00:00 UTC, before PAR-2026-0007 does (Mon 1 Mar 2027, 16:00 UTC)"},
+		Done: []templates.DigestPart{{Head: "PAR-2026-0007 Heap overflow in libfoo", Lines: []string{"1 mail came in, 1 proposal of a date, 3 notices delivered"}},
+			{Head: "the desk", Lines: []string{"2 reports came in"}}},
+		Seq: 4711, Head: digest}
+}
+
+func quiet() templates.Digest {
+	return templates.Digest{At: start.Add(11*cvd.Day - 2*time.Hour), Zone: "UTC", Seq: 12, Head: digest}
 }
 
 // manyVendors is the case file of a case with forty.

@@ -234,6 +234,35 @@ type Mark struct {
 	Name string
 }
 
+// Digest is what one coordinator reads in the morning.
+type Digest struct {
+	At     time.Time
+	Since  time.Time // of the one before; zero for the first
+	Zone   string    // of the reader
+	Alarms []string  // what stands still for everybody
+	Needs  []DigestPart
+	Count  int // of what needs somebody
+	Mine   int // of those, what the reader does
+	Due    []DigestDate
+	Silent []string
+	Keys   []string // that end soon
+	Done   []DigestPart
+	Seq    uint64 // of the newest record of the journal
+	Head   string // its link, hex
+}
+
+// DigestPart is what there is to say about one case, or under another heading.
+type DigestPart struct {
+	Head  string
+	Lines []string
+}
+
+// DigestDate is something that falls due.
+type DigestDate struct {
+	At   time.Time
+	What string
+}
+
 // Refusal says what did not happen, in what state things are, and what to do.
 type Refusal struct {
 	What, State, Why, Next string
