@@ -13,10 +13,10 @@ type Attachment struct {
 	MediaType string            // "" is application/octet-stream
 	Params    map[string]string // of Content-Type
 	Inline    bool              // shown in the letter where that is possible
+	Data      []byte
 	// Description says in words what it is (RFC 2045 section 8): what a picture
 	// shows, for who does not see it. Empty for none.
 	Description string
-	Data        []byte
 }
 
 // Entity is a letter to be written.
