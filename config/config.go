@@ -63,6 +63,8 @@ type Reports struct {
 type Desk struct {
 	Undo    string `toml:"undo"`     // duration
 	CoolOff string `toml:"cool_off"` // duration
+	Digest  string `toml:"digest"`   // time of day, "08:00", or "off"
+	Zone    string `toml:"zone"`     // IANA, of coordinators who have none of their own
 }
 
 // Keys is how the keys of parties are treated.
@@ -128,7 +130,7 @@ func Defaults() Config {
 			GiveUp:  "3d",
 		},
 		Reports: Reports{Plaintext: "accept"},
-		Desk:    Desk{Undo: "2m", CoolOff: "12h"},
+		Desk:    Desk{Undo: "2m", CoolOff: "12h", Digest: "08:00", Zone: "UTC"},
 		Keys:    Keys{Pause: "24h", Discovery: true, Port: 443},
 		Limits: Limits{
 			Message: "50MiB", Header: "256KiB", Depth: 20, Parts: 1000, Received: 100,

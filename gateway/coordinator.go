@@ -22,12 +22,13 @@ type coordinatorAdd struct {
 	PasswordFile string `required:"" placeholder:"FILE" help:"File whose first line is the password; - for standard input."`
 	Address      string `placeholder:"ADDRESS" help:"Mail address; NAME@DESK-DOMAIN unless given."`
 	Key          string `placeholder:"FILE" help:"The coordinator's own OpenPGP certificate."`
+	Zone         string `placeholder:"ZONE" help:"Time zone, Europe/Berlin, by which the daily digest comes; the desk's unless given."`
 	View         string `default:"clear" enum:"clear,headlines,sealed" help:"What the login sees: clear, headlines or sealed."`
 }
 
 func (c coordinatorAdd) Run(ctx context.Context, w world) error {
 	r := ctl.Request{Command: "coordinator add", Args: []string{c.Login},
-		Flags: map[string]string{"address": c.Address, "view": c.View}, Files: map[string][]byte{}}
+		Flags: map[string]string{"address": c.Address, "view": c.View, "zone": c.Zone}, Files: map[string][]byte{}}
 	var err error
 	if r.Files["password"], err = w.password(c.PasswordFile); err != nil {
 		return err

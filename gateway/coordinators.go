@@ -35,6 +35,13 @@ func (a *app) newCoordinator(name string, r ctl.Request) (mailflow.Coordinator, 
 	if err != nil || len(list) != 1 || list[0].Addr() != c.Address {
 		return c, fmt.Errorf("%q is not a mail address", c.Address)
 	}
+	if zone := r.Flags["zone"]; zone != "" {
+		loc, err := cvd.ParseZone(zone)
+		if err != nil {
+			return c, err
+		}
+		c.Zone = loc.String()
+	}
 	if key := r.Files["key"]; key != nil {
 		certs, err := keyring.ParseCertificates(key)
 		if err != nil {
@@ -62,8 +69,8 @@ func addCoordinator(_ context.Context, a *app, r ctl.Request) (string, error) {
 	}
 	err = a.store.Update(func(tx *store.Tx) error {
 		if further {
-			if r.Files["key"] != nil || r.Flags["address"] != "" {
-				return fmt.Errorf("%s is a further login of %s: address and key belong to the coordinator", login, name)
+			if r.Files["key"] != nil || r.Flags["address"] != "" || r.Flags["zone"] != "" {
+				return fmt.Errorf("%s is a further login of %s: address, zone and key belong to the coordinator", login, name)
 			}
 			if device == "" {
 				return auth.ErrName

@@ -17,7 +17,7 @@ func (d *demo) ask(t *testing.T, command string, flags map[string]string, args .
 	t.Helper()
 	a, err := ctl.Call(t.Context(), d.app.set.socket(), ctl.Request{Command: command, Args: args, Flags: flags})
 	if err != nil || a.Code != exitDone {
-		t.Fatalf("%s: %v %s", command, err, a.Err)
+		t.Fatalf("%s: %v %s%s", command, err, a.Out, a.Err)
 	}
 	return a.Out
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"parley/config"
+	"parley/mailflow"
 	"parley/mailflow/courier"
 	"parley/mailflow/cvd"
 	"parley/mailflow/message"
@@ -35,6 +36,8 @@ type settings struct {
 	Plaintext string
 	Undo      time.Duration
 	CoolOff   time.Duration
+	Digest    mailflow.DigestTime
+	Zone      string // of coordinators without one of their own
 	KeyPause  time.Duration
 	Discovery discovery
 	Message   message.Limits
@@ -80,6 +83,8 @@ func newSettings(c *config.Config) (*settings, error) {
 		Plaintext:  r.oneOf(c.Reports.Plaintext, []string{"accept", "refuse"}, "reports", "plaintext"),
 		Undo:       r.duration(c.Desk.Undo, 0, "desk", "undo"),
 		CoolOff:    r.duration(c.Desk.CoolOff, 0, "desk", "cool_off"),
+		Digest:     r.digest(),
+		Zone:       r.zone(c.Desk.Zone, "desk", "zone"),
 		KeyPause:   r.duration(c.Keys.Pause, 0, "keys", "pause"),
 		Discovery:  r.discovery(),
 		Message:    r.message(),

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"parley/mailflow"
 	"parley/mailflow/cvd"
 )
 
@@ -25,6 +26,25 @@ func (r *reader) oneOf(v string, words []string, path ...string) string {
 	}
 	r.fail(path, "is %q; it can be %s", v, alternatives(words))
 	return v
+}
+
+// digest reads when the daily digests come.
+func (r *reader) digest() mailflow.DigestTime {
+	d, err := mailflow.ParseDigestTime(r.c.Desk.Digest)
+	if err != nil {
+		r.fail([]string{"desk", "digest"}, "is wrong: %v", err)
+	}
+	return d
+}
+
+// zone reads the name of a time zone.
+func (r *reader) zone(v string, path ...string) string {
+	loc, err := cvd.ParseZone(v)
+	if err != nil {
+		r.fail(path, "is wrong: %v", err)
+		return ""
+	}
+	return loc.String()
 }
 
 // duration reads a duration of at least least.

@@ -30,6 +30,8 @@ type Settings struct {
 	CoolOff    time.Duration
 	KeyPause   time.Duration // after a party's key changed, for what is told from scope on
 	Discovery  bool          // keys of parties are looked for
+	Digest     DigestTime    // when each coordinator gets the daily digest
+	Zone       string        // of coordinators who have none of their own, IANA; empty for UTC
 	Limits     message.Limits
 	Policies   map[string]cvd.Policy
 }

@@ -126,6 +126,9 @@ func caseRestrict(s *sitting, p *phrase) (string, error) {
 		return "", notDone("%s answers for %s; name %s too, or `case assign` somebody else first", c.Responsible, c.ID, c.Responsible)
 	}
 	c.Restricted = names
+	if err := recallDigests(s.tx, c); err != nil {
+		return "", err
+	}
 	who := strings.Join(names, " ")
 	if who == "" {
 		who = "everybody"

@@ -2,6 +2,7 @@ package mailflow
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"parley/mailflow/cvd"
@@ -24,12 +25,13 @@ func deskStatus(s *sitting, p *phrase) (string, error) {
 			return "", err
 		}
 		more, err := s.caseStatus(c)
-		return strings.Join(append(lines, more...), "\n"), err
+		return inColumns(append(lines, more...)), err
 	}
 	all, err := s.seenCases()
 	if err != nil {
 		return "", err
 	}
+	var tasks []string
 	for _, c := range all {
 		open, err := s.openThings(c)
 		if err != nil {
@@ -37,11 +39,14 @@ func deskStatus(s *sitting, p *phrase) (string, error) {
 		}
 		lines = append(lines, caseLine(c)+open)
 	}
+	if tasks, err = s.taskLines(all); err != nil {
+		return "", err
+	}
 	if s.by.Via != ViaOperator && len(s.told.Restricted) > 0 {
 		lines = append(lines, "Cases that not every reader of this may see are left out; ask for each by its tag.")
 	}
 	waiting, err := s.reportsWaiting()
-	return strings.Join(append(lines, waiting), "\n"), err
+	return inColumns(append(append(lines, waiting), tasks...)), err
 }
 
 func (s *sitting) sendingLine() (string, error) {
@@ -57,37 +62,57 @@ func (s *sitting) sendingLine() (string, error) {
 
 // reportsWaiting counts the reports that belong to no case.
 func (s *sitting) reportsWaiting() (string, error) {
-	all, err := collect(reports.All(s.tx, nil), nil)
-	if err != nil {
-		return "", err
-	}
-	n := 0
-	for _, r := range all {
-		if r.Case == "" && r.Ended == "" {
-			n++
-		}
-	}
-	return fmt.Sprintf("Intake: %s in no case yet", count(n, "report")), nil
+	n, err := intakeWaits(s.tx)
+	return fmt.Sprintf("Intake: %s in no case yet", count(n, "report")), err
 }
 
 // openThings counts what of a case needs a person, as the end of its line.
 func (s *sitting) openThings(c cvd.Case) (string, error) {
-	ps, err := Participants(s.tx, c.ID)
-	if err != nil {
+	l, err := s.look(s.tx, c)
+	if err != nil || len(l.needs) == 0 {
 		return "", err
 	}
-	n := 0
-	for _, p := range ps {
-		all, err := Notices(s.tx, c.ID, p.Party)
-		if err != nil {
-			return "", err
+	return fmt.Sprintf("; %s a person", plural(len(l.needs), "thing needs", "things need")), nil
+}
+
+// taskLines lists the open tasks of some cases, and those of none.
+func (s *sitting) taskLines(of []cvd.Case) ([]string, error) {
+	open, err := openTasks(s.tx, "")
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, r := range open {
+		free := caseTag(r.Case) == "" || r.Case == deskCase
+		if free || slices.ContainsFunc(of, func(c cvd.Case) bool { return c.ID == r.Case }) {
+			out = append(out, "    "+r.id()+" "+r.shown())
 		}
-		n += len(needsYou(c, p, all))
 	}
-	if n == 0 {
-		return "", nil
+	if len(out) > 0 {
+		out = append([]string{plural(len(out), "open task", "open tasks") + "; `claim` takes one, `done` ends it"}, out...)
 	}
-	return fmt.Sprintf("; %s a person", plural(n, "thing needs", "things need")), nil
+	return out, nil
+}
+
+// statusColumns is the width of what `status` answers.
+const statusColumns = 72
+
+// inColumns fills lines that are too long; what follows stands further in.
+func inColumns(lines []string) string {
+	var out []string
+	for _, line := range lines {
+		in := line[:len(line)-len(strings.TrimLeft(line, " "))]
+		for len([]rune(line)) > statusColumns {
+			cut := strings.LastIndexByte(string([]rune(line)[:statusColumns+1]), ' ')
+			if cut <= len(in)+4 {
+				break // one long word
+			}
+			out = append(out, strings.TrimRight(line[:cut], " "))
+			line = in + "    " + strings.TrimLeft(line[cut:], " ")
+		}
+		out = append(out, line)
+	}
+	return strings.Join(out, "\n")
 }
 
 func plural(n int, one, many string) string {
@@ -103,6 +128,13 @@ func (s *sitting) caseStatus(c cvd.Case) ([]string, error) {
 	lines := []string{caseLine(c), "responsible: " + orNobody(c.Responsible) + "; severity: " + orNobody(c.Severity)}
 	if len(c.Restricted) > 0 {
 		lines = append(lines, "seen only by: "+strings.Join(c.Restricted, ", "))
+	}
+	l, err := s.look(s.tx, c)
+	if err != nil {
+		return nil, err
+	}
+	for _, need := range l.needs {
+		lines = append(lines, "needs a person: "+need)
 	}
 	ps, err := Participants(s.tx, c.ID)
 	if err != nil {

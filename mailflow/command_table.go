@@ -71,7 +71,13 @@ func deskCommands() []command {
 	return []command{
 		{words: "approve", usage: "approve ID", help: "A second person's yes to exactly these mails, keys and times.", run: deskApprove},
 		{words: "reject", usage: `reject ID because "WHY"`, help: "Ends a request; what it is about stays held.", run: deskReject},
+		{words: "claim", usage: "claim [TASK ...]",
+			help: "You do these tasks (T12, as their mails say), or what nobody does yet of the case at hand; everybody sees your name in the Subject. It takes over what somebody else does.", run: taskClaim},
+		{words: "unclaim", usage: "unclaim [TASK ...]", help: "Nobody does these tasks any more, or what you do of the case at hand.", run: taskUnclaim},
+		{words: "done", usage: "done TASK ...", help: "There is nothing left to do about these tasks; their mails go, for everybody.", run: taskEnd},
 		{words: "status", usage: "status", help: "The case at hand, or all cases, and what needs a person.", run: deskStatus},
+		{words: "zone", usage: "zone ZONE [for COORDINATOR]",
+			help: "Where you are, Europe/Berlin: the daily digest comes at your time of day, with your hours in it.", run: deskZone},
 		{words: "history", usage: "history [PARTY]", help: "What happened, from the journal.", run: caseHistory},
 		{words: "sending pause", usage: `sending pause [because "WHY"]`, help: "Nothing leaves this server.", run: sendingPause},
 		{words: "sending resume", usage: "sending resume", help: "Mail leaves again.", run: sendingResume},

@@ -15,12 +15,14 @@ import (
 type Post struct {
 	Folder      string     // the fixed folder, "Status"; or, with Case, a sub-folder of the case's
 	Case        cvd.CaseID // whose scope seals it, and who may see it
+	Only        string     // the one coordinator who may see it; empty for all
 	From        string     // display name of who it is about; the gateway where empty
 	Alias       string     // local part of the desk address that a Reply goes to; control where empty
 	Subject     string
 	Text        string
 	Attachments []message.Attachment
 	Kind, Ref   string // what a gesture on it means
+	Task        uint64 // the number of the task that it stands for, or 0
 }
 
 // post files a mail of the gateway's own. Its bytes never leave the desk. What
@@ -43,6 +45,10 @@ func (b *Base) post(tx *store.Tx, p Post) (store.Message, uint32, uint32, error)
 }
 
 func (b *Base) postBox(tx *store.Tx, p Post) (store.Mailbox, store.Scope, error) {
+	if p.Only != "" {
+		box, err := b.folder(tx, p.Folder)
+		return box, onlyScope(p.Only), errors.Join(err, tx.NewScope(onlyScope(p.Only)))
+	}
 	inCase := p.Case != "" && tx.HasScope(caseScope(p.Case))
 	scope := DeskScope
 	if inCase {
@@ -80,11 +86,14 @@ func (b *Base) ownMessage(tx *store.Tx, p Post, scope store.Scope) (store.Messag
 	if _, inReport := reportNumber(p.Case); p.Case != "" && !inReport {
 		fields = append(fields, message.Field{Name: "Parley-Case", Value: string(p.Case)})
 	}
+	if p.Task != 0 {
+		fields = append(fields, message.Field{Name: "Parley-Task", Value: fmt.Sprintf("T%d", p.Task)})
+	}
 	raw, err := message.Entity{Fields: fields, Text: p.Text, Attachments: p.Attachments}.Bytes(randomHex(16))
 	if err != nil {
 		return store.Message{}, fmt.Errorf("compose %s mail: %w", p.Folder, err)
 	}
-	return b.keepOwn(tx, raw, store.Message{Scope: scope, Case: string(p.Case), Direction: "system", Kind: p.Kind, Ref: p.Ref, MessageID: id})
+	return b.keepOwn(tx, raw, store.Message{Scope: scope, Case: string(p.Case), Direction: "system", Kind: p.Kind, Ref: p.Ref, Task: p.Task, MessageID: id})
 }
 
 // keepOwn stores bytes that we composed, to be served as they are.
@@ -137,82 +146,6 @@ func shortened(s string, most int) string {
 		return s
 	}
 	return string(r[:most-3]) + "..."
-}
-
-// taskRow points at the mail in INBOX that stands for an open task.
-type taskRow struct {
-	Case         cvd.CaseID
-	Mailbox, UID uint32
-	Hash         string // of what it says, where it replaces itself
-}
-
-// task puts one mail into a folder (INBOX where none is named) for something
-// that needs a person. A task with the same key is replaced.
-func (b *Base) task(tx *store.Tx, key string, p Post) error {
-	if err := b.taskDone(tx, key); err != nil {
-		return err
-	}
-	if p.Folder == "" {
-		p.Folder = "INBOX"
-	}
-	m, box, uid, err := b.post(tx, p)
-	if err != nil {
-		return err
-	}
-	return tasks.Put(tx, m.Scope, tx.Name("task", key), taskRow{Case: cvd.CaseID(m.Case), Mailbox: box, UID: uid})
-}
-
-// threadTask names a task about the thread of one participant.
-func threadTask(what string, id cvd.CaseID, party cvd.PartyID) string {
-	return fmt.Sprintf("%s:%s:%s", what, id, party)
-}
-
-// renameTask gives an open task the name that it has in another case.
-func renameTask(tx *store.Tx, key, to string, id cvd.CaseID) error {
-	row, err := tasks.Get(tx, tx.Name("task", key))
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if err := tasks.Delete(tx, tx.Name("task", key)); err != nil {
-		return err
-	}
-	row.Case = id
-	return tasks.Put(tx, caseScope(id), tx.Name("task", to), row)
-}
-
-// restoreTask puts the mail of a task that was done back where it stood, unless
-// the task is open again.
-func (b *Base) restoreTask(tx *store.Tx, key, folder string, m store.Message) error {
-	if _, err := tasks.Get(tx, tx.Name("task", key)); !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	box, err := b.folder(tx, folder)
-	if err != nil {
-		return err
-	}
-	uid, err := tx.File(box.Number, m.ID)
-	if err != nil {
-		return err
-	}
-	return tasks.Put(tx, m.Scope, tx.Name("task", key), taskRow{Case: cvd.CaseID(m.Case), Mailbox: box.Number, UID: uid})
-}
-
-// taskDone takes the mail of a task away, for everyone.
-func (b *Base) taskDone(tx *store.Tx, key string) error {
-	row, err := tasks.Get(tx, tx.Name("task", key))
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if err := tx.Unfile(row.Mailbox, row.UID); err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	return tasks.Delete(tx, tx.Name("task", key))
 }
 
 // heldKey names the task of a held notice.

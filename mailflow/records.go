@@ -43,6 +43,18 @@ const DeskScope store.Scope = "desk"
 
 const spoolScope store.Scope = "spool"
 
+// onlyPrefix begins the scopes of what one coordinator alone sees. No case tag
+// and no party has a colon.
+const onlyPrefix = "coordinator:"
+
+// onlyScope seals what one coordinator alone sees: digests.
+func onlyScope(coordinator string) store.Scope { return store.Scope(onlyPrefix + coordinator) }
+
+// onlyFor says whose scope it is, if it is one coordinator's.
+func onlyFor(s store.Scope) (coordinator string, ok bool) {
+	return strings.CutPrefix(string(s), onlyPrefix)
+}
+
 func caseScope(c cvd.CaseID) store.Scope { return store.Scope(c) }
 
 // Letter is the text of a notice that no template holds: a coordinator's own
@@ -104,6 +116,7 @@ type Coordinator struct {
 	Name    string
 	Address string
 	Key     []byte // its own OpenPGP certificate, or none
+	Zone    string // IANA, or empty for the desk's
 	Added   time.Time
 	Ended   time.Time
 }

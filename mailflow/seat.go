@@ -80,8 +80,12 @@ func (s *Seat) take() {
 }
 
 // sees says whether what is sealed under a scope may be seen from this seat:
-// all but cases that are restricted to others.
+// all but cases that are restricted to others, and what is for one of the
+// others alone.
 func (s *Seat) sees(tx *store.Tx, scope store.Scope) (bool, error) {
+	if who, ok := onlyFor(scope); ok {
+		return who == s.name, nil
+	}
 	if _, err := cvd.ParseCaseID(string(scope)); err != nil {
 		return true, nil
 	}

@@ -196,9 +196,12 @@ func (b *Base) Delivered(tx *store.Tx, it queue.Item) error {
 		Detail: fmt.Sprintf("delivery D%d, %s", it.ID, it.Reply)})
 }
 
+// deliveryKey names the task about a delivery.
+func deliveryKey(id uint64) string { return fmt.Sprintf("delivery:D%d", id) }
+
 // tellDelivery makes a task of a delivery that needs a person.
 func (b *Base) tellDelivery(tx *store.Tx, n cvd.Notice, it queue.Item) error {
-	key := fmt.Sprintf("delivery:D%d", it.ID)
+	key := deliveryKey(it.ID)
 	id := fmt.Sprintf("D%d", it.ID)
 	var subject, state, next string
 	switch n.State {

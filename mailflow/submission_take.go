@@ -130,18 +130,17 @@ func (s *Submission) toldBefore(m *submitted, at time.Time) error {
 }
 
 // postTranscript puts a transcript into Status and, where somebody must act,
-// into INBOX too.
+// into INBOX too, until they say that it is done.
 func (s *Submission) postTranscript(tx *store.Tx, p Post, act bool) error {
-	folders := []string{"Status"}
-	if act {
-		folders = append(folders, "INBOX")
+	p.Folder = "Status"
+	if _, _, _, err := s.post(tx, p); err != nil {
+		return err
 	}
-	for _, p.Folder = range folders {
-		if _, _, _, err := s.post(tx, p); err != nil {
-			return err
-		}
+	if !act {
+		return nil
 	}
-	return nil
+	p.Folder = "INBOX"
+	return s.task(tx, "commands:"+randomHex(8), p)
 }
 
 func (s *Submission) openByMail(tx *store.Tx, m *submitted) error {

@@ -26,6 +26,9 @@ import (
 //	choices LINE MEANING ...       lines to answer with, and what each means
 //	steps, files, size             what is learned when; attachments; octets
 //	matrix, timeline, agenda       the case file's tables
+//	tail, needs, embargo, deskOf   the end of its Subject, and its facts
+//	parts, dates, listed, local    a digest's lists, and its day where the reader is
+//	labels LINES                   each "LABEL  text", the text behind its label
 //	rows                           the approval's
 //	again CASE SUBJECT             a Subject without the marks of an earlier letter
 //	oneline, fit, sentence, some   one line; one line cut to a Subject's length;
@@ -54,6 +57,15 @@ func functions(t *template.Template) template.FuncMap {
 		"matrix":   matrix,
 		"timeline": timeline,
 		"agenda":   agenda,
+		"labels":   labels,
+		"needs":    needs,
+		"tail":     caseTail,
+		"embargo":  embargo,
+		"deskOf":   deskOf,
+		"parts":    digestParts,
+		"dates":    digestDates,
+		"listed":   listed,
+		"local":    localDay,
 		"rows":     approvalRows,
 		"again":    again,
 		"oneline":  oneline,

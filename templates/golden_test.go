@@ -2,6 +2,7 @@ package templates_test
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -146,6 +147,13 @@ func deskLetters() []letter {
 		Cells:  []string{"21 Dec ok", "22 Dec ok", "24 Dec ok", "25 Dec ok", "refused", "ask"},
 		Status: "fixed 4.8 on 2027-02-10, and 3.9.12 for those who stay on the old branch, some days later"})
 	crowded.Next = append(crowded.Next, "Wed 16 Dec 2026, 09:00 UTC  advisory to a-party-with-the-longest-name-of-them-all")
+	many, closed, restricted, early := manyVendors(), caseFile(), caseFile(), caseFile()
+	closed.Closed, closed.NeedsYou, closed.Next, closed.Now = end.Add(3*cvd.Day), nil, nil, end.Add(5*cvd.Day)
+	closed.Day = 95
+	restricted.Restricted, restricted.Hold, restricted.NeedsYou = []string{"ana", "ben"}, "ana, Fri 11 Dec 2026: wait for the CERT", nil
+	early.Day, early.Now, early.NeedsYou = -2, start.Add(-3*cvd.Day), nil
+	over := caseFile()
+	over.Day, over.Now = 95, end.Add(4*cvd.Day)
 	refusal := templates.Refusal{What: "details to globex, case PAR-2026-0007",
 		State: "Nothing left this server; the notice is held, sealed, and goes by itself once the reason is gone. Other vendors go on.",
 		Why:   "no usable key of globex: 77F0 12C3 expired on 2026-12-31",
@@ -155,9 +163,54 @@ func deskLetters() []letter {
 		{"approval-gesture", func(s *templates.Set) (templates.Rendered, error) { return s.Approval(gesture) }},
 		{"casefile", func(s *templates.Set) (templates.Rendered, error) { return s.CaseFile(caseFile()) }},
 		{"casefile-fresh", func(s *templates.Set) (templates.Rendered, error) { return s.CaseFile(fresh) }},
+		{"casefile-many", func(s *templates.Set) (templates.Rendered, error) { return s.CaseFile(many) }},
+		{"casefile-closed", func(s *templates.Set) (templates.Rendered, error) { return s.CaseFile(closed) }},
+		{"casefile-restricted", func(s *templates.Set) (templates.Rendered, error) { return s.CaseFile(restricted) }},
+		{"casefile-early", func(s *templates.Set) (templates.Rendered, error) { return s.CaseFile(early) }},
+		{"casefile-over", func(s *templates.Set) (templates.Rendered, error) { return s.CaseFile(over) }},
 		{"casefile-crowded", func(s *templates.Set) (templates.Rendered, error) { return s.CaseFile(crowded) }},
+		{"digest", func(s *templates.Set) (templates.Rendered, error) { return s.Digest(morning()) }},
+		{"digest-quiet", func(s *templates.Set) (templates.Rendered, error) { return s.Digest(quiet()) }},
 		{"refusal", func(s *templates.Set) (templates.Rendered, error) { return s.Refusal(refusal) }},
 	}
+}
+
+// morning is a digest with all that one can tell; quiet one with nothing.
+func morning() templates.Digest {
+	return templates.Digest{At: start.Add(11*cvd.Day - 2*time.Hour), Since: start.Add(10*cvd.Day - 2*time.Hour), Zone: "Europe/Berlin",
+		Alarms: []string{"sending is paused since Fri 11 Dec 2026, 22:03 UTC, by parley: the gateway was away for 40m and notices are overdue"},
+		Needs: []templates.DigestPart{
+			{Head: "PAR-2026-0007 Heap overflow in libfoo - day 12 of 90", Lines: []string{"T12 globex proposes 2027-02-15 (now 2027-03-01) [ana]", "T13 details to a-party-with-the-longest-name-of-them-all: did it arrive? (D17)"}},
+			{Head: "of no case", Lines: []string{"2 reports in Intake in no case yet"}}},
+		Count: 3, Mine: 1,
+		Due:    []templates.DigestDate{{At: start.Add(14 * cvd.Day), What: "PAR-2026-0007: proof to acme"}, {At: start.Add(15*cvd.Day + 15*time.Hour), What: "PAR-2026-0009: scope to acme, globex and 17 more"}},
+		Silent: []string{"PAR-2026-0007: initech for 11 days"},
+		Keys:   []string{"globex's key ends Thu 31 Dec 2026, 00:00 UTC, before PAR-2026-0007 does (Mon 1 Mar 2027, 16:00 UTC)"},
+		Done: []templates.DigestPart{{Head: "PAR-2026-0007 Heap overflow in libfoo", Lines: []string{"1 mail came in, 1 proposal of a date, 3 notices delivered"}},
+			{Head: "the desk", Lines: []string{"2 reports came in"}}},
+		Seq: 4711, Head: digest}
+}
+
+func quiet() templates.Digest {
+	return templates.Digest{At: start.Add(11*cvd.Day - 2*time.Hour), Zone: "UTC", Seq: 12, Head: digest}
+}
+
+// manyVendors is the case file of a case with forty.
+func manyVendors() templates.CaseFile {
+	v := caseFile()
+	few := v.Rows
+	v.Rows = nil
+	for i := range 40 {
+		r := few[i%len(few)]
+		r.Party = fmt.Sprintf("%s-%d", r.Party, i+1)
+		v.Rows = append(v.Rows, r)
+	}
+	for i := range 15 {
+		v.NeedsYou = append(v.NeedsYou, fmt.Sprintf("T%d scope is held for vendor-%d and 3 more: no usable key is known of them", i+20, i))
+	}
+	v.Totals = []string{"TOLD  heads-up 40 of 40, scope 38, details 31", "ANSWERS  31 accepted, 2 declined, 7 silent; 12 affected, 3 not affected, 4 fixed, 9 investigating",
+		"WAVES  wave 1: 18 vendors, footprint 412M; wave 2: 12 vendors, footprint 31M; wave 3: 10 vendors, footprint 800k, of 2 not known"}
+	return v
 }
 
 func builtin(t *testing.T) *templates.Set {

@@ -104,6 +104,9 @@ func deskSamples(t time.Time) []sample {
 		{"approval", Approval{Case: "PAR-2026-0007", Title: "Heap overflow", Stage: cvd.Details, ID: "9f3a-27c1", Author: "ana", Due: t,
 			Signed: true, Need: 2, Rows: rows, Checked: "names"}},
 		{"casefile", file}, {"casefile", full},
+		{"digest", Digest{At: t}},
+		{"digest", Digest{At: t, Since: t, Zone: "Europe/Berlin", Alarms: []string{"this"}, Needs: []DigestPart{{"case", []string{"this"}}}, Count: 2, Mine: 1,
+			Due: []DigestDate{{t, "this"}}, Silent: []string{"acme"}, Keys: []string{"acme"}, Done: []DigestPart{{"case", []string{"this"}}}, Seq: 1, Head: "5f0c"}},
 		{"refusal", Refusal{What: "this", State: "nothing left"}},
 		{"refusal", Refusal{What: "this", State: "nothing left", Why: "no key", Next: "say\n    release acme"}},
 	}

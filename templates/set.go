@@ -223,5 +223,8 @@ func (s *Set) Approval(v Approval) (Rendered, error) { return s.render("approval
 // CaseFile renders the newest mail of a case's folder.
 func (s *Set) CaseFile(v CaseFile) (Rendered, error) { return s.render("casefile", v) }
 
+// Digest renders what a coordinator reads in the morning.
+func (s *Set) Digest(v Digest) (Rendered, error) { return s.render("digest", v) }
+
 // Refusal renders what did not happen, and what to do next.
 func (s *Set) Refusal(v Refusal) (Rendered, error) { return s.render("refusal", v) }

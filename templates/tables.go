@@ -1,7 +1,6 @@
 package templates
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -99,41 +98,6 @@ func tightHead(s cvd.Stage) string {
 		return "advis."
 	}
 	return string(s)
-}
-
-// agenda writes what comes next, each "when  what".
-func agenda(next []string) string {
-	at := 0
-	for _, n := range next {
-		when, _, _ := strings.Cut(n, "  ")
-		at = max(at, columnsOf(when))
-	}
-	var out []string
-	for i, n := range next {
-		label := pad("", 12)
-		if i == 0 {
-			label = pad("NEXT", 12)
-		}
-		if when, what, ok := strings.Cut(n, "  "); ok {
-			label, n = label+pad(when, at+2), what
-		}
-		out = append(out, hang(label, n))
-	}
-	return strings.Join(out, "\n")
-}
-
-// timeline draws the embargo as one line with today on it; nothing before the
-// start.
-func timeline(v CaseFile) string {
-	if v.Start.IsZero() || !v.End.After(v.Start) {
-		return ""
-	}
-	const wide = 56
-	done := float64(v.Now.Sub(v.Start)) / float64(v.End.Sub(v.Start))
-	i := min(max(int(done*wide), 0), wide-1)
-	bar := strings.Repeat("-", i) + "o" + strings.Repeat("-", wide-1-i)
-	first := fmt.Sprintf("%6s ", dayMonth(v.Start))
-	return first + bar + " " + dayMonth(v.End) + "\n" + strings.Repeat(" ", len(first)+i) + "^today"
 }
 
 // approvalRows writes the recipients of what is to be approved.

@@ -201,16 +201,24 @@ type ApprovalRow struct {
 type CaseFile struct {
 	Case        cvd.CaseID
 	Title       string
-	Day, Days   int // 0 before start
+	Day, Days   int // of the embargo, both 0 before `start`; Day below 1 before the start itself
 	Responsible string
 	Severity    string
 	Policy      string
+	Restricted  []string  // who alone sees it; empty for the desk
+	Hold        string    // why the whole case stands still, or empty
+	Closed      time.Time // zero while it is open
+	Version     int       // of the embargo
+	Finder      string    // where the finder stands, without its name; empty where there is none
 	NeedsYou    []string
 	Stages      []cvd.Stage
 	Rows        []CaseRow
-	Next        []string
+	Totals      []string // "LABEL  text", of all vendors together
+	Next        []string // "when  what"
+	Marks       []Mark
 	Start, End  time.Time
 	Now         time.Time
+	Pictured    bool // timeline.png goes with it
 }
 
 // CaseRow is one participant in the matrix.
@@ -218,6 +226,41 @@ type CaseRow struct {
 	Party  string
 	Cells  []string // one per stage
 	Status string
+}
+
+// Mark is an instant on the line of a case.
+type Mark struct {
+	At   time.Time
+	Name string
+}
+
+// Digest is what one coordinator reads in the morning.
+type Digest struct {
+	At     time.Time
+	Since  time.Time // of the one before; zero for the first
+	Zone   string    // of the reader
+	Alarms []string  // what stands still for everybody
+	Needs  []DigestPart
+	Count  int // of what needs somebody
+	Mine   int // of those, what the reader does
+	Due    []DigestDate
+	Silent []string
+	Keys   []string // that end soon
+	Done   []DigestPart
+	Seq    uint64 // of the newest record of the journal
+	Head   string // its link, hex
+}
+
+// DigestPart is what there is to say about one case, or under another heading.
+type DigestPart struct {
+	Head  string
+	Lines []string
+}
+
+// DigestDate is something that falls due.
+type DigestDate struct {
+	At   time.Time
+	What string
 }
 
 // Refusal says what did not happen, in what state things are, and what to do.

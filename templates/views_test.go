@@ -55,16 +55,21 @@ func details() templates.Notice {
 
 func caseFile() templates.CaseFile {
 	return templates.CaseFile{Case: caseID, Title: "Heap overflow in libfoo", Day: 12, Days: 90, Responsible: "ana", Severity: "high",
-		Policy:   "default",
-		NeedsYou: []string{"globex proposes 2027-02-15 (now 2027-03-01)"},
+		Policy: "default", Version: 1, Pictured: true,
+		Finder:   "key confirmed; told details; last heard Fri 4 Dec 2026",
+		NeedsYou: []string{"T12 globex proposes 2027-02-15 (now 2027-03-01) [ana]"},
 		Stages:   cvd.Stages(),
 		Rows: []templates.CaseRow{
 			{Party: "acme", Cells: []string{"1 Dec ok", "2 Dec ok", "14 Dec ok", "15 Dec", "15 Feb", "1 Mar"}, Status: "affected 4.1-4.7"},
 			{Party: "globex", Cells: []string{"1 Dec ok", "3 Dec ok", "HELD", "-", "-", "1 Mar"}, Status: "investigating"},
-			{Party: "initech", Cells: []string{"1 Dec ok", "waits", "waits", "waits", "waits", "1 Mar"}, Status: "no answer yet"},
+			{Party: "initech", Cells: []string{"1 Dec ok", "waits", "waits", "waits", "waits", "1 Mar"}, Status: "silent 11 days"},
 			{Party: "umbrella", Cells: []string{"1 Dec ok", "3 Dec ok", "approve", "-", "-", "1 Mar"}, Status: "declined"},
 		},
-		Next:  []string{"Tue 8 Dec 2026, 09:00 UTC  details to initech", "Wed 9 Dec 2026, 09:00 UTC  proof to acme"},
+		Totals: []string{"TOLD  heads-up 4 of 4, scope 3, details 1", "ANSWERS  1 accepted, 1 declined, 1 silent; 1 affected, 1 investigating",
+			"WAVES  wave 1: acme, globex, footprint 52M; wave 2: 2 vendors, footprint 300k"},
+		Next: []string{"Tue 15 Dec 2026, 09:00 UTC  proof to acme", "Wed 16 Dec 2026, 09:00 UTC  reminder of scope to initech", "Mon 1 Mar 2027, 16:00 UTC  the embargo ends"},
+		Marks: []templates.Mark{{At: start, Name: "heads-up"}, {At: start.Add(cvd.Day), Name: "scope"}, {At: start.Add(3 * cvd.Day), Name: "details"},
+			{At: start.Add(14 * cvd.Day), Name: "proof"}, {At: end.Add(-14 * cvd.Day), Name: "advisory"}, {At: end, Name: "public"}},
 		Start: start, End: end, Now: start.Add(11 * cvd.Day),
 	}
 }

@@ -22,6 +22,13 @@ const Publish = "PUBLISH"
 // (RFC 5545 section 3.1).
 const maxLine = 75
 
+// Entry is one instant of a calendar.
+type Entry struct {
+	UID     string // names it for ever
+	Summary string
+	When    time.Time
+}
+
 // Calendar writes an entry for one instant. uid names it for ever; of two with
 // the same uid the one with the higher sequence replaces the other. stamp is
 // when it was written. All times are in UTC, to the second. It takes no time
@@ -29,27 +36,41 @@ const maxLine = 75
 // control characters other than line breaks and tabs, or that is no UTF-8, is
 // an error, and so is a method that is none.
 func Calendar(uid, summary string, when time.Time, sequence int, method string, stamp time.Time) ([]byte, error) {
-	if err := check(uid, summary, sequence, method); err != nil {
-		return nil, err
-	}
-	event := ical.NewEvent()
-	event.Props.SetText(ical.PropUID, uid)
-	event.Props.SetText(ical.PropSummary, summary)
-	event.Props.SetDateTime(ical.PropDateTimeStart, when.UTC())
-	event.Props.SetDateTime(ical.PropDateTimeStamp, stamp.UTC())
-	event.Props.SetText(ical.PropTransparency, "TRANSPARENT")
-	event.Props.Set(&ical.Prop{Name: ical.PropSequence, Value: strconv.Itoa(sequence)})
+	return All([]Entry{{uid, summary, when}}, sequence, method, stamp)
+}
 
+// All is Calendar for several instants, which share the sequence. There is at
+// least one.
+func All(entries []Entry, sequence int, method string, stamp time.Time) ([]byte, error) {
+	if len(entries) == 0 {
+		return nil, fmt.Errorf("write calendar: it has no entry")
+	}
 	cal := ical.NewCalendar()
 	cal.Props.SetText(ical.PropVersion, "2.0")
 	cal.Props.SetText(ical.PropProductID, "-//Disclosure calendar//EN")
 	cal.Props.SetText(ical.PropMethod, method)
-	cal.Children = append(cal.Children, event.Component)
+	for _, e := range entries {
+		if err := check(e.UID, e.Summary, sequence, method); err != nil {
+			return nil, err
+		}
+		cal.Children = append(cal.Children, e.event(sequence, stamp))
+	}
 	var b bytes.Buffer
 	if err := ical.NewEncoder(&b).Encode(cal); err != nil {
 		return nil, fmt.Errorf("write calendar: %w", err)
 	}
 	return fold(b.Bytes()), nil
+}
+
+func (e Entry) event(sequence int, stamp time.Time) *ical.Component {
+	event := ical.NewEvent()
+	event.Props.SetText(ical.PropUID, e.UID)
+	event.Props.SetText(ical.PropSummary, e.Summary)
+	event.Props.SetDateTime(ical.PropDateTimeStart, e.When.UTC())
+	event.Props.SetDateTime(ical.PropDateTimeStamp, stamp.UTC())
+	event.Props.SetText(ical.PropTransparency, "TRANSPARENT")
+	event.Props.Set(&ical.Prop{Name: ical.PropSequence, Value: strconv.Itoa(sequence)})
+	return event.Component
 }
 
 func check(uid, summary string, sequence int, method string) error {

@@ -98,3 +98,34 @@ func TestV4_CalendarValueIsNoTemplate(t *testing.T) {
 		t.Errorf("a value became a property:\n%s", b)
 	}
 }
+
+// Several entries stand in one calendar, each with its own name and all with
+// the same sequence.
+func TestAll(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2027, 3, 1, 16, 0, 0, 0, time.UTC)
+	b, err := All([]Entry{{"scope@x", "PAR-2026-0007 scope", at}, {"end@x", "PAR-2026-0007 " + strings.Repeat("end ", 40), at.Add(time.Hour)}}, 4, Publish, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cal, err := ical.NewDecoder(bytes.NewReader(b)).Decode()
+	if err != nil {
+		t.Fatalf("decode %q: %v", b, err)
+	}
+	events := cal.Events()
+	if len(events) != 2 || events[0].Props.Get(ical.PropUID).Value != "scope@x" || events[1].Props.Get(ical.PropUID).Value != "end@x" ||
+		events[1].Props.Get(ical.PropDateTimeStart).Value != "20270301T170000Z" || strings.Count(string(b), "SEQUENCE:4\r\n") != 2 {
+		t.Errorf("wrote\n%s", b)
+	}
+	for line := range strings.SplitSeq(string(b), "\r\n") {
+		if len(line) > 75 {
+			t.Errorf("line of %d octets: %q", len(line), line)
+		}
+	}
+	if b, err := All(nil, 0, Publish, at); err == nil {
+		t.Errorf("no entries gave %q", b)
+	}
+	if b, err := All([]Entry{{"a", "s", at}, {"", "s", at}}, 0, Publish, at); err == nil {
+		t.Errorf("an entry without a name gave %q", b)
+	}
+}

@@ -76,22 +76,7 @@ func Head(l Ledger) (seq uint64, link string, err error) {
 }
 
 // Each walks the records from the first on. One whose key was destroyed comes with the Kind Shredded and nothing else.
-func Each(l Ledger, fn func(seq uint64, r Record) error) error {
-	return l.Links(func(seq uint64, _, sealed []byte) error {
-		data, shredded, err := l.OpenLink(seq, sealed)
-		if err != nil {
-			return fmt.Errorf("open record %d of the journal: %w", seq, err)
-		}
-		r := Record{Kind: Shredded}
-		if !shredded {
-			r = Record{}
-			if json.Unmarshal(data, &r) != nil {
-				return fmt.Errorf("record %d of the journal is none: %w", seq, ErrBroken)
-			}
-		}
-		return fn(seq, r)
-	})
-}
+func Each(l Ledger, fn func(seq uint64, r Record) error) error { return Since(l, 0, fn) }
 
 // Verify computes the chain anew and compares it with what is stored, and that with the newest link. If wantHead is not empty,
 // that link (in hex) must be one of the chain: in a store that was put back whole, a later one is not. ErrBroken comes with the

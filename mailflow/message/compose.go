@@ -14,6 +14,9 @@ type Attachment struct {
 	Params    map[string]string // of Content-Type
 	Inline    bool              // shown in the letter where that is possible
 	Data      []byte
+	// Description says in words what it is (RFC 2045 section 8): what a picture
+	// shows, for who does not see it. Empty for none.
+	Description string
 }
 
 // Entity is a letter to be written.
@@ -181,6 +184,13 @@ func writeAttachment(b *bytes.Buffer, a Attachment, boundary string) error {
 		return err
 	}
 	b.WriteString(line)
+	if a.Description != "" {
+		about, err := FormatFields([]Field{{Name: "Content-Description", Value: a.Description}})
+		if err != nil {
+			return err
+		}
+		b.Write(about)
+	}
 	if plain {
 		b.WriteString("Content-Transfer-Encoding: 7bit\r\n\r\n")
 		b.Write(a.Data)

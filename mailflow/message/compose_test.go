@@ -113,14 +113,14 @@ func TestEntityAttachments(t *testing.T) {
 	armor := "-----BEGIN PGP PUBLIC KEY BLOCK-----\r\n\r\nabc=\r\n-----END PGP PUBLIC KEY BLOCK-----\r\n"
 	mail := "From: a@b\r\n\r\n" + strings.Repeat("x", 200) + " \r\n"
 	files := []Attachment{
-		{"our-key.asc", "application/pgp-keys", nil, false, []byte(armor)},
-		{"embargo.ics", "text/calendar", map[string]string{"method": "PUBLISH", "charset": "utf-8"}, true, []byte("BEGIN:VCALENDAR\r\n")},
-		{"lf.txt", "text/plain", nil, false, []byte("unix\nlines\n")},
-		{"Übersicht über " + strings.Repeat("alles ", 20) + ".pdf", "", nil, false, bytes.Repeat([]byte{0xff, 0, '\n'}, 100)},
-		{"acme.eml", "message/rfc822", nil, false, []byte(mail)},
-		{"raw.eml", "message/rfc822", nil, false, []byte("Subject: \xfc\r\n\r\n")},
-		{"dir/../\"quoted\\\".txt", "text/plain", nil, false, nil},
-		{strings.Repeat("x", 80) + ".txt", "text/plain", nil, false, []byte("--=boundary--\r\n")},
+		{"our-key.asc", "application/pgp-keys", nil, false, []byte(armor), ""},
+		{"embargo.ics", "text/calendar", map[string]string{"method": "PUBLISH", "charset": "utf-8"}, true, []byte("BEGIN:VCALENDAR\r\n"), ""},
+		{"lf.txt", "text/plain", nil, false, []byte("unix\nlines\n"), ""},
+		{"Übersicht über " + strings.Repeat("alles ", 20) + ".pdf", "", nil, false, bytes.Repeat([]byte{0xff, 0, '\n'}, 100), ""},
+		{"acme.eml", "message/rfc822", nil, false, []byte(mail), ""},
+		{"raw.eml", "message/rfc822", nil, false, []byte("Subject: \xfc\r\n\r\n"), ""},
+		{"dir/../\"quoted\\\".txt", "text/plain", nil, false, nil, ""},
+		{strings.Repeat("x", 80) + ".txt", "text/plain", nil, false, []byte("--=boundary--\r\n"), ""},
 	}
 	b, err := Entity{Text: "x", Attachments: files}.Bytes("=boundary")
 	if err != nil {

@@ -106,13 +106,18 @@ func (e boltEngine) begin(write bool) (engineTx, error) {
 	return boltTx{tx}, nil
 }
 
+// check compares the pages that are in use with the list of free ones. That
+// list is the live one whatever the transaction, so that writers wait
+// meanwhile: beside a commit, sound pages would look lost.
 func (e boltEngine) check(problem func(string)) error {
-	return e.db.View(func(tx *bbolt.Tx) error {
-		for err := range tx.Check() {
-			problem(err.Error())
-		}
-		return nil
-	})
+	tx, err := e.db.Begin(true)
+	if err != nil {
+		return err
+	}
+	for err := range tx.Check() {
+		problem(err.Error())
+	}
+	return tx.Rollback()
 }
 
 func (e boltEngine) close() error { return e.db.Close() }

@@ -26,6 +26,7 @@ type Message struct {
 	Sender    string             // the real address it came from, or ""
 	Kind      string             // what it is: "report", "approval", "held" …
 	Ref       string             // what a gesture on it means: an approval, a notice, a delivery
+	Task      uint64             // the number of the task that it stands for, or 0
 }
 
 var (
