@@ -34,6 +34,7 @@ func caseClose(s *sitting, p *phrase) (string, error) {
 	if err := s.moveFolders(c, casesFolder+delimiter, closedFolder(c.Closed)); err != nil {
 		return "", err
 	}
+	s.undo = &undoRow{Verb: "close", Case: c.ID}
 	return fmt.Sprintf("%s is closed; %s will not go", c.ID, count(n, "planned notice")) + recallLine(0, gone), nil
 }
 
@@ -63,6 +64,7 @@ func caseReopen(s *sitting, p *phrase) (string, error) {
 	if err := s.moveFolders(c, was, casesFolder+delimiter); err != nil {
 		return "", err
 	}
+	s.undo = &undoRow{Verb: "reopen", Case: c.ID}
 	return caseLine(c), s.replan(s.tx, c.ID)
 }
 

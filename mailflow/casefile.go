@@ -66,6 +66,7 @@ func (b *Base) caseFileView(tx *store.Tx, c cvd.Case) (templates.CaseFile, error
 	for _, r := range c.Policy.Stages {
 		v.Stages = append(v.Stages, r.Stage)
 	}
+	v.NeedsYou = exploitedLines(c)
 	ps, err := Participants(tx, c.ID)
 	if err != nil {
 		return v, err

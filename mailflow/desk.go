@@ -56,6 +56,7 @@ type TranscriptLine struct {
 	Outcome Outcome
 	Result  string // text of one or several lines; why, for NotDone
 	Waits   string // the approval that it waits for
+	Undo    string // how it can be taken back, and until when; or empty
 }
 
 // Transcript is the answer to a list of commands.
@@ -95,6 +96,9 @@ func (t Transcript) String() string {
 			fmt.Fprintf(&b, "> %s\n", l.Command)
 		}
 		b.WriteString(l.answer() + "\n")
+		if l.Undo != "" {
+			b.WriteString("    " + l.Undo + "\n")
+		}
 	}
 	return b.String()
 }
@@ -124,6 +128,8 @@ type sitting struct {
 	this  cvd.CaseID // the case that the lines are about
 	told  cvd.Case   // the one of those told of that the fewest may see
 	waits string     // the approval that the command at hand waits for
+	undo  *undoRow   // what the command at hand offers to take back
+	dry   bool       // all of it is rolled back
 }
 
 var (
@@ -156,7 +162,7 @@ func (d *Desk) doOnce(ctx context.Context, by Actor, lines []string, first func(
 		if err := first(tx); err != nil {
 			return err
 		}
-		s := &sitting{Desk: d, tx: tx, by: by}
+		s := &sitting{Desk: d, tx: tx, by: by, dry: t.Dry}
 		err := d.doAll(ctx, s, orders, &t)
 		t.Case = s.told.ID
 		return err
@@ -195,7 +201,7 @@ func (d *Desk) doAll(ctx context.Context, s *sitting, orders []order, t *Transcr
 func (t *Transcript) refused(i int, why string) {
 	for j := range i {
 		l := &t.Lines[j]
-		l.Outcome, l.Waits, l.Result = NotDone, "", fmt.Sprintf("taken back, since line %d was refused", i+1)
+		l.Outcome, l.Waits, l.Undo, l.Result = NotDone, "", "", fmt.Sprintf("taken back, since line %d was refused", i+1)
 	}
 	t.Lines[i].Outcome, t.Lines[i].Result = NotDone, why
 	t.notTried(fmt.Sprintf("not tried, since line %d was refused", i+1))
@@ -208,10 +214,13 @@ func (s *sitting) carryOut(o order, l *TranscriptLine) error {
 			return err
 		}
 	}
-	s.waits = ""
+	s.waits, s.undo = "", nil
 	result, err := o.command.run(s, &phrase{usage: o.command.usage, rest: o.rest})
 	if err != nil {
 		return sentence(err)
+	}
+	if l.Undo, err = s.keepUndo(result); err != nil {
+		return err
 	}
 	l.Outcome, l.Result, l.Waits = DoneOK, result, s.waits
 	if s.waits != "" {
