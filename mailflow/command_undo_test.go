@@ -111,7 +111,7 @@ func TestUndo_Refused(t *testing.T) {
 	earlier := r.offers(asAnaSigns, tag, "stage acme details at 2026-12-01T09:09Z")
 	r.refused(asAna, "moves a date earlier and so counts only signed", "undo "+earlier)
 	r.say(asOperator, tag, "case restrict ana")
-	mine := r.offers(asAna, tag, "hold acme")
+	mine := r.offers(asAna, tag, "hold globex")
 	r.refused(asBen, "there is no undo "+mine, "undo "+mine)
 }
 
