@@ -104,6 +104,8 @@ func deskCommands() []command {
 	return []command{
 		{words: "approve", such: `approve 9f3a-27c1`, usage: "approve ID", help: "A second person's yes to exactly these mails, keys and times.", run: deskApprove},
 		{words: "reject", such: `reject 9f3a-27c1 because "names a component"`, usage: `reject ID because "WHY"`, help: "Ends a request; what it is about stays held.", run: deskReject},
+		{words: "export case", such: `export case /root/par-2026-0007.zip.pgp to ana`, usage: "export case FILE [to COORDINATOR|AGE-RECIPIENT]",
+			help: "Writes all that is known of the case into one file on the server, sealed to a coordinator's own key or to an age1... recipient; without one, to whoever answers for the case. On the server only.", run: caseExport},
 		{words: "undo", such: `undo U17`, usage: "undo ID",
 			help: "Takes back what one command did, for whoever gave it, while the time to undo lasts: the line that answered it names the ID and until when. A yes or no is taken back by the ID of its approval, too.", run: deskUndo},
 		{words: "status", such: `status`, usage: "status", help: "The case at hand, or all cases, and what needs a person.", run: deskStatus},

@@ -130,6 +130,9 @@ type sitting struct {
 	waits string     // the approval that the command at hand waits for
 	undo  *undoRow   // what the command at hand offers to take back
 	dry   bool       // all of it is rolled back
+
+	orders  []order       // all lines of the list
+	exports []exportOrder // archives to be written once they are committed
 }
 
 var (
@@ -155,6 +158,7 @@ func (d *Desk) doOnce(ctx context.Context, by Actor, lines []string, first func(
 	if len(orders) == 0 || !t.Done() {
 		return t, nil
 	}
+	var exports []exportOrder
 	err := d.Store.Update(func(tx *store.Tx) error {
 		for i := range t.Lines { // again where the store runs this twice
 			t.Lines[i] = TranscriptLine{Command: t.Lines[i].Command}
@@ -162,13 +166,18 @@ func (d *Desk) doOnce(ctx context.Context, by Actor, lines []string, first func(
 		if err := first(tx); err != nil {
 			return err
 		}
-		s := &sitting{Desk: d, tx: tx, by: by, dry: t.Dry}
+		s := &sitting{Desk: d, tx: tx, by: by, dry: t.Dry, orders: orders}
 		err := d.doAll(ctx, s, orders, &t)
-		t.Case = s.told.ID
+		t.Case, exports = s.told.ID, s.exports
 		return err
 	})
 	if err != nil && !errors.Is(err, errRefused) && !errors.Is(err, errDryRun) {
 		return Transcript{}, fmt.Errorf("do %d commands: %w", len(orders), err)
+	}
+	if err == nil && len(exports) > 0 { // one, and the last line
+		if err := d.writeExport(exports[0], by); err != nil {
+			t.refused(len(t.Lines)-1, "no archive was written: "+err.Error())
+		}
 	}
 	return t, nil
 }
