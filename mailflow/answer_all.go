@@ -26,6 +26,10 @@ func faqPrefix(tx *store.Tx, c cvd.CaseID, s cvd.Stage) []byte {
 	return tx.Name("faq", string(c), string(s))
 }
 
+func faqKey(tx *store.Tx, c cvd.CaseID, s cvd.Stage, n uint64) []byte {
+	return append(faqPrefix(tx, c, s), store.Seq(n)...)
+}
+
 // faqOf lists the answers that belong to a stage, oldest first.
 func faqOf(tx *store.Tx, c cvd.CaseID, s cvd.Stage) ([]string, error) {
 	all, err := collect(faqs.All(tx, faqPrefix(tx, c, s)), nil)
@@ -61,11 +65,15 @@ func caseAnswerAll(s *sitting, p *phrase) (string, error) {
 	if err := s.namesNobody(c, text); err != nil {
 		return "", err
 	}
-	n := faqs.Count(s.tx, faqPrefix(s.tx, c.ID, stage))
-	key := append(faqPrefix(s.tx, c.ID, stage), store.Seq(uint64(n+1))...)
+	n, err := s.tx.Next("faq")
+	if err != nil {
+		return "", err
+	}
+	key := faqKey(s.tx, c.ID, stage, n)
 	if err := faqs.Put(s.tx, caseScope(c.ID), key, faqEntry{c.ID, stage, text, s.by.Name}); err != nil {
 		return "", err
 	}
+	s.undo = &undoRow{Verb: "answer-all", Case: c.ID, Stage: stage, Answer: n}
 	told, err := s.answerEach(c, stage, text)
 	if err != nil {
 		return "", err
@@ -97,12 +105,63 @@ func (s *sitting) answerEach(c cvd.Case, stage cvd.Stage, text string) ([]cvd.Pa
 			return nil, err
 		}
 		n := cvd.Notice{Case: c.ID, Party: p.Party, Kind: cvd.KindLetter, LastAct: s.tx.Now}
-		if _, err := s.newNotice(s.tx, n, &Letter{Subject: r.Subject, Text: r.Text, Author: s.by.Name}); err != nil {
+		if n, err = s.newNotice(s.tx, n, &Letter{Subject: r.Subject, Text: r.Text, Author: s.by.Name}); err != nil {
 			return nil, err
 		}
+		s.undo.Notices = append(s.undo.Notices, n.ID)
 		told = append(told, p.Party)
 	}
 	return told, nil
+}
+
+// unanswer takes an answer for all back of which no mail has left yet.
+func unanswer(s *sitting, u undoRow) (string, error) {
+	c, err := s.openCaseHere()
+	if err != nil {
+		return "", err
+	}
+	letters, err := s.lettersOf(c, u.Notices)
+	if err != nil {
+		return "", err
+	}
+	for _, n := range letters {
+		if hasLeft(n.State) {
+			return "", notDone("the answer has left for %s already; write another with `answer-all`", n.Party)
+		}
+	}
+	for _, n := range letters {
+		if n.State == cvd.Cancelled {
+			continue
+		}
+		if err := s.cancel(s.tx, n, "the answer was taken back"); err != nil {
+			return "", err
+		}
+	}
+	if err := faqs.Delete(s.tx, faqKey(s.tx, c.ID, u.Stage, u.Answer)); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("the answer goes to nobody, and is not among those of %s", u.Stage), s.wakeNotices(s.tx, c.ID, "")
+}
+
+// lettersOf reads notices of a case by their IDs.
+func (s *sitting) lettersOf(c cvd.Case, ids []uint64) ([]cvd.Notice, error) {
+	ps, err := Participants(s.tx, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	var out []cvd.Notice
+	for _, p := range ps {
+		all, err := Notices(s.tx, c.ID, p.Party)
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range all {
+			if slices.Contains(ids, n.ID) {
+				out = append(out, n)
+			}
+		}
+	}
+	return out, nil
 }
 
 // namesNobody refuses an answer for all that names a party of the case, by its

@@ -23,6 +23,9 @@ func caseClose(s *sitting, p *phrase) (string, error) {
 	if err := s.changeCase(c, "case.closed", why); err != nil {
 		return "", err
 	}
+	if err := s.taskDone(s.tx, exploitedTask(c.ID)); err != nil {
+		return "", err
+	}
 	_, gone, err := s.recallAll(c)
 	if err != nil {
 		return "", err

@@ -41,6 +41,9 @@ func caseEmbargo(s *sitting, p *phrase) (string, error) {
 	if err := s.dropDelays(c); err != nil {
 		return "", err
 	}
+	if err := s.taskDone(s.tx, exploitedTask(c.ID)); err != nil { // the date was what it asked for
+		return "", err
+	}
 	told, err := s.tellEmbargo(c)
 	if err != nil {
 		return "", err

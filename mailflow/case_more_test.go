@@ -108,6 +108,10 @@ func TestAnswerAll(t *testing.T) {
 	if len(w.got("acme")) != before["acme"] {
 		t.Error("it left while it could be undone")
 	}
+	wrong := undoID.FindStringSubmatch(w.as(anaSigned, lines[0], `answer-all details "A wrong answer."`).String())
+	if got := w.as(anaSigned, "undo "+wrong[1]); !got.Done() {
+		t.Fatalf("%s", got)
+	}
 	w.after(w.Undo)
 	for v, n := range map[string]int{"acme": 1, "globex": 1, "initech": 0} {
 		all := w.got(v)
@@ -128,6 +132,9 @@ func TestAnswerAll(t *testing.T) {
 	for _, o := range w.got("initech") {
 		if strings.Contains(o.Text, faq) {
 			with++
+		}
+		if strings.Contains(o.Text, "A wrong answer") {
+			t.Errorf("initech got what was taken back:\n%s", o.Text)
 		}
 	}
 	if with != 1 {
@@ -209,8 +216,9 @@ func TestExploited(t *testing.T) {
 	if n := len(w.got("acme")); n != mails+1 { // the answer to its STATUS
 		t.Errorf("acme got %d mails more, want 1", n-mails)
 	}
-	if got := w.in(id, "status"); !strings.Contains(got, "EXPLOITED") {
-		t.Errorf("status: %s", got)
+	w.in(id, `embargo 2026-12-25 because "exploited"`)
+	if got := w.in(id, "status"); !strings.Contains(got, "EXPLOITED") || w.countIn("INBOX", "EXPLOITED: ") != 0 {
+		t.Errorf("INBOX: %q, status: %s", w.subjects("INBOX"), got)
 	}
 }
 

@@ -27,6 +27,8 @@ type undoRow struct {
 
 	Ref     string           // the approval that was decided
 	Why     string           // of a hold that was ended
+	Notices []uint64         // that it planned
+	Answer  uint64           // to all vendors
 	Message uint64           // the mail of a task that it ended
 	Was, Is time.Time        // an instant that it changed
 	Case0   *cvd.Case        // as it was

@@ -54,7 +54,7 @@ func TestUndo(t *testing.T) {
 		{asAnaSigns, `embargo 2026-12-24T16:00Z because "fix needs 2 weeks"`},
 		{asAna, "record acme ack via mail"},
 		{asAnaSigns, "record acme accept v1 via phone"},
-		{asAna, "record acme declined because no"},
+		{asAnaSigns, "record acme declined because no"},
 		{asAna, "record acme status fixed 4.8 on 2027-02-10"},
 		{asAna, "record acme ready by 2027-02-10 via mail"},
 		{asAna, "case severity high"},
@@ -107,6 +107,9 @@ func TestUndo_Refused(t *testing.T) {
 	r.after(r.Settings.Undo)
 	r.refused(asAna, "the 2m in which "+id+" could be undone ended 2026-12-01T09:02Z; give the command that does the opposite", "undo "+id)
 
+	no := r.offers(asAna, tag, "record acme declined because no")
+	r.refused(asAna, "lets the next stage go and so counts only signed", "undo "+no)
+	r.say(asAnaSigns, "undo "+no)
 	r.say(asOperator, tag, "stage acme details at 2026-12-01T09:08Z")
 	earlier := r.offers(asAnaSigns, tag, "stage acme details at 2026-12-01T09:09Z")
 	r.refused(asAna, "moves a date earlier and so counts only signed", "undo "+earlier)

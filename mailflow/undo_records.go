@@ -73,10 +73,8 @@ func undecline(s *sitting, u undoRow) (string, error) {
 	if who.Declined == nil || !who.Declined.At.Equal(u.At) {
 		return "", changedSince("the word of "+string(who.Party), "`status` says what it said")
 	}
-	if who.Accepted() > 0 {
-		if err := s.mustBeProved("undo of declined", "lets the next stage go"); err != nil {
-			return "", err
-		}
+	if err := s.mustBeProved("this undo", "lets the next stage go"); err != nil {
+		return "", err
 	}
 	who.Declined = nil
 	return s.unrecorded(who, u)
@@ -203,6 +201,9 @@ func (s *sitting) nothingLeft(c cvd.Case, version int) error {
 		return err
 	}
 	for _, p := range ps {
+		if p.Withdrawn != nil {
+			continue // nothing goes to it in any case
+		}
 		all, err := Notices(s.tx, c.ID, p.Party)
 		if err != nil {
 			return err
