@@ -103,10 +103,15 @@ func (s *sitting) approveID(id string) (string, error) {
 	if s.by.Via == ViaOperator && a.Signed {
 		return "", notDone("%s counts only in a mail signed by a coordinator; the operator cannot give it", a.ID)
 	}
+	mail, err := taskMessage(s.tx, "approval:"+a.ID)
+	if err != nil {
+		return "", err
+	}
 	said, err := s.approve(s.tx, a.ID, s.by)
 	if err != nil {
 		return "", err
 	}
+	s.undo = &undoRow{Verb: "approve", Case: a.Case, Ref: a.ID, Message: mail}
 	now, err := approvalByID(s.tx, a.ID)
 	switch {
 	case err != nil:
@@ -145,10 +150,15 @@ func (s *sitting) rejectID(id, why string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	mail, err := taskMessage(s.tx, "approval:"+a.ID)
+	if err != nil {
+		return "", err
+	}
 	said, err := s.reject(s.tx, a.ID, s.by, why)
 	if err != nil {
 		return "", err
 	}
+	s.undo = &undoRow{Verb: "reject", Case: a.Case, Ref: a.ID, Message: mail}
 	if _, err := filedOrders.Get(s.tx, approvalKey(s.tx, a.ID)); err == nil {
 		return fmt.Sprintf("%s rejected; what %s filed does not count", a.ID, strings.Join(a.Authors, ", ")), nil
 	}

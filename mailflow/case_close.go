@@ -23,6 +23,9 @@ func caseClose(s *sitting, p *phrase) (string, error) {
 	if err := s.changeCase(c, "case.closed", why); err != nil {
 		return "", err
 	}
+	if err := s.taskDone(s.tx, exploitedTask(c.ID)); err != nil {
+		return "", err
+	}
 	_, gone, err := s.recallAll(c)
 	if err != nil {
 		return "", err
@@ -34,6 +37,7 @@ func caseClose(s *sitting, p *phrase) (string, error) {
 	if err := s.moveFolders(c, casesFolder+delimiter, closedFolder(c.Closed)); err != nil {
 		return "", err
 	}
+	s.undo = &undoRow{Verb: "close", Case: c.ID}
 	return fmt.Sprintf("%s is closed; %s will not go", c.ID, count(n, "planned notice")) + recallLine(0, gone), nil
 }
 
@@ -63,6 +67,7 @@ func caseReopen(s *sitting, p *phrase) (string, error) {
 	if err := s.moveFolders(c, was, casesFolder+delimiter); err != nil {
 		return "", err
 	}
+	s.undo = &undoRow{Verb: "reopen", Case: c.ID}
 	return caseLine(c), s.replan(s.tx, c.ID)
 }
 

@@ -33,6 +33,7 @@ func caseStart(s *sitting, p *phrase) (string, error) {
 	if err := c.Policy.Validate(); err != nil {
 		return "", notDone("policy %s cannot be carried out: %v; choose another with `case policy`", c.Policy.Name, err)
 	}
+	s.undo = &undoRow{Verb: "start", Case: c.ID, Is: at.At, Case0: copyOf(c)}
 	if err := s.setStart(&c, at); err != nil {
 		return "", err
 	}
@@ -91,6 +92,7 @@ func caseStage(s *sitting, p *phrase) (string, error) {
 			return "", err
 		}
 	}
+	s.undo = &undoRow{Verb: "stage", Case: c.ID, Party: who.Party, Stage: stage, Was: who.Delays[stage], Is: at.At}
 	delays := map[cvd.Stage]time.Time{stage: at.At}
 	for st, t := range who.Delays {
 		if st != stage {

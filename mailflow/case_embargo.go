@@ -29,6 +29,7 @@ func caseEmbargo(s *sitting, p *phrase) (string, error) {
 	if err := s.mayEnd(c, end.At); err != nil {
 		return "", err
 	}
+	s.undo = &undoRow{Verb: "embargo", Case: c.ID, Is: end.At, Case0: copyOf(c)}
 	fresh := cvd.Embargo{Version: was.Version + 1, End: end.At, Zone: end.Zone, Because: why, By: s.by.Name, At: s.tx.Now}
 	if !c.Started() {
 		fresh.Version, c.Embargoes = 1, nil
@@ -38,6 +39,9 @@ func caseEmbargo(s *sitting, p *phrase) (string, error) {
 		return "", err
 	}
 	if err := s.dropDelays(c); err != nil {
+		return "", err
+	}
+	if err := s.taskDone(s.tx, exploitedTask(c.ID)); err != nil { // the date was what it asked for
 		return "", err
 	}
 	told, err := s.tellEmbargo(c)

@@ -57,9 +57,11 @@ func (s *sitting) setSeverity(band string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	before := copyOf(c)
 	if c.Severity, err = cvd.ParseSeverity(band); err != nil {
 		return "", notDone("%v", err)
 	}
+	s.undo = &undoRow{Verb: "facts", Case: c.ID, Case0: before, Ref: "severity " + c.Severity}
 	if err := s.changeCase(c, "case.severity", c.Severity); err != nil {
 		return "", err
 	}
@@ -104,6 +106,7 @@ func caseAssign(s *sitting, p *phrase) (string, error) {
 		return "", notDone("%s may not see %s, which is restricted to %s; `case restrict` with %s too, then assign", who.Name, c.ID,
 			strings.Join(c.Restricted, ", "), who.Name)
 	}
+	s.undo = &undoRow{Verb: "facts", Case: c.ID, Case0: copyOf(c), Ref: "assign " + who.Name}
 	c.Responsible = who.Name
 	return fmt.Sprintf("%s answers for %s", who.Name, c.ID), s.changeCase(c, "case.assigned", who.Name)
 }
@@ -125,6 +128,7 @@ func caseRestrict(s *sitting, p *phrase) (string, error) {
 	case len(names) > 0 && c.Responsible != "" && !slices.Contains(names, c.Responsible):
 		return "", notDone("%s answers for %s; name %s too, or `case assign` somebody else first", c.Responsible, c.ID, c.Responsible)
 	}
+	s.undo = &undoRow{Verb: "facts", Case: c.ID, Case0: copyOf(c), Ref: "restrict " + strings.Join(names, " ")}
 	c.Restricted = names
 	if err := recallDigests(s.tx, c); err != nil {
 		return "", err

@@ -127,6 +127,7 @@ func caseOpen(s *sitting, p *phrase) (string, error) {
 			return "", err
 		}
 	}
+	s.undo = &undoRow{Verb: "open", Case: c.ID}
 	return caseLine(c), nil
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // recordVerbs are what can be recorded of a participant.
-var recordVerbs = []string{"ack", "accept", "declined", "status", "called", "delivered"}
+var recordVerbs = []string{"ack", "accept", "declined", "status", "ready", "called", "delivered", "reported"}
 
 // caseRecord is `record PARTY …`: what a participant said, or was handed, on
 // another way than by a mail that counts.
@@ -45,6 +45,10 @@ func caseRecord(s *sitting, p *phrase) (string, error) {
 		return s.recordDeclined(c, who, p)
 	case "status":
 		return s.recordStatus(c, who, p)
+	case "ready":
+		return s.recordReady(c, who, p)
+	case "reported":
+		return s.recordReported(c, who, p)
 	case "called":
 		return s.recordCalled(c, who, p)
 	case "delivered":
@@ -69,11 +73,17 @@ func (p *phrase) via() (string, error) {
 
 // recorded writes a participant that a coordinator filed something of, ends
 // the task that its letter was, and asks the gate again.
-func (s *sitting) recorded(who cvd.Participant, what, detail string) error {
+func (s *sitting) recorded(who cvd.Participant, what, detail string) (err error) {
 	if err := PutParticipant(s.tx, who); err != nil {
 		return err
 	}
-	err := record(s.tx, journal.Record{Case: string(who.Case), Party: string(who.Party), Actor: s.by.Name, Kind: "record." + what, Detail: detail})
+	if u := s.undo; u != nil {
+		u.Case, u.Party = who.Case, who.Party
+		if u.Message, err = taskMessage(s.tx, threadTask("letter", who.Case, who.Party)); err != nil {
+			return err
+		}
+	}
+	err = record(s.tx, journal.Record{Case: string(who.Case), Party: string(who.Party), Actor: s.by.Name, Kind: "record." + what, Detail: detail})
 	if err != nil {
 		return err
 	}
@@ -98,6 +108,7 @@ func (s *sitting) fileAck(c cvd.Case, who cvd.Participant, how string) (string, 
 	if who.Reached == "" {
 		return "", notDone("%s was told nothing of %s yet, so it has nothing to acknowledge", who.Party, c.ID)
 	}
+	s.undo = &undoRow{Verb: "ack"}
 	acknowledge(&who, cvd.Acceptance{Version: c.Embargo().Version, At: s.tx.Now, Via: how, By: s.by.Name})
 	return fmt.Sprintf("%s acknowledged, via %s", who.Party, how), s.recorded(who, "ack", how)
 }
@@ -152,6 +163,7 @@ func (s *sitting) fileAccept(f filedOrder) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	s.undo = &undoRow{Verb: "accept", Who0: whoOf(who)}
 	accept(c, &who, f.Version, cvd.Acceptance{At: s.tx.Now, Via: f.Via, By: f.By})
 	said := fmt.Sprintf("%s accepted v%d of the embargo, until %s, via %s", who.Party, f.Version, utc(c.End(who)), f.Via)
 	return said, s.recorded(who, "accept", fmt.Sprintf("v%d via %s, filed by %s", f.Version, f.Via, f.By))
@@ -166,6 +178,7 @@ func (s *sitting) recordDeclined(c cvd.Case, who cvd.Participant, p *phrase) (st
 	if who.Declined != nil {
 		return "", notDone("%s declined already, %s: %s", who.Party, utc(who.Declined.At), who.Declined.Because)
 	}
+	s.undo = &undoRow{Verb: "declined"}
 	who.Declined = &cvd.Hold{Because: why, By: s.by.Name, At: s.tx.Now}
 	return fmt.Sprintf("%s declined; its later stages wait, and a later ACCEPT counts", who.Party), s.recorded(who, "declined", why)
 }
@@ -184,8 +197,25 @@ func (s *sitting) recordStatus(_ cvd.Case, who cvd.Participant, p *phrase) (stri
 			return "", err
 		}
 	}
+	s.undo = &undoRow{Verb: "status"}
 	who.Statuses = append(who.Statuses, cvd.Status{Word: word, Text: text, At: s.tx.Now, Via: how})
 	return strings.TrimSpace(fmt.Sprintf("%s: %s %s", who.Party, word, text)), s.recorded(who, "status", word)
+}
+
+// recordReady files by when a participant says that it will be ready.
+func (s *sitting) recordReady(_ cvd.Case, who cvd.Participant, p *phrase) (string, error) {
+	p.word("by")
+	on, err := p.instant("via")
+	if err != nil {
+		return "", err
+	}
+	how, err := p.via()
+	if err != nil {
+		return "", err
+	}
+	s.undo = &undoRow{Verb: "ready", Who0: whoOf(who)}
+	who.Ready = &cvd.Ready{By: dayOf(on.At), At: s.tx.Now, Via: how}
+	return fmt.Sprintf("%s will be ready by %s, via %s; `dates` shows who is when", who.Party, day(on.At), how), s.recorded(who, "ready", day(on.At))
 }
 
 func (s *sitting) recordCalled(_ cvd.Case, who cvd.Participant, p *phrase) (string, error) {
@@ -223,6 +253,7 @@ func (s *sitting) recordDelivered(c cvd.Case, who cvd.Participant, p *phrase) (s
 	if err := s.heldDone(s.tx, n); err != nil {
 		return "", err
 	}
+	s.undo = &undoRow{Verb: "delivered", Stage: stage}
 	who.Reached = stage
 	if n.Code != "" {
 		who.Remember(n.Code, n.ID, s.tx.Now)

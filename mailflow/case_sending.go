@@ -27,6 +27,7 @@ func (s *sitting) pauseSending(why string) (string, error) {
 		return "", notDone("sending is paused since %s: %s", utc(now.At), now.Because)
 	}
 	err = s.setSending(s.tx, Sending{Paused: true, Because: why, By: s.by.Name, At: s.tx.Now})
+	s.undo = &undoRow{Verb: "hold"}
 	return "nothing leaves this server, of any case, until `sending resume`; mail still comes in", err
 }
 
@@ -58,6 +59,7 @@ func (s *sitting) resumeSending() (string, error) {
 			return "", err
 		}
 	}
+	s.undo = &undoRow{Verb: "release", Why: now.Because}
 	return fmt.Sprintf("mail leaves again (it was paused: %s)", now.Because), nil
 }
 

@@ -126,6 +126,10 @@ func plural(n int, one, many string) string {
 // knows, said, and what is held.
 func (s *sitting) caseStatus(c cvd.Case) ([]string, error) {
 	lines := []string{caseLine(c), "responsible: " + orNobody(c.Responsible) + "; severity: " + orNobody(c.Severity)}
+	lines = append(lines, exploitedLines(c)...)
+	if h := c.LegalHold; h != nil {
+		lines = append(lines, fmt.Sprintf("under LEGAL HOLD since %s: %s", utc(h.At), h.Because))
+	}
 	if len(c.Restricted) > 0 {
 		lines = append(lines, "seen only by: "+strings.Join(c.Restricted, ", "))
 	}
@@ -185,6 +189,9 @@ func participantLine(c cvd.Case, p cvd.Participant) string {
 	}
 	if st := p.Status(); st.Word != "" {
 		parts = append(parts, strings.TrimSpace(st.Word+" "+st.Text))
+	}
+	if r := p.Ready; r != nil {
+		parts = append(parts, "ready by "+day(r.By))
 	}
 	if p.Hold != nil {
 		parts = append(parts, "ON HOLD: "+p.Hold.Because)

@@ -47,6 +47,7 @@ func (s *sitting) holdCase(why string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	s.undo = &undoRow{Verb: "hold", Case: c.ID}
 	said := fmt.Sprintf("%s is on hold: nothing of it leaves", c.ID)
 	return said + recallLine(recalled, gone), s.wakeNotices(s.tx, c.ID, "")
 }
@@ -75,6 +76,7 @@ func (s *sitting) holdParty(name, why string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	s.undo = &undoRow{Verb: "hold", Case: c.ID, Party: p.Party}
 	said := fmt.Sprintf("nothing goes to %s in %s until `release %s`", p.Party, c.ID, p.Party)
 	return said + recallLine(recalled, gone), s.wakeNotices(s.tx, c.ID, p.Party)
 }
@@ -113,6 +115,7 @@ func (s *sitting) releaseCase() (string, error) {
 	if err := s.wakeNotices(s.tx, c.ID, ""); err != nil {
 		return "", err
 	}
+	s.undo = &undoRow{Verb: "release", Case: c.ID, Why: why}
 	return fmt.Sprintf("%s goes on (it was held: %s)", c.ID, why), nil
 }
 
@@ -137,6 +140,7 @@ func (s *sitting) releaseParty(name string) (string, error) {
 	said := fmt.Sprintf("what is held for %s is asked about again (%s)", p.Party, strings.Join(reasons, "; "))
 	if p.Hold != nil {
 		said = fmt.Sprintf("%s goes on (it was held: %s)", p.Party, p.Hold.Because)
+		s.undo = &undoRow{Verb: "release", Case: c.ID, Party: p.Party, Why: p.Hold.Because}
 		p.Hold = nil
 	}
 	if c.Hold != nil {

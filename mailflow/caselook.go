@@ -52,7 +52,7 @@ func (b *Base) look(tx *store.Tx, c cvd.Case) (caseLook, error) {
 	}
 	slices.SortStableFunc(l.vendors, func(x, y vendorLook) int { return cmp.Compare(x.Wave, y.Wave) })
 	open, err := openTasks(tx, c.ID)
-	l.needs = append(needsOf(l.vendors, open), taskNeeds(open)...)
+	l.needs = slices.Concat(exploitedLines(l.Case), needsOf(l.vendors, open), taskNeeds(open))
 	return l, err
 }
 

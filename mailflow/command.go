@@ -11,6 +11,7 @@ type command struct {
 	words  string // what it begins with, "case open"
 	usage  string
 	help   string
+	such   string // as somebody may write it
 	signed string // why it counts only signed (rule A3), "adds a recipient"; or empty
 	run    func(*sitting, *phrase) (string, error)
 }
@@ -169,23 +170,4 @@ func secondWords(first string) []string {
 		}
 	}
 	return out
-}
-
-// help lists all commands, or those that begin with a word.
-func help(_ *sitting, p *phrase) (string, error) {
-	about := strings.ToLower(p.until())
-	var b strings.Builder
-	for _, c := range commands() {
-		if about != "" && !strings.HasPrefix(c.words, about) && !strings.HasPrefix(about, c.words) {
-			continue
-		}
-		fmt.Fprintf(&b, "%s\n    %s\n", c.usage, c.help)
-		if c.signed != "" {
-			fmt.Fprintf(&b, "    It %s: by mail it counts only signed with your own key.\n", c.signed)
-		}
-	}
-	if b.Len() == 0 {
-		return "", notDone("%q is no command%s; `help` lists them all", about, nearest(about, firstWords()))
-	}
-	return strings.TrimSuffix(b.String(), "\n"), nil
 }

@@ -1,6 +1,7 @@
 package mailflow
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -34,19 +35,64 @@ func CommandLines(mailText string) []string {
 }
 
 // unquoted gives the lines of a text without quoted ones and those that
-// introduce them.
+// introduce them. Where a client marks no line, but puts a rule, the header of
+// the old mail or a sentence above it, all that follows is the old mail.
 func unquoted(text string) []string {
+	all := slices.Collect(strings.Lines(strings.TrimPrefix(text, "\ufeff")))
 	var out []string
-	for line := range strings.Lines(text) {
+	for i, line := range all {
 		line = strings.TrimRight(line, "\r\n")
-		if strings.HasPrefix(strings.TrimSpace(line), ">") {
+		n := introduces(all[i:])
+		switch {
+		case marked(line):
 			out = dropIntroduction(out)
-			continue
+		case oldMail(line) || n > 0 && !markedNext(all[i+n:]):
+			return out
+		default:
+			out = append(out, line)
 		}
-		out = append(out, line)
 	}
 	return out
 }
+
+// quoteMark stands before each quoted line: >, |, or somebody's initials and >.
+var quoteMark = regexp.MustCompile(`^\s*(\||[\pL]{0,4}>)`)
+
+func marked(line string) bool { return quoteMark.MatchString(line) }
+
+func markedNext(lines []string) bool {
+	for _, l := range lines {
+		if strings.TrimSpace(l) != "" {
+			return marked(l)
+		}
+	}
+	return false
+}
+
+// oldMail says whether a line stands above an old mail as a whole, such as
+// "-----Original Message-----", or "From: ana" (also in German, French and
+// other languages).
+func oldMail(line string) bool {
+	line = strings.TrimSpace(line)
+	rule := strings.HasPrefix(line, "-----") || strings.HasPrefix(line, "_____") || strings.HasPrefix(line, "=====")
+	return rule || oldHeader.MatchString(line)
+}
+
+// introduces says over how many of these lines somebody is said to have
+// written what follows: "On 1 Dec 2026, ana wrote:", "Am 1.12.2026 schrieb ana:".
+// Clients fold it over two.
+func introduces(lines []string) int {
+	first := strings.TrimSpace(lines[0])
+	switch {
+	case introduction.MatchString(first):
+		return 1
+	case len(lines) > 1 && startsIntroduction.MatchString(first) && introduction.MatchString(first+" "+strings.TrimSpace(lines[1])):
+		return 2
+	}
+	return 0
+}
+
+var startsIntroduction = regexp.MustCompile(`(?i)^(on|am|le|el|il|op|den|em|dnia|w dniu)\s.*\d`)
 
 // dropIntroduction takes "On Tuesday, 1 December, ana wrote:" off the end.
 // Clients fold it over two lines; then the date stands on the first.
@@ -58,7 +104,8 @@ func dropIntroduction(lines []string) []string {
 	if n == 0 || !strings.HasSuffix(strings.TrimSpace(lines[n-1]), ":") {
 		return lines
 	}
-	folded := !strings.ContainsAny(lines[n-1], "0123456789")
+	last := strings.TrimSpace(lines[n-1])
+	folded := !strings.ContainsAny(last, "0123456789") || strings.HasPrefix(last, "<")
 	n--
 	if folded && n > 0 && strings.ContainsAny(lines[n-1], "0123456789") && !begins(lines[n-1], firstWords()) {
 		n--
@@ -73,8 +120,11 @@ func closes(line string) bool {
 		return true
 	}
 	first := strings.ToLower(strings.TrimRightFunc(firstField(line), unicode.IsPunct))
-	return first == "thanks" || first == "thank" || first == "thx"
+	return slices.Contains(partings, first)
 }
+
+// partings begin the line with which people end a mail.
+var partings = []string{"thanks", "thank", "thx", "cheers", "regards", "best", "kind", "danke", "gruß", "grüße", "viele", "mfg", "lg", "merci", "cordialement", "gracias", "grazie"}
 
 // commandFollows says whether the next line that is not blank begins with a
 // word of the language.

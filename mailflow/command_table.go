@@ -3,88 +3,125 @@ package mailflow
 // commands is the desk language: every command with what it takes, what it
 // does, and why it counts only signed where it does (rule A3).
 func commands() []command {
-	all := caseCommands()
-	all = append(all, partyCommands()...)
-	all = append(all, planCommands()...)
-	return append(all, deskCommands()...)
+	var all []command
+	for _, c := range chapters() {
+		all = append(all, c.commands...)
+	}
+	return all
+}
+
+// chapter is a part of the desk language, as `help` shows it.
+type chapter struct {
+	title    string
+	commands []command
+}
+
+func chapters() []chapter {
+	return []chapter{
+		{"The case", caseCommands()}, {"Who takes part", partyCommands()}, {"Keys", keyCommands()},
+		{"The plan", planCommands()}, {"What is said and known", wordCommands()}, {"The desk", deskCommands()},
+	}
 }
 
 func caseCommands() []command {
 	return []command{
-		{words: "case open", usage: `case open "TITLE" [policy NAME] [report N] [severity BAND]`,
+		{words: "case open", such: `case open "ATL initialisation" policy default report 17`, usage: `case open "TITLE" [policy NAME] [report N] [severity BAND]`,
 			help: "Opens a case, from an intake report or by itself; answers with its tag. The lines that follow are about it.", run: caseOpen},
-		{words: "case policy", usage: "case policy NAME",
+		{words: "case policy", such: `case policy cert-cc`, usage: "case policy NAME",
 			help: "The case takes a copy of that policy; what is still to come is planned anew.", run: casePolicy},
-		{words: "case severity", usage: "case severity low|medium|high|critical",
+		{words: "case severity", such: `case severity high`, usage: "case severity low|medium|high|critical",
 			help: "The band that a heads-up may name.", run: caseSeverity},
-		{words: "case assign", usage: "case assign COORDINATOR", help: "Who answers for the case.", run: caseAssign},
-		{words: "case restrict", usage: "case restrict COORDINATOR ...|everybody",
+		{words: "case assign", such: `case assign ben`, usage: "case assign COORDINATOR", help: "Who answers for the case.", run: caseAssign},
+		{words: "case restrict", such: `case restrict ana ben`, usage: "case restrict COORDINATOR ...|everybody",
 			help: "Only these see the case; for everybody else it does not exist.", run: caseRestrict},
-		{words: "case close", usage: `case close [because "WHY"]`, help: "Nothing further of it goes out.", run: caseClose},
-		{words: "case reopen", usage: "case reopen", help: "Undoes close; what was still to come is planned anew.", run: caseReopen},
-		{words: "case", usage: "case TAG", help: "The lines that follow are about this case.", run: caseNamedHere},
+		{words: "case close", such: `case close because "no flaw"`, usage: `case close [because "WHY"]`, help: "Nothing further of it goes out.", run: caseClose},
+		{words: "case reopen", such: `case reopen`, usage: "case reopen", help: "Undoes close; what was still to come is planned anew.", run: caseReopen},
+		{words: "case", such: `case PAR-2026-0007`, usage: "case TAG", help: "The lines that follow are about this case.", run: caseNamedHere},
 	}
 }
 
 func partyCommands() []command {
 	return []command{
-		{words: "vendor add", usage: `vendor add NAME ADDRESS [second ADDRESS] [zone ZONE] [channel pgp|hand] [lead DURATION] [form mime|inline] [legacy-display on|off] [file-names on|off] [subject "OUTER"|default]`,
+		{words: "vendor add", such: `vendor add globex psirt@globex.example`, usage: `vendor add NAME ADDRESS [second ADDRESS] [zone ZONE] [channel pgp|hand] [lead DURATION] [form mime|inline] [legacy-display on|off] [file-names on|off] [subject "OUTER"|default]`,
 			help: "Puts a party into the directory; its key is looked for. Its mails are PGP/MIME; form inline is for ticket systems, legacy-display for clients that do not show a protected Subject, file-names on lets the files of letters keep the names that you gave them, subject for a filter of theirs: everybody on the way reads it.", signed: "adds a recipient", run: vendorAdd},
-		{words: "vendor edit", usage: `vendor edit NAME [address ADDRESS] [second ADDRESS] [zone ZONE] [channel pgp|hand] [lead DURATION] [form mime|inline] [legacy-display on|off] [file-names on|off] [subject "OUTER"|default]`,
+		{words: "vendor edit", such: `vendor edit globex lead 30d second ceo@globex.example zone Asia/Tokyo form inline channel hand`, usage: `vendor edit NAME [address ADDRESS] [second ADDRESS] [zone ZONE] [channel pgp|hand] [lead DURATION] [form mime|inline] [legacy-display on|off] [file-names on|off] [subject "OUTER"|default]`,
 			help: "Changes a party; a new address or channel, an outer Subject, or a longer lead, counts only signed.", run: vendorEdit},
-		{words: "vendor list", usage: "vendor list", help: "The directory, with what is known of keys.", run: vendorList},
-		{words: "invite", usage: `invite PARTY [wave N] [affects "PRODUCT"] [footprint N]`,
+		{words: "vendor list", such: `vendor list`, usage: "vendor list", help: "The directory, with what is known of keys.", run: vendorList},
+		{words: "invite", such: `invite globex wave 2 affects "Player 9.1" footprint 40M`, usage: `invite PARTY [wave N] [affects "PRODUCT"] [footprint N]`,
 			help: "Makes a party a vendor of the case; of one that is, changes these.", signed: "adds a recipient", run: caseInvite},
-		{words: "withdraw", usage: `withdraw PARTY because "WHY"`, help: "Nothing further goes to it.", run: caseWithdraw},
-		{words: "member add", usage: "member add PARTY ADDRESS",
+		{words: "withdraw", such: `withdraw globex because "not affected"`, usage: `withdraw PARTY because "WHY"`, help: "Nothing further goes to it.", run: caseWithdraw},
+		{words: "member add", such: `member add acme jo@acme.example`, usage: "member add PARTY ADDRESS",
 			help: "Another address from which a party may write.", signed: "adds a member", run: memberAdd},
-		{words: "key list", usage: "key list PARTY", help: "The keys known of a party, or of the finder of the case, and where they were looked for.", run: keyList},
-		{words: "key find", usage: "key find PARTY [at URL]",
+	}
+}
+
+func keyCommands() []command {
+	return []command{
+		{words: "key list", such: `key list acme`, usage: "key list PARTY", help: "The keys known of a party, or of the finder of the case, and where they were looked for.", run: keyList},
+		{words: "key find", such: `key find acme at https://acme.example/.well-known/security.txt`, usage: "key find PARTY [at URL]",
 			help: "Looks for keys of its addresses again, by WKD; or in a signed security.txt on its domain, which counts only signed.", run: keyFind},
-		{words: "key confirm", usage: `key confirm PARTY FINGERPRINT [replaces FINGERPRINT] [for ADDRESS] evidence "HOW"`,
+		{words: "key confirm", such: `key confirm acme 4B32ADAC11F02C9163D40A5B77E19C2D84F6A0C3 evidence "phone, 3 Dec"`, usage: `key confirm PARTY FINGERPRINT [replaces FINGERPRINT] [for ADDRESS] evidence "HOW"`,
 			help:   "The fingerprint was learned another way; type all of it. It is used beside other confirmed keys, or instead of the one that it replaces.",
 			signed: "adds a key", run: keyConfirm},
-		{words: "key adopt", usage: `key adopt PARTY SUBKEY-FINGERPRINT evidence "HOW"`,
+		{words: "key adopt", such: `key adopt acme 4B32ADAC11F02C9163D40A5B77E19C2D84F6A0C3 evidence "phone, 3 Dec"`, usage: `key adopt PARTY SUBKEY-FINGERPRINT evidence "HOW"`,
 			help: "A new encryption subkey, which a key of the party offers, is used from now on.", signed: "adds a key", run: keyAdopt},
-		{words: "key reject", usage: `key reject PARTY FINGERPRINT [because "WHY"]`,
+		{words: "key reject", such: `key reject acme 4B32ADAC11F02C9163D40A5B77E19C2D84F6A0C3 because "not theirs"`, usage: `key reject PARTY FINGERPRINT [because "WHY"]`,
 			help: "The key is not used; what it replaced is in force again, which by mail counts only signed.", run: keyReject},
 	}
 }
 
 func planCommands() []command {
 	return []command{
-		{words: "start", usage: "start now|INSTANT",
+		{words: "start", such: `start 2026-12-01T09:00Z`, usage: "start now|INSTANT",
 			help: "The plan runs from now, or from an instant to come.", signed: "starts a plan", run: caseStart},
-		{words: "plan", usage: "plan [PARTY]", help: "One line for every notice, past and to come, and what each lacks.", run: casePlan},
-		{words: "stage", usage: "stage PARTY STAGE at INSTANT",
+		{words: "plan", such: `plan acme`, usage: "plan [PARTY]", help: "One line for every notice, past and to come, and what each lacks.", run: casePlan},
+		{words: "stage", such: `stage acme details at 2026-12-08T09:00Z`, usage: "stage PARTY STAGE at INSTANT",
 			help: "Moves one stage of one vendor; earlier counts only signed.", run: caseStage},
-		{words: "hold", usage: `hold PARTY|case|all [because "WHY"]`, help: "Stops what goes to a party, of the case, or everything.", run: caseHold},
-		{words: "release", usage: "release PARTY|case|all", help: "Ends a hold, and asks again about what is held.", run: caseRelease},
-		{words: "embargo", usage: `embargo INSTANT because "WHY"`,
+		{words: "hold", such: `hold acme because "they asked us to wait"`, usage: `hold PARTY|case|all [because "WHY"]`, help: "Stops what goes to a party, of the case, or everything.", run: caseHold},
+		{words: "release", such: `release acme`, usage: "release PARTY|case|all", help: "Ends a hold, and asks again about what is held.", run: caseRelease},
+		{words: "embargo", such: `embargo 2027-01-12T16:00Z because "fix needs 2 weeks"`, usage: `embargo INSTANT because "WHY"`,
 			help: "A new end; everybody told learns it, a later one asks for a new ACCEPT. Earlier counts only signed.", run: caseEmbargo},
-		{words: "record", usage: `record PARTY ack via HOW | accept vN via HOW | declined because "WHY" | status WORD [TEXT] [via HOW] | called "WHAT" | delivered STAGE via HOW`,
+		{words: "dates", such: `dates`, usage: "dates",
+			help: "The ends that the embargo could have: who is ready by then, how much of the footprint, and what blocks.", run: caseDates},
+	}
+}
+
+func wordCommands() []command {
+	return []command{
+		{words: "record", such: `record acme accept v1 via phone "Jo Doe, 3 Dec"`, usage: `record PARTY ack via HOW | accept vN via HOW | declined because "WHY" | status WORD [TEXT] [via HOW] | ready by DATE via HOW | called "WHAT" | delivered STAGE via HOW | reported early-warning|notification|final-report via HOW`,
 			help: "Files what a party said, or was handed, another way.", run: caseRecord},
+		{words: "answer-all", such: `answer-all details "The 8.x branch is not affected."`, usage: `answer-all STAGE "TEXT"`,
+			help:   "A vendor's question, answered to every vendor that has reached the stage, each in a mail of its own and without a word on who asked; whoever reaches the stage later gets it with the stage.",
+			signed: "writes to every vendor", run: caseAnswerAll},
+		{words: "exploited", such: `exploited source "telemetry"`, usage: `exploited source "WHERE FROM" [at INSTANT]`,
+			help: "Attacks are known: records since when, alarms the desk, and starts each vendor's clocks of the EU Cyber Resilience Act (24 h, 72 h, 14 d after a fix). It moves no date and sends nothing.", run: caseExploited},
+		{words: "legal-hold", such: `legal-hold on because "court order 4711"`, usage: `legal-hold on|off [because "WHY"]`,
+			help: "While it is on nothing of the case is destroyed; off counts only signed.", run: caseLegalHold},
 	}
 }
 
 func deskCommands() []command {
 	return []command{
-		{words: "approve", usage: "approve ID", help: "A second person's yes to exactly these mails, keys and times.", run: deskApprove},
-		{words: "reject", usage: `reject ID because "WHY"`, help: "Ends a request; what it is about stays held.", run: deskReject},
-		{words: "claim", usage: "claim [TASK ...]",
+		{words: "approve", such: `approve 9f3a-27c1`, usage: "approve ID", help: "A second person's yes to exactly these mails, keys and times.", run: deskApprove},
+		{words: "reject", such: `reject 9f3a-27c1 because "names a component"`, usage: `reject ID because "WHY"`, help: "Ends a request; what it is about stays held.", run: deskReject},
+		{words: "claim", such: `claim T12`, usage: "claim [TASK ...]",
 			help: "You do these tasks (T12, as their mails say), or what nobody does yet of the case at hand; everybody sees your name in the Subject. It takes over what somebody else does.", run: taskClaim},
-		{words: "unclaim", usage: "unclaim [TASK ...]", help: "Nobody does these tasks any more, or what you do of the case at hand.", run: taskUnclaim},
-		{words: "done", usage: "done TASK ...", help: "There is nothing left to do about these tasks; their mails go, for everybody.", run: taskEnd},
-		{words: "status", usage: "status", help: "The case at hand, or all cases, and what needs a person.", run: deskStatus},
-		{words: "zone", usage: "zone ZONE [for COORDINATOR]",
+		{words: "unclaim", such: `unclaim T12`, usage: "unclaim [TASK ...]", help: "Nobody does these tasks any more, or what you do of the case at hand.", run: taskUnclaim},
+		{words: "done", such: `done T12`, usage: "done TASK ...", help: "There is nothing left to do about these tasks; their mails go, for everybody.", run: taskEnd},
+		{words: "export case", such: `export case /root/par-2026-0007.zip.pgp to ana`, usage: "export case FILE [to COORDINATOR|AGE-RECIPIENT]",
+			help: "Writes all that is known of the case into one file on the server, sealed to a coordinator's own key or to an age1... recipient; without one, to whoever answers for the case. On the server only.", run: caseExport},
+		{words: "undo", such: `undo U17`, usage: "undo ID",
+			help: "Takes back what one command did, for whoever gave it, while the time to undo lasts: the line that answered it names the ID and until when. A yes or no is taken back by the ID of its approval, too.", run: deskUndo},
+		{words: "status", such: `status`, usage: "status", help: "The case at hand, or all cases, and what needs a person.", run: deskStatus},
+		{words: "zone", such: `zone Europe/Berlin`, usage: "zone ZONE [for COORDINATOR]",
 			help: "Where you are, Europe/Berlin: the daily digest comes at your time of day, with your hours in it.", run: deskZone},
-		{words: "history", usage: "history [PARTY]", help: "What happened, from the journal.", run: caseHistory},
-		{words: "sending pause", usage: `sending pause [because "WHY"]`, help: "Nothing leaves this server.", run: sendingPause},
-		{words: "sending resume", usage: "sending resume", help: "Mail leaves again.", run: sendingResume},
-		{words: "delivery", usage: "delivery ID sent|again|drop",
+		{words: "history", such: `history acme`, usage: "history [PARTY]", help: "What happened, from the journal.", run: caseHistory},
+		{words: "sending pause", such: `sending pause because "the clock is wrong"`, usage: `sending pause [because "WHY"]`, help: "Nothing leaves this server.", run: sendingPause},
+		{words: "sending resume", such: `sending resume`, usage: "sending resume", help: "Mail leaves again.", run: sendingResume},
+		{words: "delivery", such: `delivery D17 sent`, usage: "delivery ID sent|again|drop",
 			help: "Answers whether a delivery arrived whose end is unknown.", run: deskDelivery},
-		{words: "dry-run", usage: "dry-run", help: "As the first line: shows the effect of the others and changes nothing.", run: dryRunLater},
-		{words: "help", usage: "help [WORD]", help: "This list, or what begins with a word.", run: help},
+		{words: "dry-run", such: `dry-run`, usage: "dry-run", help: "As the first line: shows the effect of the others and changes nothing.", run: dryRunLater},
+		{words: "help", such: `help hold`, usage: "help [WORD]", help: "This list, or what begins with a word.", run: help},
 	}
 }
 

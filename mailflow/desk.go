@@ -56,6 +56,7 @@ type TranscriptLine struct {
 	Outcome Outcome
 	Result  string // text of one or several lines; why, for NotDone
 	Waits   string // the approval that it waits for
+	Undo    string // how it can be taken back, and until when; or empty
 }
 
 // Transcript is the answer to a list of commands.
@@ -95,6 +96,9 @@ func (t Transcript) String() string {
 			fmt.Fprintf(&b, "> %s\n", l.Command)
 		}
 		b.WriteString(l.answer() + "\n")
+		if l.Undo != "" {
+			b.WriteString("    " + l.Undo + "\n")
+		}
 	}
 	return b.String()
 }
@@ -124,6 +128,11 @@ type sitting struct {
 	this  cvd.CaseID // the case that the lines are about
 	told  cvd.Case   // the one of those told of that the fewest may see
 	waits string     // the approval that the command at hand waits for
+	undo  *undoRow   // what the command at hand offers to take back
+	dry   bool       // all of it is rolled back
+
+	orders  []order       // all lines of the list
+	exports []exportOrder // archives to be written once they are committed
 }
 
 var (
@@ -149,6 +158,7 @@ func (d *Desk) doOnce(ctx context.Context, by Actor, lines []string, first func(
 	if len(orders) == 0 || !t.Done() {
 		return t, nil
 	}
+	var exports []exportOrder
 	err := d.Store.Update(func(tx *store.Tx) error {
 		for i := range t.Lines { // again where the store runs this twice
 			t.Lines[i] = TranscriptLine{Command: t.Lines[i].Command}
@@ -156,13 +166,18 @@ func (d *Desk) doOnce(ctx context.Context, by Actor, lines []string, first func(
 		if err := first(tx); err != nil {
 			return err
 		}
-		s := &sitting{Desk: d, tx: tx, by: by}
+		s := &sitting{Desk: d, tx: tx, by: by, dry: t.Dry, orders: orders}
 		err := d.doAll(ctx, s, orders, &t)
-		t.Case = s.told.ID
+		t.Case, exports = s.told.ID, s.exports
 		return err
 	})
 	if err != nil && !errors.Is(err, errRefused) && !errors.Is(err, errDryRun) {
 		return Transcript{}, fmt.Errorf("do %d commands: %w", len(orders), err)
+	}
+	if err == nil && len(exports) > 0 { // one, and the last line
+		if err := d.writeExport(exports[0], by); err != nil {
+			t.refused(len(t.Lines)-1, "no archive was written: "+err.Error())
+		}
 	}
 	return t, nil
 }
@@ -195,7 +210,7 @@ func (d *Desk) doAll(ctx context.Context, s *sitting, orders []order, t *Transcr
 func (t *Transcript) refused(i int, why string) {
 	for j := range i {
 		l := &t.Lines[j]
-		l.Outcome, l.Waits, l.Result = NotDone, "", fmt.Sprintf("taken back, since line %d was refused", i+1)
+		l.Outcome, l.Waits, l.Undo, l.Result = NotDone, "", "", fmt.Sprintf("taken back, since line %d was refused", i+1)
 	}
 	t.Lines[i].Outcome, t.Lines[i].Result = NotDone, why
 	t.notTried(fmt.Sprintf("not tried, since line %d was refused", i+1))
@@ -208,10 +223,13 @@ func (s *sitting) carryOut(o order, l *TranscriptLine) error {
 			return err
 		}
 	}
-	s.waits = ""
+	s.waits, s.undo = "", nil
 	result, err := o.command.run(s, &phrase{usage: o.command.usage, rest: o.rest})
 	if err != nil {
 		return sentence(err)
+	}
+	if l.Undo, err = s.keepUndo(result); err != nil {
+		return err
 	}
 	l.Outcome, l.Result, l.Waits = DoneOK, result, s.waits
 	if s.waits != "" {

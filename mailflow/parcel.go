@@ -161,7 +161,8 @@ func (b *Base) gatherWords(tx *store.Tx, p *parcel, l *looks) error {
 	p.Made = []string{all.Digest, annex.Digest, mitigation.Digest}
 	p.View = b.noticeView(p)
 	p.View.Material, p.View.Annex, p.View.Mitigation = all.Text, annex.Text, mitigation.Text
-	return nil
+	p.View.FAQ, err = faqOf(tx, n.Case, n.Stage)
+	return err
 }
 
 // size is how many octets of words and files it has.

@@ -24,7 +24,7 @@ const (
 
 // vendorVerbs are the first words of the commands that a participant may
 // send (product.md section 3).
-var vendorVerbs = []string{"ACK", "ACCEPT", "DECLINE", "STATUS", "PROPOSE", "HELP"}
+var vendorVerbs = []string{"ACK", "ACCEPT", "DECLINE", "STATUS", "PROPOSE", "READY", "HELP"}
 
 // vendorCommand is one line of a reply, taken apart.
 type vendorCommand struct {
@@ -257,6 +257,8 @@ func (in *Intake) apply(tx *store.Tx, c cvd.Case, who *cvd.Participant, cmd vend
 		return status(who, cmd.Args, now), nil
 	case "PROPOSE":
 		return in.propose(tx, c, who, cmd.Args, now)
+	case "READY":
+		return ready(who, cmd.Args, now), nil
 	}
 	return "see below", nil
 }
@@ -297,6 +299,20 @@ func status(who *cvd.Participant, args []string, a cvd.Acceptance) string {
 	s := cvd.Status{Word: strings.ToLower(args[0]), Text: strings.Join(args[1:], " "), At: a.At, Via: a.Via}
 	who.Statuses = append(who.Statuses, s)
 	return strings.TrimSpace("your status is now: " + s.Word + " " + s.Text)
+}
+
+// ready reads BY DATE. It moves no date: `dates` shows the desk who is ready
+// when.
+func ready(who *cvd.Participant, args []string, a cvd.Acceptance) string {
+	if len(args) != 2 || !strings.EqualFold(args[0], "BY") || !isDay(args[1]) {
+		return "not done: say READY BY YYYY-MM-DD, and nothing else on that line"
+	}
+	day, err := time.Parse(time.DateOnly, args[1])
+	if err != nil {
+		return "not done: " + args[1] + " is no day"
+	}
+	who.Ready = &cvd.Ready{By: day, At: a.At, Via: a.Via}
+	return "you will be ready by " + args[1]
 }
 
 func (in *Intake) propose(tx *store.Tx, c cvd.Case, who *cvd.Participant, args []string, a cvd.Acceptance) (string, error) {

@@ -16,6 +16,7 @@ import (
 //
 //	day, short, full, at, exact    an instant, from "Fri 4 December 2026" to
 //	                               one with seconds; at adds the reader's zone
+//	exactly, deadline              the same on lines that stay; ": by" an instant, or nothing
 //	wrap TEXT                      a paragraph, filled
 //	hang LABEL TEXT                the same behind a label, further lines indented
 //	prose TEXT                     paragraphs, filled; indented lines stay
@@ -40,6 +41,13 @@ func functions(t *template.Template) template.FuncMap {
 		"full":    func(t time.Time) string { return t.UTC().Format("Mon 2 Jan 2006") },
 		"exact":   func(t time.Time) string { return dateTime(t, "15:04:05") },
 		"at":      at,
+		"exactly": func(t time.Time) string { return t.UTC().Format("Mon 2 January 2006, 15:04 UTC") },
+		"deadline": func(t time.Time, zone string) string {
+			if t.IsZero() {
+				return ""
+			}
+			return ": by " + at(t, zone)
+		},
 		"wrap":    func(s string) string { return hang("", s) },
 		"hang":    hang,
 		"prose":   prose,

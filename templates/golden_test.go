@@ -47,9 +47,11 @@ func stageLetters() []letter {
 	told.Accepted = time.Date(2026, 12, 2, 8, 12, 0, 0, time.UTC)
 	annex := notice(cvd.Proof)
 	annex.Material, annex.Product, annex.Annex = "", "", "For you alone."
+	asked := details()
+	asked.FAQ = []string{"Is the 8.x branch affected?\nNo: the code came with 9.0.", "The patch applies to 9.1 and 9.2 alike."}
 	return []letter{
 		stage("heads-up", notice(cvd.HeadsUp)), stage("heads-up-bare", bare), stage("heads-up-long", long),
-		stage("scope", told), stage("scope-reminder", reminder), stage("details", details()),
+		stage("scope", told), stage("scope-reminder", reminder), stage("details", details()), stage("details-faq", asked),
 		stage("proof-annex", annex), stage("advisory", notice(cvd.Advisory)), stage("public", notice(cvd.Public)),
 	}
 }
@@ -158,7 +160,18 @@ func deskLetters() []letter {
 		State: "Nothing left this server; the notice is held, sealed, and goes by itself once the reason is gone. Other vendors go on.",
 		Why:   "no usable key of globex: 77F0 12C3 expired on 2026-12-31",
 		Next:  "import a good key on the server, and confirm it in a signed mail to control@ once you have compared its fingerprint another way:\n    case PAR-2026-0007\n    key confirm globex FINGERPRINT evidence \"...\""}
+	duties := templates.Duties{Case: caseID, Party: "acme", Product: "Player 9.1", Known: start, Source: "telemetry", Told: start.Add(time.Hour),
+		Zone: "Asia/Tokyo", Next: "early-warning", NextTitle: "early warning", By: start.Add(25 * time.Hour), Control: "control@desk.vdp.example.org",
+		Alias: "acme.par-2026-0007@desk.vdp.example.org",
+		Steps: []templates.DutyStep{{Title: "early warning", Within: "24 h", By: start.Add(25 * time.Hour), State: "open"},
+			{Title: "notification", Within: "72 h", By: start.Add(73 * time.Hour), State: "open"},
+			{Title: "final report", Within: "14 d of a fix", State: "once there is a fix"}}}
+	late := duties
+	late.Fixed, late.Overdue, late.Next, late.NextTitle, late.By = start.Add(9*cvd.Day), true, "final-report", "final report", start.Add(23*cvd.Day)
+	late.Party, late.Alias = "a-party-with-a-long-name", "a-party-with-a-long-name.par-2026-0007@desk.vdp.example.org"
 	return []letter{
+		{"duties", func(s *templates.Set) (templates.Rendered, error) { return s.Duties(duties) }},
+		{"duties-late", func(s *templates.Set) (templates.Rendered, error) { return s.Duties(late) }},
 		{"approval", func(s *templates.Set) (templates.Rendered, error) { return s.Approval(approval()) }},
 		{"approval-gesture", func(s *templates.Set) (templates.Rendered, error) { return s.Approval(gesture) }},
 		{"casefile", func(s *templates.Set) (templates.Rendered, error) { return s.CaseFile(caseFile()) }},

@@ -38,7 +38,7 @@ func stageSamples(us Us, t time.Time) []sample {
 		full := bare
 		full.ReplyBy, full.Zone, full.Severity, full.Product = t.Add(3*cvd.Day), "Europe/Berlin", "high", "Player 9.1"
 		full.Steps = []Step{{Stage: cvd.HeadsUp, At: t, Done: true}, {Stage: cvd.Scope, At: t.Add(cvd.Day)}}
-		full.Accepted, full.Annex, full.Mitigation = t, "annex", "mitigation"
+		full.Accepted, full.Annex, full.Mitigation, full.FAQ = t, "annex", "mitigation", []string{"an answer"}
 		full.Files, full.Reminder = []string{"details-1.txt"}, true
 		for _, v := range []Notice{bare, full} {
 			if st == cvd.HeadsUp {
@@ -107,6 +107,11 @@ func deskSamples(t time.Time) []sample {
 		{"digest", Digest{At: t}},
 		{"digest", Digest{At: t, Since: t, Zone: "Europe/Berlin", Alarms: []string{"this"}, Needs: []DigestPart{{"case", []string{"this"}}}, Count: 2, Mine: 1,
 			Due: []DigestDate{{t, "this"}}, Silent: []string{"acme"}, Keys: []string{"acme"}, Done: []DigestPart{{"case", []string{"this"}}}, Seq: 1, Head: "5f0c"}},
+		{"duties", Duties{Case: "PAR-2026-0007", Party: "acme", Known: t, Told: t, Source: "telemetry", By: t}},
+		{"duties", Duties{Case: "PAR-2026-0007", Party: "acme", Product: "Player 9.1", Known: t, Told: t, Source: "telemetry", Zone: "Asia/Tokyo",
+			Fixed: t, Steps: []DutyStep{{"early warning", "24 h", t, "OVERDUE"}, {"final report", "14 d after a fix", time.Time{}, "once there is a fix"}},
+			Next: "early-warning", NextTitle: "early warning", By: t, Overdue: true, Control: "control@desk.vdp.example.org",
+			Alias: "acme.par-2026-0007@desk.vdp.example.org"}},
 		{"refusal", Refusal{What: "this", State: "nothing left"}},
 		{"refusal", Refusal{What: "this", State: "nothing left", Why: "no key", Next: "say\n    release acme"}},
 	}

@@ -220,6 +220,9 @@ func (s *Set) Letter(v Letter) (Rendered, error) { return s.render("letter", v) 
 // Approval renders the question to other coordinators.
 func (s *Set) Approval(v Approval) (Rendered, error) { return s.render("approval", v) }
 
+// Duties renders what a vendor owes the authorities, for the desk.
+func (s *Set) Duties(v Duties) (Rendered, error) { return s.render("duties", v) }
+
 // CaseFile renders the newest mail of a case's folder.
 func (s *Set) CaseFile(v CaseFile) (Rendered, error) { return s.render("casefile", v) }
 

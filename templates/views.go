@@ -57,6 +57,7 @@ type Notice struct {
 	Material   string    // of this stage, as the coordinator wrote it; empty for heads-up
 	Annex      string    // for this vendor alone
 	Mitigation string
+	FAQ        []string `json:",omitempty"` // answers to questions at this stage, oldest first
 	Files      []string // names of what is attached
 	Reminder   bool     // the same stage again, since no answer came
 }
@@ -261,6 +262,33 @@ type DigestPart struct {
 type DigestDate struct {
 	At   time.Time
 	What string
+}
+
+// Duties is what a vendor owes the authorities since attacks are known, for the
+// desk to see to, with a text to start from.
+type Duties struct {
+	Case      cvd.CaseID
+	Party     string
+	Product   string    // its product line, or empty
+	Known     time.Time // since when attacks are known
+	Source    string
+	Told      time.Time // when the vendor was first told
+	Zone      string    // of the vendor, IANA, or empty
+	Fixed     time.Time // when its fix is there, or zero
+	Steps     []DutyStep
+	Next      string // the name of the first that is open
+	NextTitle string
+	By        time.Time // its end
+	Overdue   bool      // which has passed
+	Control   string    // the address for commands
+	Alias     string    // and that for letters to the vendor
+}
+
+// DutyStep is one duty with its end.
+type DutyStep struct {
+	Title, Within string
+	By            time.Time // zero: not begun
+	State         string    // "met 2 Dec", "open", "OVERDUE", "once there is a fix"
 }
 
 // Refusal says what did not happen, in what state things are, and what to do.

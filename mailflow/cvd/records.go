@@ -37,6 +37,17 @@ type Case struct {
 	Embargoes   []Embargo // oldest first; before `start` empty, or the one that the case will start with
 	Hold        *Hold
 	Closed      time.Time
+	Exploited   *Exploited // since when attacks are known, or nil
+	LegalHold   *Hold      // nothing of it is destroyed; or nil
+}
+
+// Exploited is what the desk knows of attacks with a flaw. At is the awareness
+// time, from which deadlines count.
+type Exploited struct {
+	At     time.Time
+	Source string
+	By     string    // the coordinator who filed it
+	Filed  time.Time // when
 }
 
 // Lead is the longest before the end that a participant may know of the case;
@@ -131,6 +142,13 @@ type Proposal struct {
 	At     time.Time
 }
 
+// Ready is the date by which a participant says that it will be ready.
+type Ready struct {
+	By  time.Time // the first instant of that day, UTC
+	At  time.Time // when it said so
+	Via string
+}
+
 // Code is a one-time code of a notice, kept as a digest only.
 type Code struct {
 	Digest []byte // SHA-256 of the normalised code, keyed by participant
@@ -166,6 +184,8 @@ type Participant struct {
 	Reached      Stage // the highest stage that was queued to it
 	Delays       map[Stage]time.Time
 	LastHeard    time.Time
+	Ready        *Ready               // its last word on when it will be, or nil
+	Reported     map[string]time.Time // duties towards authorities that it has met, by their names
 }
 
 // Has says whether the participant plays a role.

@@ -1,0 +1,195 @@
+package mailflow
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"parley/mailflow/cvd"
+	"parley/mailflow/journal"
+	"parley/mailflow/store"
+	"parley/templates"
+)
+
+// faqEntry is an answer that every vendor at a stage got. Whoever reaches the
+// stage later gets it with the stage.
+type faqEntry struct {
+	Case   cvd.CaseID
+	Stage  cvd.Stage
+	Text   string
+	Author string
+}
+
+var faqs = store.WriteOnce[faqEntry]("faqs")
+
+func faqPrefix(tx *store.Tx, c cvd.CaseID, s cvd.Stage) []byte {
+	return tx.Name("faq", string(c), string(s))
+}
+
+func faqKey(tx *store.Tx, c cvd.CaseID, s cvd.Stage, n uint64) []byte {
+	return append(faqPrefix(tx, c, s), store.Seq(n)...)
+}
+
+// faqOf lists the answers that belong to a stage, oldest first.
+func faqOf(tx *store.Tx, c cvd.CaseID, s cvd.Stage) ([]string, error) {
+	all, err := collect(faqs.All(tx, faqPrefix(tx, c, s)), nil)
+	var out []string
+	for _, e := range all {
+		out = append(out, e.Text)
+	}
+	return out, err
+}
+
+// caseAnswerAll is `answer-all STAGE "TEXT"`: a vendor's question, answered to
+// every vendor that has reached the stage, in a mail to each, without a word on
+// who asked.
+func caseAnswerAll(s *sitting, p *phrase) (string, error) {
+	c, err := s.openCaseHere()
+	if err != nil {
+		return "", err
+	}
+	stage, err := p.stage()
+	if err != nil {
+		return "", err
+	}
+	text := p.until()
+	switch _, inPolicy := c.Policy.Rule(stage); {
+	case text == "":
+		return "", notDone("the answer is missing; write: %s", p.usage)
+	case !inPolicy:
+		return "", notDone("policy %s has no stage %s", c.Policy.Name, stage)
+	case stage == cvd.HeadsUp:
+		return "", notDone("a heads-up holds nobody's words, and so has no answers that later vendors could get; write to vendors.%s@%s, which reaches each vendor separately",
+			c.ID.Lower(), s.DeskDomain)
+	}
+	if err := s.namesNobody(c, text); err != nil {
+		return "", err
+	}
+	n, err := s.tx.Next("faq")
+	if err != nil {
+		return "", err
+	}
+	key := faqKey(s.tx, c.ID, stage, n)
+	if err := faqs.Put(s.tx, caseScope(c.ID), key, faqEntry{c.ID, stage, text, s.by.Name}); err != nil {
+		return "", err
+	}
+	s.undo = &undoRow{Verb: "answer-all", Case: c.ID, Stage: stage, Answer: n}
+	told, err := s.answerEach(c, stage, text)
+	if err != nil {
+		return "", err
+	}
+	if err := record(s.tx, journal.Record{Case: string(c.ID), Actor: s.by.Name, Kind: "answer-all", Ref: string(stage)}); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("goes to %s at %s, each in a mail of its own (%s); who reaches %s later gets it with the stage, which is asked about again where it was approved",
+		count(len(told), "vendor"), stage, orNobody(partyList(told)), stage), s.wakeNotices(s.tx, c.ID, "")
+}
+
+// answerEach writes the answer to every vendor that was told the stage.
+func (s *sitting) answerEach(c cvd.Case, stage cvd.Stage, text string) ([]cvd.PartyID, error) {
+	ps, err := Participants(s.tx, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	var told []cvd.PartyID
+	for _, p := range ps {
+		if !p.Has(cvd.RoleVendor) || p.Withdrawn != nil || p.Declined != nil || p.Reached.Rank() < stage.Rank() {
+			continue
+		}
+		v := templates.Letter{Us: s.us(), Case: c.ID, Subject: "An answer for all at stage " + string(stage), Text: text}
+		if rule, ok := c.Policy.Rule(p.Reached); ok {
+			v.TLP = rule.TLP
+		}
+		r, err := s.Templates.Letter(v)
+		if err != nil {
+			return nil, err
+		}
+		n := cvd.Notice{Case: c.ID, Party: p.Party, Kind: cvd.KindLetter, LastAct: s.tx.Now}
+		if n, err = s.newNotice(s.tx, n, &Letter{Subject: r.Subject, Text: r.Text, Author: s.by.Name}); err != nil {
+			return nil, err
+		}
+		s.undo.Notices = append(s.undo.Notices, n.ID)
+		told = append(told, p.Party)
+	}
+	return told, nil
+}
+
+// unanswer takes an answer for all back of which no mail has left yet.
+func unanswer(s *sitting, u undoRow) (string, error) {
+	c, err := s.openCaseHere()
+	if err != nil {
+		return "", err
+	}
+	letters, err := s.lettersOf(c, u.Notices)
+	if err != nil {
+		return "", err
+	}
+	for _, n := range letters {
+		if hasLeft(n.State) {
+			return "", notDone("the answer has left for %s already; write another with `answer-all`", n.Party)
+		}
+	}
+	for _, n := range letters {
+		if n.State == cvd.Cancelled {
+			continue
+		}
+		if err := s.cancel(s.tx, n, "the answer was taken back"); err != nil {
+			return "", err
+		}
+	}
+	if err := faqs.Delete(s.tx, faqKey(s.tx, c.ID, u.Stage, u.Answer)); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("the answer goes to nobody, and is not among those of %s", u.Stage), s.wakeNotices(s.tx, c.ID, "")
+}
+
+// lettersOf reads notices of a case by their IDs.
+func (s *sitting) lettersOf(c cvd.Case, ids []uint64) ([]cvd.Notice, error) {
+	ps, err := Participants(s.tx, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	var out []cvd.Notice
+	for _, p := range ps {
+		all, err := Notices(s.tx, c.ID, p.Party)
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range all {
+			if slices.Contains(ids, n.ID) {
+				out = append(out, n)
+			}
+		}
+	}
+	return out, nil
+}
+
+// namesNobody refuses an answer for all that names a party of the case, by its
+// name, an address or a domain (rule V6).
+func (s *sitting) namesNobody(c cvd.Case, text string) error {
+	ps, err := Participants(s.tx, c.ID)
+	if err != nil {
+		return err
+	}
+	for _, p := range ps {
+		words := []string{p.Address, domainOf(p.Address)}
+		if p.Party == cvd.Finder {
+			words = append(words, p.Name)
+		} else {
+			party, err := PartyByID(s.tx, p.Party)
+			if err != nil {
+				return err
+			}
+			words = append(words, string(p.Party))
+			for _, a := range party.Addresses() {
+				words = append(words, a, domainOf(a))
+			}
+		}
+		if i := slices.IndexFunc(words, func(w string) bool { return hasWords(text, w) }); i >= 0 {
+			return notDone("the answer says %q, which would tell every vendor of %s; nothing was sent. Say it without the name", words[i], p.Party)
+		}
+	}
+	return nil
+}
+
+func domainOf(addr string) string { return addr[strings.LastIndexByte(addr, '@')+1:] }
