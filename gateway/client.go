@@ -97,6 +97,7 @@ func commands() map[string]command {
 		"coordinator password": setPassword,
 		"coordinator end":      endLogin,
 		"coordinator remove":   removeCoordinator,
+		"coordinator card":     showCard,
 		"vendor import":        importVendors,
 		"key import":           importKeys,
 		"key export":           exportKey,
