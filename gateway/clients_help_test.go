@@ -291,6 +291,15 @@ func (d *clientDesk) answers(m mailtest.Received, tag, text string) {
 	d.must(d.acme.replies(m, tag, text, ours))
 }
 
+// carriedOut waits for the transcript of a signed mail with a word, in which
+// nothing was refused.
+func (d *clientDesk) carriedOut(word string) {
+	d.Helper()
+	if m := d.finds("Status", word); !strings.Contains(m.text, "OK:") || strings.Contains(m.text, "NOT DONE") {
+		d.Errorf("the desk refuses: %s", m.text)
+	}
+}
+
 // held tells whether the case is on hold.
 func (d *clientDesk) held(tag string) (held bool) {
 	d.Helper()
