@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -148,24 +150,39 @@ func (d *clientDesk) edits(text string) {
 	d.must(os.Chmod(filepath.Join(d.home, "editor"), 0o700))
 }
 
-var cardFile = regexp.MustCompile(`(?ms)^---- (?:file|add) ~/(\S+)\n(.*?)^---- end$`)
+var cardFile = regexp.MustCompile(`(?ms)^---- (file|add) ~/(\S+)\n(.*?)^---- end$`)
 
 // card writes what the printed card of a login says into ana's home, and
 // fills in nothing.
 func (d *clientDesk) card(login, client string) {
 	d.Helper()
+	d.must(takeCard(d.Context(), d.home, d.path, login, client))
+}
+
+// takeCard prints a card by the command line and makes its files.
+func takeCard(ctx context.Context, home, config, login, client string) error {
 	var out, errs strings.Builder
-	if code := run(d.Context(), []string{"coordinator", "card", login, "--config", d.path, "--for", client}, world{os.Stdin, &out, &errs}); code != exitDone {
-		d.Fatalf("card: exit %d: %s", code, errs.String())
+	if code := run(ctx, []string{"coordinator", "card", login, "--config", config, "--for", client}, world{os.Stdin, &out, &errs}); code != exitDone {
+		return fmt.Errorf("card: exit %d: %s", code, errs.String())
 	}
 	files := cardFile.FindAllStringSubmatch(out.String(), -1)
 	if len(files) == 0 {
-		d.Fatalf("no file on the card:\n%s", out.String())
+		return fmt.Errorf("no file on the card:\n%s", out.String())
 	}
 	for _, f := range files {
-		old, _ := os.ReadFile(filepath.Join(d.home, f[1])) // it need not be there
-		d.write(f[1], string(old)+f[2])
+		path, text := filepath.Join(home, f[2]), f[3]
+		if f[1] == "add" {
+			old, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			text = string(old) + text
+		}
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // fills puts what a person would into a file of the card.
