@@ -6,7 +6,7 @@ FUZZTIME    ?= 20s
 BENCH       ?= .
 ARGS        ?=
 
-.PHONY: build test race bench fuzz demo vet clean
+.PHONY: build test race bench fuzz demo thunderbird vet clean
 
 build:
 	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/parley ./gateway
@@ -33,6 +33,12 @@ fuzz:
 # On loopback, in a temporary directory; ARGS=--once ends after the story.
 demo: build
 	bin/parley demo $(ARGS)
+
+# A coordinator's first day in a real Thunderbird under Xvfb; the pictures are
+# left in PICTURES.
+PICTURES ?= /tmp/parley-thunderbird
+thunderbird: build
+	python3 testdata/clients/thunderbird.py bin/parley $(PICTURES)
 
 vet:
 	go vet ./...

@@ -21,6 +21,7 @@ type app struct {
 	desk   *mailflow.Desk
 	logins *auth.Logins
 	unlock store.Unlock   // to destroy keys with
+	ports  *ports         // nil where no daemon serves
 	close  []func() error // last first
 }
 

@@ -103,6 +103,7 @@ func commands() map[string]command {
 		"coordinator password": setPassword,
 		"coordinator end":      endLogin,
 		"coordinator remove":   removeCoordinator,
+		"coordinator card":     showCard,
 		"vendor import":        importVendors,
 		"key import":           importKeys,
 		"key export":           exportKey,

@@ -14,6 +14,7 @@ type coordinatorCommand struct {
 	Password coordinatorPassword `cmd:"" help:"Give a login another password."`
 	End      coordinatorEnd      `cmd:"" help:"End a login at once, open sessions included."`
 	Remove   coordinatorRemove   `cmd:"" help:"Remove a coordinator from the desk, with all logins."`
+	Card     coordinatorCard     `cmd:"" help:"Print ready settings for mail clients, without the password."`
 }
 
 type coordinatorAdd struct {

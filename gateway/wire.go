@@ -118,6 +118,7 @@ type gateway struct {
 // gateway puts the ports in front of the flows.
 func (a *app) gateway(p *ports) (g *gateway, err error) {
 	g = &gateway{app: a, ports: p, failed: make(chan error, 1)}
+	a.ports = p
 	g.intake = &mailflow.Intake{Base: a.base, Parallel: 4 * runtime.GOMAXPROCS(0)}
 	g.scheduler = &mailflow.Scheduler{Base: a.base, Outbox: &mailflow.Outbox{Base: a.base}}
 	g.seats = &mailflow.Seats{Base: a.base, Desk: a.desk}

@@ -115,9 +115,10 @@ func (b *Base) keepOwn(tx *store.Tx, raw []byte, m store.Message) (store.Message
 }
 
 // mailbox writes a display name and address (RFC 5322 section 3.4); what a
-// header may not hold is replaced.
+// header may not hold is replaced. So is an @: Thunderbird takes a name with
+// one for an address, ends it at the next comma, and replies to two people.
 func mailbox(name, addr string) string {
-	clean := strings.NewReplacer(`"`, "'", `\`, "/").Replace(shortened(headerText(name), maxName))
+	clean := strings.NewReplacer(`"`, "'", `\`, "/", "@", " at ").Replace(shortened(headerText(name), maxName))
 	return fmt.Sprintf("%q <%s>", clean, addr)
 }
 

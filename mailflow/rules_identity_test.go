@@ -226,7 +226,7 @@ func TestViewOfAMail(t *testing.T) {
 	if got := w.says(m, "Parley-Signature"); got != "unknown-key; key="+f.Fingerprint() {
 		t.Errorf("%q", got)
 	}
-	if got := w.says(m, "From"); got != `"someone@finder.example (finder, #1)" <finder.report-1@desk.vdp.example.org>` {
+	if got := w.says(m, "From"); got != `"someone at finder.example (finder, #1)" <finder.report-1@desk.vdp.example.org>` {
 		t.Errorf("From: %s", got)
 	}
 	if w.says(m, "Parley-Case") != "" || w.says(m, "Parley-Via") != reportTo || !strings.Contains(w.words(m), "which nothing proves") {

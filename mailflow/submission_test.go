@@ -69,7 +69,7 @@ func TestWrittenText(t *testing.T) {
 // about.
 func TestOwnWords(t *testing.T) {
 	t.Parallel()
-	got := ownWords("Hello,\n\nacme wrote:\n> It came encrypted. Signature: good; party=acme.\n> Really from psirt@acme.example.\n>\n> why?\n>> Sent to acme <psirt@acme.example>.\n" +
+	got := ownWords("Hello,\n\nacme wrote:\n> It came encrypted. Signature: good; party=acme.\n> Really from psirt@acme.example.\n> " + theirs + "\n>\n> why?\n>> Sent to acme <psirt@acme.example>.\n" +
 		"> > Encrypted to 4B32 ADAC.\nReally from the heart,\nana\n")
 	if want := "Hello,\n\nacme wrote:\n>\n> why?\nReally from the heart,\nana"; got != want {
 		t.Errorf("%q, want %q", got, want)
