@@ -147,15 +147,9 @@ func (s *session) Expunge(w *imapserver.ExpungeWriter, uids *imap.UIDSet) error 
 		}
 		return readOnly()
 	}
-	var at []int
-	among := s.all()
+	at := s.all()
 	if uids != nil {
-		among = s.positions(*uids)
-	}
-	for _, i := range among {
-		if s.window.Marks(i)&store.MarkDeleted != 0 {
-			at = append(at, i)
-		}
+		at = s.positions(*uids)
 	}
 	if err := s.window.Expunge(at); err != nil {
 		return s.answer(err)
@@ -181,6 +175,9 @@ func (s *session) Store(w *imapserver.FetchWriter, numSet imap.NumSet, flags *im
 		return readOnly()
 	}
 	m, err := s.marks(flags.Flags, flags.Op != imap.StoreFlagsDel)
+	if err == nil {
+		err = s.window.Refresh()
+	}
 	if err != nil {
 		return s.answer(err)
 	}
