@@ -55,10 +55,16 @@ func (w *Window) send(ctx context.Context, at []int, to string, move bool) (Copi
 }
 
 // here reads what is still to be seen of the messages at these positions, with
-// the marks that they have now: another client of this coordinator may have
-// taken some away or marked them since this one was told.
+// the marks that they have now: since this client was told, another of this
+// coordinator may have taken some away or marked them, and the desk may have
+// restricted a case to others.
 func (w *Window) here(tx *store.Tx, at []int) (mail []sending, err error) {
-	uids := w.uidsAt(at)
+	var failed error
+	see := w.seat.view(tx, &failed)
+	uids := slices.DeleteFunc(w.uidsAt(at), func(uid uint32) bool { return !tx.Filed(w.Number, uid, see) })
+	if failed != nil {
+		return nil, failed
+	}
 	marks, err := tx.MarksOf(w.Number, w.seat.name, uids)
 	if err != nil {
 		return nil, err
@@ -105,7 +111,7 @@ func (w *Window) keepAll(dest store.Mailbox, at []int, move bool, c *Copied) err
 				return err
 			}
 			for _, m := range mail {
-				uid, err := w.seat.keep(tx, dest, m.message, m.marks)
+				uid, err := w.seat.keep(tx, dest, m.message, m.marks&^store.MarkDeleted)
 				if err != nil {
 					return err
 				}
@@ -170,8 +176,7 @@ func (s *Seat) keep(tx *store.Tx, dest store.Mailbox, id uint64, marks store.Mar
 	if err != nil {
 		return 0, err
 	}
-	marks &^= store.MarkHidden | store.MarkDeleted
-	return uid, tx.Mark(dest.Number, s.name, []uint32{uid}, 0, marks)
+	return uid, tx.Mark(dest.Number, s.name, []uint32{uid}, 0, marks&^store.MarkHidden)
 }
 
 // bringBack handles what is put into a folder of the desk or of a case. A

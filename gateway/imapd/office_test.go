@@ -111,6 +111,9 @@ func openStore(t testing.TB, noSync bool) *office {
 	return o
 }
 
+// builtin reads the templates once for all offices.
+var builtin = sync.OnceValues(templates.Builtin)
+
 var officeUnlock = store.UnlockKey(bytes.Repeat([]byte{7}, 32))
 
 // boot opens the store and builds the desk over it, as the start of a daemon
@@ -120,7 +123,7 @@ func (o *office) boot() {
 	st, err := store.Open(store.Options{Dir: o.dir, Unlock: officeUnlock, Now: o.clock.Now, NoSync: o.noSync})
 	must(o, err)
 	o.Store = st
-	set, err := templates.Builtin()
+	set, err := builtin()
 	must(o, err)
 	o.base = &mailflow.Base{
 		Settings: mailflow.Settings{Domain: "vdp.example.org", DeskDomain: desk, CasePrefix: "PAR", Subject: "Confidential", Plaintext: "accept",
