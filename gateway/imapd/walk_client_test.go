@@ -167,6 +167,9 @@ func (w *walker) inquire() {
 	if first >= 0 {
 		w.answer(fmt.Sprintf("FETCH %d:* (UID FLAGS BODY.PEEK[])", first+1))
 	}
+	for _, k := range w.list {
+		w.high = max(w.high, k.uid)
+	}
 }
 
 // idle begins to wait.
