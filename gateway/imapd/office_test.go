@@ -135,7 +135,7 @@ func (o *office) boot() {
 	o.desk = &mailflow.Desk{Base: o.base}
 	o.seats = &mailflow.Seats{Base: o.base, Desk: o.desk}
 	o.intake = &mailflow.Intake{Base: o.base}
-	o.logins = &auth.Logins{Store: st, DeskDomain: desk, Cost: auth.Cost{Memory: 1 << 10, Passes: 1, Lanes: 1}, Now: o.clock.Now}
+	o.logins = &auth.Logins{Store: st, DeskDomain: desk, Cost: auth.Cost{Memory: 64, Passes: 1, Lanes: 1}, Now: o.clock.Now}
 }
 
 // restart ends the daemon as SIGTERM does and starts it again on the same

@@ -51,7 +51,7 @@ func TestWalks(t *testing.T) {
 		return next - 1, next <= first+n && !t.Failed()
 	}
 	dir := t.TempDir()
-	for range runtime.GOMAXPROCS(0) {
+	for range 3 * runtime.GOMAXPROCS(0) { // a walk mostly waits
 		wg.Go(func() {
 			for seed, ok := take(); ok; seed, ok = take() {
 				w, failed := walkOnce(t, dir, seed, "")
