@@ -87,7 +87,7 @@ func (w *Window) here(tx *store.Tx, at []int) (mail []sending, err error) {
 func (w *Window) uidsAt(at []int) []uint32 {
 	uids := make([]uint32, 0, len(at))
 	for _, i := range at {
-		if !w.gone[w.uids[i]] {
+		if !w.Lost(i) {
 			uids = append(uids, w.uids[i])
 		}
 	}

@@ -65,6 +65,10 @@ func (w *Window) UID(at int) uint32 { return w.uids[at] }
 // Marks are those of the message at a position, as far as they are known.
 func (w *Window) Marks(at int) store.Marks { return w.marks[at] }
 
+// Lost says whether the message at a position is gone already, which the
+// client was not told yet.
+func (w *Window) Lost(at int) bool { return w.gone[w.uids[at]] }
+
 // Find gives the position of the first message whose UID is not below uid.
 func (w *Window) Find(uid uint32) int {
 	at, _ := slices.BinarySearch(w.uids[:w.told], uid)

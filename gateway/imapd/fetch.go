@@ -59,7 +59,7 @@ func (f *fetch) see() error {
 	var fresh []int
 	f.seen = map[int]bool{}
 	for _, i := range f.at {
-		if f.window.Marks(i)&store.MarkSeen == 0 {
+		if f.window.Marks(i)&store.MarkSeen == 0 && !f.window.Lost(i) {
 			fresh = append(fresh, i)
 			f.seen[i] = true
 		}

@@ -165,7 +165,9 @@ func (s *session) Expunge(w *imapserver.ExpungeWriter, uids *imap.UIDSet) error 
 	return nil
 }
 
-func readOnly() error { return no("READ-ONLY", "The mailbox was opened by EXAMINE") }
+func readOnly() error {
+	return no("READ-ONLY", "Nothing was changed: the folder was opened by EXAMINE, SELECT it first")
+}
 
 // Store answers STORE.
 func (s *session) Store(w *imapserver.FetchWriter, numSet imap.NumSet, flags *imap.StoreFlags, _ *imap.StoreOptions) error {

@@ -178,6 +178,12 @@ func (d *desktop) do(who string, o order) outcome {
 				p.mark(who, o.clear, o.set)
 			}
 		}
+	case "READ":
+		for _, uid := range o.uids {
+			if p := d.find(o.box, uid); p != nil && !p.hidden[who] {
+				p.mark(who, 0, seen)
+			}
+		}
 	case "EXPUNGE":
 		for _, uid := range o.uids {
 			if p := d.find(o.box, uid); p != nil && !p.hidden[who] && p.marks(who)&deleted != 0 {

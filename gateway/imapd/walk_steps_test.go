@@ -108,7 +108,7 @@ func (w *walk) invent(c *walker) asked {
 		return w.inventStore(c, some, byUID)
 	case n < 45:
 		text := fmt.Sprintf("FETCH %s (FLAGS BODY[])", c.setOf(some, byUID))
-		return asked{uidText(text, byUID), "", order{verb: "STORE", box: c.box, uids: uidsAt(c, some), set: seen}, !byUID}
+		return asked{uidText(text, byUID), "", order{verb: "READ", box: c.box, uids: uidsAt(c, some)}, !byUID}
 	case n < 58:
 		return w.inventExpunge(c, some)
 	case n < 78:
