@@ -150,6 +150,14 @@ func (o *office) restart() {
 
 func (o *office) open(options ...option) {
 	o.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	must(o, err)
+	o.openAt(ln, options...)
+}
+
+// openAt is open on a port that is there already.
+func (o *office) openAt(ln net.Listener, options ...option) {
+	o.Helper()
 	if o.roots == nil {
 		o.cert, o.roots = certificate(o)
 	}
@@ -158,8 +166,6 @@ func (o *office) open(options ...option) {
 	for _, f := range options {
 		f(&c, o)
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	must(o, err)
 	o.addr = ln.Addr().String()
 	o.serve(imapd.New(c), ln)
 }
