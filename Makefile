@@ -5,8 +5,10 @@ STATICCHECK  = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 20s
 BENCH       ?= .
 ARGS        ?=
+N           ?= 10000
+SEED        ?= 1
 
-.PHONY: build test race bench fuzz demo thunderbird vet clean
+.PHONY: build test race bench fuzz walks demo thunderbird vet clean
 
 build:
 	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/parley ./gateway
@@ -29,6 +31,11 @@ fuzz:
 	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$pkg; \
 	  done; \
 	done
+
+# Random walks of three mail clients against a model: N of them from SEED on,
+# about ten minutes on two cores. `make test` walks a hundred.
+walks:
+	WALKS=$(N) WALK_SEED=$(SEED) go test -count=1 -timeout 2h -v -run '^TestWalks$$' ./gateway/imapd
 
 # On loopback, in a temporary directory; ARGS=--once ends after the story.
 demo: build

@@ -99,12 +99,18 @@ func (s *Seat) sees(tx *store.Tx, scope store.Scope) (bool, error) {
 // view is sees for the store. What cannot be read is not seen; the first
 // reason why is left in *failed.
 func (s *Seat) view(tx *store.Tx, failed *error) func(store.Scope) bool {
+	known := map[store.Scope]bool{}
 	return func(scope store.Scope) bool {
+		ok, asked := known[scope]
+		if asked {
+			return ok
+		}
 		ok, err := s.sees(tx, scope)
 		if err != nil && *failed == nil {
 			*failed = err
 		}
-		return ok && err == nil
+		known[scope] = ok && err == nil
+		return known[scope]
 	}
 }
 

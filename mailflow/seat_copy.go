@@ -42,38 +42,76 @@ func (w *Window) send(ctx context.Context, at []int, to string, move bool) (Copi
 	if err != nil {
 		return Copied{}, err
 	}
-	var mail []sending
-	err = w.Read(at, func(_ *store.Tx, i int, e *store.Entry) error {
-		mail = append(mail, sending{e.UID, e.Message, w.marks[i]})
-		return nil
-	})
-	if err != nil {
-		return Copied{}, err
-	}
 	c := Copied{UIDValidity: dest.UIDValidity}
 	switch {
 	case move && dest.Number == w.Number:
 		return c, nil // where they are already
 	case placeOf(dest) == ownPlace:
-		err = w.keepAll(dest, mail, move, &c)
+		err = w.keepAll(dest, at, move, &c)
 	default:
-		err = w.actAll(ctx, dest, mail, move, &c)
+		err = w.actAll(ctx, dest, at, move, &c)
 	}
 	return c, err
+}
+
+// here reads what is still to be seen of the messages at these positions, with
+// the marks that they have now: since this client was told, another of this
+// coordinator may have taken some away or marked them, and the desk may have
+// restricted a case to others.
+func (w *Window) here(tx *store.Tx, at []int) (mail []sending, err error) {
+	var failed error
+	see := w.seat.view(tx, &failed)
+	uids := slices.DeleteFunc(w.uidsAt(at), func(uid uint32) bool { return !tx.Filed(w.Number, uid, see) })
+	if failed != nil {
+		return nil, failed
+	}
+	marks, err := tx.MarksOf(w.Number, w.seat.name, uids)
+	if err != nil {
+		return nil, err
+	}
+	next := 0
+	err = tx.Entries(w.Number, uids, func(e *store.Entry) error {
+		for uids[next] != e.UID {
+			next++
+		}
+		if m := marks[next]; m&store.MarkHidden == 0 {
+			mail = append(mail, sending{e.UID, e.Message, m})
+		}
+		return nil
+	})
+	return mail, err
+}
+
+// uidsAt are the UIDs at these positions, as far as they are not known to be
+// gone.
+func (w *Window) uidsAt(at []int) []uint32 {
+	uids := make([]uint32, 0, len(at))
+	for _, i := range at {
+		if !w.Lost(i) {
+			uids = append(uids, w.uids[i])
+		}
+	}
+	return uids
 }
 
 // atOnce is how many messages are changed in one commit: other writers wait
 // for it.
 const atOnce = 500
 
-// keepAll puts messages into a private folder.
-func (w *Window) keepAll(dest store.Mailbox, mail []sending, move bool, c *Copied) error {
-	for some := range slices.Chunk(mail, atOnce) {
+// keepAll puts messages into a private folder. What is there is read in the
+// transaction that files it, so that two clients that move the same message
+// move it once.
+func (w *Window) keepAll(dest store.Mailbox, at []int, move bool, c *Copied) error {
+	for some := range slices.Chunk(at, atOnce) {
 		var from, to []uint32
 		err := w.seat.Store.Update(func(tx *store.Tx) error {
 			from, to = nil, nil
-			for _, m := range some {
-				uid, err := w.seat.keep(tx, dest, m.message, m.marks)
+			mail, err := w.here(tx, some)
+			if err != nil {
+				return err
+			}
+			for _, m := range mail {
+				uid, err := w.seat.keep(tx, dest, m.message, m.marks&^store.MarkDeleted)
 				if err != nil {
 					return err
 				}
@@ -93,7 +131,15 @@ func (w *Window) keepAll(dest store.Mailbox, mail []sending, move bool, c *Copie
 }
 
 // actAll puts messages, each a command of its own, into a folder of the desk.
-func (w *Window) actAll(ctx context.Context, dest store.Mailbox, mail []sending, move bool, c *Copied) error {
+func (w *Window) actAll(ctx context.Context, dest store.Mailbox, at []int, move bool, c *Copied) error {
+	var mail []sending
+	err := w.seat.Store.View(func(tx *store.Tx) (err error) {
+		mail, err = w.here(tx, at)
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	for i, m := range mail {
 		uid, err := w.arrive(ctx, dest, m, move)
 		var r *Refusal
@@ -130,8 +176,7 @@ func (s *Seat) keep(tx *store.Tx, dest store.Mailbox, id uint64, marks store.Mar
 	if err != nil {
 		return 0, err
 	}
-	marks &^= store.MarkHidden | store.MarkDeleted
-	return uid, tx.Mark(dest.Number, s.name, []uint32{uid}, 0, marks)
+	return uid, tx.Mark(dest.Number, s.name, []uint32{uid}, 0, marks&^store.MarkHidden)
 }
 
 // bringBack handles what is put into a folder of the desk or of a case. A

@@ -22,8 +22,8 @@ const (
 	folderNameBytes  = 255
 	folderDepth      = 10
 	foldersPerSeat   = 1000
-	notYours         = "the folders of the desk are not yours to change"
-	folderNameWanted = "a folder is named with letters; a name has at most 255 octets and 10 levels, and no control characters"
+	notYours         = "the folders of the desk stay as they are, nothing was changed; UNSUBSCRIBE hides one from your list"
+	folderNameWanted = "nothing was changed: the name of a folder has at most 255 octets and 10 levels, none of them empty or with a space at its end, and no %, * or invisible characters"
 )
 
 // CreateFolder makes a folder that only this coordinator sees.
@@ -41,7 +41,7 @@ func (s *Seat) CreateFolder(name string) error {
 			return err
 		}
 		if len(boxes) >= foldersPerSeat {
-			return &Denied{"you have 1000 folders; delete one first"}
+			return &Denied{"no folder was made: you have 1000, delete one first"}
 		}
 		_, err = tx.CreateMailbox(store.Mailbox{Name: name, Owner: s.name, Scope: DeskScope})
 		if errors.Is(err, store.ErrExists) {
@@ -54,11 +54,12 @@ func (s *Seat) CreateFolder(name string) error {
 func checkOwnName(name string) error {
 	for _, top := range []string{casesFolder, closedFolders, buttonsFolder} {
 		if isUnder(strings.ToLower(name), strings.ToLower(top)) {
-			return &Denied{"what is below " + top + " is the desk's; folders of your own may have any other name"}
+			return &Denied{"nothing was changed: what is below " + top + " is the desk's; a folder of your own may have any other name"}
 		}
 	}
 	parts := strings.Split(name, delimiter)
-	if slices.Contains(parts, "") || len(parts) > folderDepth || len(name) > folderNameBytes ||
+	loose := func(part string) bool { return part == "" || part != strings.TrimSpace(part) }
+	if slices.ContainsFunc(parts, loose) || len(parts) > folderDepth || len(name) > folderNameBytes ||
 		strings.ContainsAny(name, "%*") || message.CheckHeaderValue(name) != nil {
 		return &Denied{folderNameWanted}
 	}
@@ -79,7 +80,7 @@ func (s *Seat) own(name string) (store.Mailbox, error) {
 	case m.Owner == "":
 		return m, &Denied{notYours}
 	case m.Attr != "":
-		return m, &Denied{"your folder " + m.Name + " always stays"}
+		return m, &Denied{"your folder " + m.Name + " always stays, nothing was changed; what is in it can be deleted"}
 	}
 	return m, nil
 }
@@ -156,7 +157,7 @@ func (s *Seat) RenameFolder(name, to string) error {
 		return err
 	}
 	if isUnder(to, name) {
-		return &Denied{"a folder cannot move into itself"}
+		return &Denied{"a folder cannot move into itself; nothing was changed"}
 	}
 	return s.Store.Update(func(tx *store.Tx) error {
 		boxes, err := s.ownBoxes(tx)

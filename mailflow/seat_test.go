@@ -207,7 +207,10 @@ func TestSeat_WindowFollowsTheStore(t *testing.T) {
 	if err := win.Refresh(); err != nil || win.Gone() != nil || win.Marked() != nil {
 		t.Errorf("told again: %v", err)
 	}
-	if err := win.Expunge([]int{0, 3}); err != nil {
+	if err := win.Mark([]int{0, 3}, 0, store.MarkDeleted); err != nil {
+		t.Fatal(err)
+	}
+	if err := win.Expunge([]int{0, 1, 3}); err != nil {
 		t.Fatal(err)
 	}
 	if err := win.Refresh(); err != nil {
@@ -277,6 +280,9 @@ func TestSeat_OwnMailIsDropped(t *testing.T) {
 	}
 	before := bodies()
 	win := w.windowOn(s, "Drafts")
+	if err := win.Mark([]int{0, 1, 2}, 0, store.MarkDeleted); err != nil {
+		t.Fatal(err)
+	}
 	if err := win.Expunge([]int{0, 1, 2}); err != nil {
 		t.Fatal(err)
 	}

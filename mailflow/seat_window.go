@@ -65,6 +65,10 @@ func (w *Window) UID(at int) uint32 { return w.uids[at] }
 // Marks are those of the message at a position, as far as they are known.
 func (w *Window) Marks(at int) store.Marks { return w.marks[at] }
 
+// Lost says whether the message at a position is gone already, which the
+// client was not told yet.
+func (w *Window) Lost(at int) bool { return w.gone[w.uids[at]] }
+
 // Find gives the position of the first message whose UID is not below uid.
 func (w *Window) Find(uid uint32) int {
 	at, _ := slices.BinarySearch(w.uids[:w.told], uid)
@@ -241,12 +245,7 @@ func (w *Window) Marked() []int {
 // that are gone are left out. The entry is valid until fn returns. A
 // transaction is open meanwhile: fn must not write to a client.
 func (w *Window) Read(at []int, fn func(tx *store.Tx, at int, e *store.Entry) error) error {
-	uids := make([]uint32, 0, len(at))
-	for _, i := range at {
-		if !w.gone[w.uids[i]] {
-			uids = append(uids, w.uids[i])
-		}
-	}
+	uids := w.uidsAt(at)
 	next := 0
 	return w.seat.Store.View(func(tx *store.Tx) error {
 		return tx.Entries(w.Number, uids, func(e *store.Entry) error {
@@ -301,19 +300,26 @@ func (s *Seat) Keyword(name string) (m store.Marks, err error) {
 	return m, err
 }
 
-// Expunge takes messages out of the window: those in a private folder out of
-// it, those of the desk out of this coordinator's sight only. No record is
-// destroyed. Refresh and Gone tell the client.
+// Expunge takes those of the messages at these positions out of the window
+// that are marked as deleted by now, whatever this client was told: those in a
+// private folder out of it, those of the desk out of this coordinator's sight
+// only. No record is destroyed. Refresh and Gone tell the client.
 func (w *Window) Expunge(at []int) error {
-	if len(at) == 0 {
-		return nil
-	}
-	uids := make([]uint32, len(at))
-	for i, p := range at {
-		uids[i] = w.uids[p]
-	}
-	for some := range slices.Chunk(uids, atOnce) {
-		if err := w.seat.Store.Update(func(tx *store.Tx) error { return w.takeAway(tx, some) }); err != nil {
+	for some := range slices.Chunk(at, atOnce) {
+		err := w.seat.Store.Update(func(tx *store.Tx) error {
+			mail, err := w.here(tx, some)
+			var uids []uint32
+			for _, m := range mail {
+				if m.marks&store.MarkDeleted != 0 {
+					uids = append(uids, m.uid)
+				}
+			}
+			if err != nil || len(uids) == 0 {
+				return err
+			}
+			return w.takeAway(tx, uids)
+		})
+		if err != nil {
 			return err
 		}
 	}

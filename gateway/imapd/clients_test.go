@@ -78,7 +78,8 @@ func terminal(t testing.TB, cmd *exec.Cmd) string {
 }
 
 // A real mutt logs in, lists, reads a report and saves it into Do/New case:
-// COPY at once, \Deleted and EXPUNGE when it leaves.
+// COPY at once, \Deleted and EXPUNGE when it leaves. It deletes a letter, too,
+// which hides it from ana only; mutt could not leave if that were refused.
 func TestTrap12_Mutt(t *testing.T) {
 	t.Parallel()
 	mutt := program(t, "mutt")
@@ -97,7 +98,7 @@ set header_cache=""
 set wait_key=no delete=yes quit=yes confirmappend=no confirmcreate=no move=no resolve=no
 set imap_check_subscribed=yes
 bind editor <space> noop
-push "<first-entry><pipe-message>cat > %s/read<enter><save-message><kill-line>=Do/New case<enter><sync-mailbox><quit>"
+push "<first-entry><pipe-message>cat > %s/read<enter><save-message><kill-line>=Do/New case<enter><delete-pattern>~s letter<enter><sync-mailbox><quit>"
 `, o.port(), o.port(), password, o.certificateFile(dir), dir)
 	must(t, os.WriteFile(filepath.Join(dir, "muttrc"), []byte(rc), 0o600))
 	ctx, cancel := context.WithTimeout(context.Background(), 40*time.Second)
@@ -117,8 +118,11 @@ push "<first-entry><pipe-message>cat > %s/read<enter><save-message><kill-line>=D
 		t.Errorf("receipt: %q", got)
 	}
 	c.ask("SELECT Intake")
-	if got := c.ask("UID SEARCH ALL"); got[0] != "* SEARCH 2" {
-		t.Errorf("Intake: %q", got)
+	if got := c.ask("UID SEARCH ALL"); got[0] != "* SEARCH" {
+		t.Errorf("Intake: %q\nmutt showed %s", got, shown)
+	}
+	if got := o.in("ben", "Intake").ask("UID SEARCH ALL"); got[0] != "* SEARCH 2" {
+		t.Errorf("Intake of ben: %q", got)
 	}
 }
 

@@ -299,7 +299,7 @@ func TestDialogue_PrivateFolders(t *testing.T) {
 		C: a LIST "" Not*
 		S: a OK ...
 		C: b SELECT "Not yours"
-		S: b NO [NONEXISTENT] No such mailbox
+		S: b NO [NONEXISTENT] There is no such folder; ...
 		C: c LIST (SUBSCRIBED) "" Held
 		S: * LIST (\HasNoChildren \Subscribed) "/" "Held"
 		S: c OK ...`)

@@ -15,6 +15,11 @@ import (
 func (s *session) Fetch(w *imapserver.FetchWriter, numSet imap.NumSet, options *imap.FetchOptions) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	// What was taken away since the client was last told is not shown again,
+	// though its number stands until then.
+	if err := s.window.Refresh(); err != nil {
+		return s.answer(err)
+	}
 	names, err := s.flagNames()
 	if err != nil {
 		return s.answer(err)
@@ -54,7 +59,7 @@ func (f *fetch) see() error {
 	var fresh []int
 	f.seen = map[int]bool{}
 	for _, i := range f.at {
-		if f.window.Marks(i)&store.MarkSeen == 0 {
+		if f.window.Marks(i)&store.MarkSeen == 0 && !f.window.Lost(i) {
 			fresh = append(fresh, i)
 			f.seen[i] = true
 		}

@@ -90,7 +90,7 @@ func (s *session) marks(flags []imap.Flag, make bool) (m store.Marks, err error)
 		k := names.mark(flag)
 		if k == 0 && make && !strings.HasPrefix(string(flag), `\`) {
 			if len(flag) > keywordBytes {
-				return 0, no(imap.ResponseCodeLimit, "A keyword has at most 64 octets")
+				return 0, no(imap.ResponseCodeLimit, "Nothing was changed: a keyword has at most 64 octets")
 			}
 			if k, err = s.seat.Keyword(string(flag)); err != nil {
 				return 0, err

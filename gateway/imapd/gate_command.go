@@ -24,7 +24,7 @@ func (g *gate) answer(line []byte) (done bool, err error) {
 	if g.unknown++; g.unknown > unknownCommands {
 		return true, g.cut("Too many unknown commands")
 	}
-	g.say(tag + " BAD Unknown command")
+	g.say(tag + " BAD Unknown command; nothing was done, log in first")
 	return true, nil
 }
 

@@ -147,15 +147,9 @@ func (s *session) Expunge(w *imapserver.ExpungeWriter, uids *imap.UIDSet) error 
 		}
 		return readOnly()
 	}
-	var at []int
-	among := s.all()
+	at := s.all()
 	if uids != nil {
-		among = s.positions(*uids)
-	}
-	for _, i := range among {
-		if s.window.Marks(i)&store.MarkDeleted != 0 {
-			at = append(at, i)
-		}
+		at = s.positions(*uids)
 	}
 	if err := s.window.Expunge(at); err != nil {
 		return s.answer(err)
@@ -171,7 +165,9 @@ func (s *session) Expunge(w *imapserver.ExpungeWriter, uids *imap.UIDSet) error 
 	return nil
 }
 
-func readOnly() error { return no("READ-ONLY", "The mailbox was opened by EXAMINE") }
+func readOnly() error {
+	return no("READ-ONLY", "Nothing was changed: the folder was opened by EXAMINE, SELECT it first")
+}
 
 // Store answers STORE.
 func (s *session) Store(w *imapserver.FetchWriter, numSet imap.NumSet, flags *imap.StoreFlags, _ *imap.StoreOptions) error {
@@ -181,6 +177,9 @@ func (s *session) Store(w *imapserver.FetchWriter, numSet imap.NumSet, flags *im
 		return readOnly()
 	}
 	m, err := s.marks(flags.Flags, flags.Op != imap.StoreFlagsDel)
+	if err == nil {
+		err = s.window.Refresh()
+	}
 	if err != nil {
 		return s.answer(err)
 	}

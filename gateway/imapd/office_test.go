@@ -55,6 +55,9 @@ type office struct {
 	cert   tls.Certificate
 	roots  *x509.CertPool
 	log    *log
+	secret *keyring.Secret
+	noSync bool
+	stop   func() // ends the server
 }
 
 // log keeps what was logged.
@@ -96,43 +99,73 @@ func openOffice(t testing.TB) *office { return openStore(t, true) }
 func openStore(t testing.TB, noSync bool) *office {
 	t.Helper()
 	o := &office{TB: t, clock: mailtest.NewClock(officeHours), log: &log{}, dir: filepath.Join(t.TempDir(), "state")}
-	unlock := store.UnlockKey(bytes.Repeat([]byte{7}, 32))
-	must(t, store.Create(o.dir, unlock))
-	st, err := store.Open(store.Options{Dir: o.dir, Unlock: unlock, Now: o.clock.Now, NoSync: noSync})
-	must(t, err)
-	o.Store = st
-	t.Cleanup(func() { must(t, st.Close()) })
-	set, err := templates.Builtin()
-	must(t, err)
+	must(t, store.Create(o.dir, officeUnlock))
 	secret, err := keyring.Generate("Parley", "report@vdp.example.org", keyring.Ed25519, officeHours.Add(-time.Hour))
 	must(t, err)
-	o.base = &mailflow.Base{
-		Settings: mailflow.Settings{Domain: "vdp.example.org", DeskDomain: desk, CasePrefix: "PAR", Subject: "Confidential", Plaintext: "accept",
-			Undo: 2 * time.Minute, CoolOff: 12 * time.Hour, Limits: message.DefaultLimits(), Policies: cvd.Shipped()},
-		Clock: mailflow.Clock{Now: o.clock.Now, Read: o.clock.Read, After: time.After},
-		Store: st, Own: mailflow.NewOwnKeys(secret), Certs: keyring.NewCache(100), Templates: set,
-		Queue: &queue.Queue{Store: st}, Log: slog.New(slog.NewTextHandler(o.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	}
-	o.desk = &mailflow.Desk{Base: o.base}
-	o.seats = &mailflow.Seats{Base: o.base, Desk: o.desk}
-	o.intake = &mailflow.Intake{Base: o.base}
-	o.logins = &auth.Logins{Store: st, DeskDomain: desk, Cost: auth.Cost{Memory: 1 << 10, Passes: 1, Lanes: 1}, Now: o.clock.Now}
+	o.secret, o.noSync = secret, noSync
+	o.boot()
+	t.Cleanup(func() { must(t, o.Store.Close()) })
 	o.update(func(tx *store.Tx) error { return tx.NewScope(mailflow.DeskScope) })
 	o.coordinator("ana")
 	o.coordinator("ben")
 	return o
 }
 
+// builtin reads the templates once for all offices.
+var builtin = sync.OnceValues(templates.Builtin)
+
+var officeUnlock = store.UnlockKey(bytes.Repeat([]byte{7}, 32))
+
+// boot opens the store and builds the desk over it, as the start of a daemon
+// does.
+func (o *office) boot() {
+	o.Helper()
+	st, err := store.Open(store.Options{Dir: o.dir, Unlock: officeUnlock, Now: o.clock.Now, NoSync: o.noSync})
+	must(o, err)
+	o.Store = st
+	set, err := builtin()
+	must(o, err)
+	o.base = &mailflow.Base{
+		Settings: mailflow.Settings{Domain: "vdp.example.org", DeskDomain: desk, CasePrefix: "PAR", Subject: "Confidential", Plaintext: "accept",
+			Undo: 2 * time.Minute, CoolOff: 12 * time.Hour, Limits: message.DefaultLimits(), Policies: cvd.Shipped()},
+		Clock: mailflow.Clock{Now: o.clock.Now, Read: o.clock.Read, After: time.After},
+		Store: st, Own: mailflow.NewOwnKeys(o.secret), Certs: keyring.NewCache(100), Templates: set,
+		Queue: &queue.Queue{Store: st}, Log: slog.New(slog.NewTextHandler(o.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	o.desk = &mailflow.Desk{Base: o.base}
+	o.seats = &mailflow.Seats{Base: o.base, Desk: o.desk}
+	o.intake = &mailflow.Intake{Base: o.base}
+	o.logins = &auth.Logins{Store: st, DeskDomain: desk, Cost: auth.Cost{Memory: 64, Passes: 1, Lanes: 1}, Now: o.clock.Now}
+}
+
+// restart ends the daemon as SIGTERM does and starts it again on the same
+// store, on another port.
+func (o *office) restart() {
+	o.Helper()
+	o.stop()
+	must(o, o.Store.Close())
+	o.boot()
+	o.open()
+}
+
 func (o *office) open(options ...option) {
 	o.Helper()
-	o.cert, o.roots = certificate(o)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	must(o, err)
+	o.openAt(ln, options...)
+}
+
+// openAt is open on a port that is there already.
+func (o *office) openAt(ln net.Listener, options ...option) {
+	o.Helper()
+	if o.roots == nil {
+		o.cert, o.roots = certificate(o)
+	}
 	c := imapd.Config{TLS: tlsWith(o.cert), Seats: o.seats, Logins: o.logins,
 		Limiter: auth.NewLimiter(200, 200), Log: o.base.Log}
 	for _, f := range options {
 		f(&c, o)
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	must(o, err)
 	o.addr = ln.Addr().String()
 	o.serve(imapd.New(c), ln)
 }
@@ -142,7 +175,7 @@ func (o *office) serve(s *imapd.Server, ln net.Listener) {
 	o.server = s
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(ln) }()
-	o.Cleanup(func() {
+	o.stop = sync.OnceFunc(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		if err := s.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
@@ -152,6 +185,7 @@ func (o *office) serve(s *imapd.Server, ln net.Listener) {
 			o.Error(err)
 		}
 	})
+	o.Cleanup(o.stop)
 }
 
 func (o *office) coordinator(name string) {

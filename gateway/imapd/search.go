@@ -23,6 +23,9 @@ func (s *session) Search(kind imapserver.NumKind, criteria *imap.SearchCriteria,
 	if options.ReturnSave {
 		s.saved = nil // RFC 5182 section 2.1: a search that fails leaves none
 	}
+	if err := s.window.Refresh(); err != nil {
+		return nil, s.answer(err)
+	}
 	names, err := s.flagNames()
 	if err != nil {
 		return nil, s.answer(err)

@@ -139,11 +139,11 @@ func (s *session) answer(err error) error {
 	case errors.As(err, &denied):
 		return no(imap.ResponseCodeCannot, denied.Sentence)
 	case errors.Is(err, mailflow.ErrNoFolder):
-		return no(imap.ResponseCodeNonExistent, "No such mailbox")
+		return no(imap.ResponseCodeNonExistent, "There is no such folder; nothing was done, and LIST shows those there are")
 	case errors.Is(err, mailflow.ErrFolderExists):
-		return no(imap.ResponseCodeAlreadyExists, "You have a mailbox of that name")
+		return no(imap.ResponseCodeAlreadyExists, "There is a folder of that name already; nothing was changed")
 	case errors.Is(err, store.ErrKeywords):
-		return no(imap.ResponseCodeLimit, err.Error())
+		return no(imap.ResponseCodeLimit, err.Error()+"; nothing was changed, take one that you have")
 	case errors.Is(err, store.ErrFull):
 		return no(imap.ResponseCodeOverQuota, "The disk is full; nothing was changed")
 	case errors.Is(err, context.Canceled), errors.Is(err, store.ErrClosed):
@@ -171,7 +171,7 @@ func safe(err error) string {
 // does not exist could be made (RFC 9051 section 6.3.12).
 func (s *session) tryCreate(err error) error {
 	if errors.Is(err, mailflow.ErrNoFolder) {
-		return no(imap.ResponseCodeTryCreate, "No such mailbox")
+		return no(imap.ResponseCodeTryCreate, "There is no such folder; nothing was put anywhere, create it first")
 	}
 	return s.answer(err)
 }

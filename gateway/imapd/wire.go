@@ -51,7 +51,7 @@ func (w *wire) Write(b []byte) (int, error) {
 	if w.offer.answered(b) {
 		return len(b), nil
 	}
-	w.put(b)
+	w.put(reworded(b))
 	if w.waiting {
 		w.flush()
 	}
