@@ -62,7 +62,7 @@ func (s *sitting) messageSeen(id uint64) (store.Message, error) {
 	if err != nil || m.Case == "" {
 		return m, err
 	}
-	home, err := caseOfReport(s.tx, cvd.CaseID(m.Case))
+	home, err := caseNow(s.tx, cvd.CaseID(m.Case))
 	if err != nil {
 		return m, err
 	}

@@ -332,7 +332,7 @@ func (in *Intake) decisionFor(tx *store.Tx, c cvd.Case, p cvd.PartyID, what, sub
 func (in *Intake) answer(tx *store.Tx, c cvd.Case, who cvd.Participant, lines []templates.Understood, all []vendorCommand) error {
 	code := cvd.NewCode()
 	v := templates.Answer{Us: in.us(), Case: c.ID, Lines: lines, Code: code, Version: c.Embargo().Version,
-		Bound: c.Bound(who).Version, End: c.End(who), Finder: who.Party == cvd.Finder,
+		Bound: c.Bound(who).Version, End: c.End(who), Finder: who.Party.IsFinder(),
 		Help: slices.ContainsFunc(all, func(c vendorCommand) bool { return c.Verb == "HELP" })}
 	if rule, ok := c.Policy.Rule(who.Reached); ok {
 		v.TLP = rule.TLP

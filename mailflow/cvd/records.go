@@ -37,6 +37,7 @@ type Case struct {
 	Embargoes   []Embargo // oldest first; before `start` empty, or the one that the case will start with
 	Hold        *Hold
 	Closed      time.Time
+	Merged      CaseID // the case that took this one in
 }
 
 // Lead is the longest before the end that a participant may know of the case;
@@ -165,6 +166,17 @@ type Participant struct {
 	Reached      Stage // the highest stage that was queued to it
 	Delays       map[Stage]time.Time
 	LastHeard    time.Time
+	MovedTo      CaseID  // the case in which it takes part instead, since its own was merged into that
+	MovedAs      PartyID // and under which name
+}
+
+// Finder is the name under which whoever sent the report takes part in its
+// case.
+func (r Report) Finder() PartyID {
+	if r.Party == "" {
+		return Finder
+	}
+	return r.Party
 }
 
 // Has says whether the participant plays a role.
@@ -348,13 +360,15 @@ func (a ApprovalRequest) Granted() bool { return a.How == "approved" }
 type Report struct {
 	Number   uint64 // the #17 of Intake
 	At       time.Time
-	Case     CaseID // once it belongs to one
-	Clear    bool   // it came in clear
-	Subject  string // inner where there is one
+	Case     CaseID  // once it belongs to one
+	Party    PartyID // under which whoever sent it takes part there; empty for Finder
+	Clear    bool    // it came in clear
+	Subject  string  // inner where there is one
 	From     string
 	Name     string
 	Token    string
 	Messages []uint64
 	SHA256   string
-	Ended    string // declined: why, duplicate of …
+	Ended    string // declined: why, spam; empty while it waits for a person or belongs to a case
+	Spam     bool   // ended as that: nothing is answered any more
 }
