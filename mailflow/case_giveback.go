@@ -78,8 +78,10 @@ func (b *Base) giveBack(tx *store.Tx, c cvd.Case, r cvd.Report) error {
 	if err := reports.Put(tx, caseScope(id), store.Seq(r.Number), r); err != nil {
 		return err
 	}
-	if err := participants.Delete(tx, participantKey(tx, c.ID, was)); err != nil {
-		return err
+	if was.IsFinder() {
+		if err := participants.Delete(tx, participantKey(tx, c.ID, was)); err != nil {
+			return err
+		}
 	}
 	return tokens.Put(tx, caseScope(id), tokenKey(tx, r.Token), tokenRow{Case: id, Party: cvd.Finder, Report: r.Number})
 }
@@ -122,4 +124,33 @@ func (b *Base) moveToIntake(tx *store.Tx, c cvd.Case, r cvd.Report, id uint64) e
 	}
 	_, err = tx.File(intake.Number, id)
 	return err
+}
+
+// untouchedThread says whether nothing happened in the thread of a finder since
+// its report joined a case: nothing was written to it, and it wrote nothing.
+func untouchedThread(tx *store.Tx, c cvd.Case, r cvd.Report) (bool, error) {
+	all, err := Notices(tx, c.ID, r.Finder())
+	if err != nil || len(all) > 0 {
+		return false, err
+	}
+	boxes, err := tx.Mailboxes()
+	if err != nil {
+		return false, err
+	}
+	for _, box := range boxes {
+		if box.Case != string(c.ID) || box.Party != string(r.Finder()) {
+			continue
+		}
+		uids, err := tx.UIDs(box.Number, nil)
+		if err != nil {
+			return false, err
+		}
+		for _, uid := range uids {
+			e, err := tx.Entry(box.Number, uid)
+			if err != nil || !slices.Contains(r.Messages, e.Message) {
+				return false, err
+			}
+		}
+	}
+	return true, nil
 }

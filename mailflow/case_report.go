@@ -36,7 +36,7 @@ func reportNumbered(tx *store.Tx, n uint64) (cvd.Report, error) {
 	case r.Case != "":
 		return r, notDone("report #%d belongs to a case already", n)
 	case r.Ended != "":
-		return r, notDone("report #%d was ended: %s", n, r.Ended)
+		return r, ended(r)
 	}
 	return r, nil
 }

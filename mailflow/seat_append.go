@@ -36,9 +36,9 @@ func (s *Seat) Append(ctx context.Context, to string, raw []byte, marks store.Ma
 	case id == 0:
 		err = s.refused(dest, store.Message{}, &Refusal{Sentence: fmt.Sprintf("only messages that Parley shows may be put into %s, unchanged; nothing was changed", dest.Name)})
 	case placeOf(dest) == buttonPlace:
-		uid, err = s.act(ctx, store.Mailbox{}, dest, id)
+		uid, err = s.act(ctx, store.Mailbox{}, dest, id, nothingElse)
 	default:
-		uid, err = s.bringBack(ctx, store.Mailbox{Owner: s.name}, dest, sending{message: id})
+		uid, err = s.bringBack(ctx, store.Mailbox{Owner: s.name}, dest, sending{message: id}, nothingElse)
 	}
 	return dest.UIDValidity, uid, err
 }

@@ -125,7 +125,7 @@ func (s *Submission) mayWrite(tx *store.Tx, by string, asked deskAddress) (*Repl
 }
 
 // mayReach says why a letter cannot be sealed to a participant, or nil.
-func (s *Submission) mayReach(tx *store.Tx, who cvd.Participant) (*Reply, error) {
+func (b *Base) mayReach(tx *store.Tx, who cvd.Participant) (*Reply, error) {
 	if who.Withdrawn != nil {
 		return refuse("%s was withdrawn from %s", who.Party, who.Case), nil
 	}
@@ -141,7 +141,7 @@ func (s *Submission) mayReach(tx *store.Tx, who cvd.Participant) (*Reply, error)
 	if who.Party.IsFinder() {
 		need.Trust = keyring.Claimed
 	}
-	choice := keyring.Select(s.Certs, keys, need, tx.Now)
+	choice := keyring.Select(b.Certs, keys, need, tx.Now)
 	if len(choice.Certificates) > 0 {
 		return nil, nil
 	}
