@@ -137,8 +137,9 @@ func (s *Seat) refusedPost(tx *store.Tx, dest store.Mailbox, m store.Message) (P
 	p := Post{Case: cvd.CaseID(dest.Case), Subject: fmt.Sprintf("Not done: %s (%s)", dest.Name, s.name), Kind: "refused"}
 	what := fmt.Sprintf("a message put into %s", dest.Name)
 	switch {
-	case m.Envelope.Subject != "":
-		what = fmt.Sprintf("%s: put into %s", m.Envelope.Subject, dest.Name)
+	case m.Direction == ownMail: // private
+	case m.Case != "" && m.Envelope.Subject != "": // sealed with the case that it is of
+		what = fmt.Sprintf("%q put into %s", m.Envelope.Subject, dest.Name)
 	case m.Report != 0:
 		what = fmt.Sprintf("report #%d put into %s", m.Report, dest.Name)
 	}
