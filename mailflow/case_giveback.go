@@ -1,6 +1,7 @@
 package mailflow
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -62,23 +63,31 @@ func (b *Base) giveBack(tx *store.Tx, c cvd.Case, r cvd.Report) error {
 			return fmt.Errorf("move message %d back: %w", m, err)
 		}
 	}
-	mails, err := taskMails(tx, c.ID, r.Finder())
+	own, err := ownsThread(tx, c, r)
 	if err != nil {
 		return err
+	}
+	var mails []uint64
+	if own {
+		if mails, err = taskMails(tx, c.ID, r.Finder()); err != nil {
+			return err
+		}
 	}
 	of := func(m store.Message) bool { return m.Report == r.Number || slices.Contains(mails, m.ID) }
 	if err := moveRest(tx, c.ID, id, of, renamed{r.Finder(): cvd.Finder}); err != nil {
 		return fmt.Errorf("move what is about report %d back: %w", r.Number, err)
 	}
-	if err := moveTasks(tx, c.ID, r.Finder(), id, cvd.Finder); err != nil {
-		return err
-	}
 	was := r.Finder()
+	if own {
+		if err := b.moveTasks(tx, c.ID, was, id, cvd.Finder); err != nil {
+			return err
+		}
+	}
 	r.Case, r.Party = "", ""
 	if err := reports.Put(tx, caseScope(id), store.Seq(r.Number), r); err != nil {
 		return err
 	}
-	if was.IsFinder() {
+	if own {
 		if err := participants.Delete(tx, participantKey(tx, c.ID, was)); err != nil {
 			return err
 		}
@@ -124,6 +133,16 @@ func (b *Base) moveToIntake(tx *store.Tx, c cvd.Case, r cvd.Report, id uint64) e
 	}
 	_, err = tx.File(intake.Number, id)
 	return err
+}
+
+// ownsThread says whether the thread that a report is in began with it: it may
+// also have come from somebody who took part before.
+func ownsThread(tx *store.Tx, c cvd.Case, r cvd.Report) (bool, error) {
+	who, err := ParticipantByID(tx, c.ID, r.Finder())
+	if errors.Is(err, ErrNoParticipant) {
+		return false, nil
+	}
+	return who.Token == r.Token, err
 }
 
 // untouchedThread says whether nothing happened in the thread of a finder since

@@ -158,7 +158,7 @@ func (s *sitting) takeParticipant(c cvd.Case, p cvd.Participant, names renamed) 
 	if err := tokens.Put(s.tx, caseScope(c.ID), tokenKey(s.tx, p.Token), row); err != nil {
 		return err
 	}
-	if err := moveTasks(s.tx, p.Case, p.Party, c.ID, name); err != nil {
+	if err := s.moveTasks(s.tx, p.Case, p.Party, c.ID, name); err != nil {
 		return err
 	}
 	if _, err := ParticipantByID(s.tx, c.ID, name); err == nil {

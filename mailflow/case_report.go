@@ -71,7 +71,7 @@ func (b *Base) moveReport(tx *store.Tx, c cvd.Case, r cvd.Report) error {
 	if err := moveRest(tx, id, c.ID, everything, renamed{cvd.Finder: r.Party}); err != nil {
 		return fmt.Errorf("move what is about report %d into its case: %w", r.Number, err)
 	}
-	if err := moveTasks(tx, id, cvd.Finder, c.ID, r.Party); err != nil {
+	if err := b.moveTasks(tx, id, cvd.Finder, c.ID, r.Party); err != nil {
 		return err
 	}
 	r.Case = c.ID
@@ -181,9 +181,9 @@ func taskMails(tx *store.Tx, id cvd.CaseID, party cvd.PartyID) ([]uint64, error)
 
 // moveTasks gives the open tasks about a thread the names that they have in
 // another one.
-func moveTasks(tx *store.Tx, from cvd.CaseID, was cvd.PartyID, to cvd.CaseID, party cvd.PartyID) error {
+func (b *Base) moveTasks(tx *store.Tx, from cvd.CaseID, was cvd.PartyID, to cvd.CaseID, party cvd.PartyID) error {
 	for _, what := range threadTasks {
-		if err := renameTask(tx, threadTask(what, from, was), threadTask(what, to, party), to); err != nil {
+		if err := b.renameTask(tx, threadTask(what, from, was), threadTask(what, to, party), to); err != nil {
 			return err
 		}
 	}

@@ -121,9 +121,10 @@ func (s *sitting) fileReport(d drop, r cvd.Report) error {
 		switch {
 		case err != nil:
 			return err
+		case d.who.IsFinder():
 		case theirs:
 			return s.reportAsLetter(d.c, who, r)
-		case !d.who.IsFinder():
+		default:
 			return notDone("report #%d is from %s, which is no address of %s; it stays in Intake. If it is theirs, `member add %s ADDRESS`, signed, first; if it is a finder's, put it into Finder",
 				r.Number, orNone(r.From), d.who, d.who)
 		}
@@ -179,7 +180,11 @@ func (s *sitting) unfileBy(m store.Message) error {
 // unjoin gives a report back to Intake that joined a case, or was taken as a
 // letter, unless somebody wrote to its finder there since.
 func (s *sitting) unjoin(c cvd.Case, r cvd.Report) error {
-	if r.Finder().IsFinder() {
+	own, err := ownsThread(s.tx, c, r)
+	if err != nil {
+		return err
+	}
+	if own {
 		same, err := untouchedThread(s.tx, c, r)
 		if err != nil {
 			return err

@@ -16,11 +16,16 @@ import (
 // ways are how a message gets into another folder.
 var ways = []string{"COPY", "MOVE", "APPEND"}
 
-// puts puts the newest mail of a folder with these words in its Subject into
-// another one, as a client does, and gives its UID there.
+// puts lets ana put the newest mail of a folder with these words in its Subject
+// into another one, as a client does, and gives its UID there.
 func (w *world) puts(way, from, about, to string) (uid uint32, err error) {
 	w.t.Helper()
-	seat := w.seatOf("ana")
+	return w.putsAs("ana", way, from, about, to)
+}
+
+func (w *world) putsAs(name, way, from, about, to string) (uid uint32, err error) {
+	w.t.Helper()
+	seat := w.seatOf(name)
 	win := w.windowOn(seat, from)
 	at := -1
 	var raw []byte
@@ -352,5 +357,37 @@ func TestA2_FiledIntoAnotherCase(t *testing.T) {
 	}
 	if got := fmt.Sprint(w.subjects("INBOX")); !strings.Contains(got, "Not done") {
 		t.Error(got)
+	}
+}
+
+// A second report of the same finder goes on in its thread, and back out of it.
+func TestA5_FileReportOfTheSameFinder(t *testing.T) {
+	t.Parallel()
+	for _, sub := range []string{"", "/Finder"} {
+		w, id := twoFinders(t)
+		fin := w.people["fin"]
+		second := w.reported(fin, "Overflow again", "and here")
+		for range 2 {
+			_, err := w.puts("MOVE", "Intake", "Overflow again", w.top(id)+sub)
+			w.ok(err)
+			if r := w.reports()[2]; r.Case != id || r.Finder() != cvd.Finder || w.countIn(w.folderOf(id, "Finder"), "Overflow again") != 1 {
+				t.Fatalf("report %+v; Finder %q", r, w.subjects(w.folderOf(id, "Finder")))
+			}
+			if c := w.theCase(id); !slices.Equal(c.Reports, []uint64{1, 3}) {
+				t.Errorf("reports %v", c.Reports)
+			}
+			_, err = w.puts("MOVE", w.folderOf(id, "Finder"), "Overflow again", "Intake")
+			w.ok(err)
+			if r := w.reports()[2]; r.Case != "" || w.countIn("Intake", "Overflow again") != 1 || w.who(id, "finder").Address != fin.Address {
+				t.Fatalf("undone: %+v; Intake %q", r, w.subjects("Intake"))
+			}
+		}
+		w.control("ana", false, "report 3 join "+string(id))
+		to := w.ThreadAddress(second.Token)
+		w.arrives(fin.Address, to, w.seal(fin, to, true, mailtest.Entity("Re: Overflow again", "more")))
+		w.settle()
+		if w.countIn(w.folderOf(id, "Finder"), "Re: Overflow again") != 1 {
+			t.Errorf("Finder %q, Quarantine %q", w.subjects(w.folderOf(id, "Finder")), w.subjects("Quarantine"))
+		}
 	}
 }

@@ -140,17 +140,47 @@ func (s *sitting) joinNamed(n uint64, p *phrase, tell bool) (string, error) {
 	return said + "; " + letter, err
 }
 
-// joinReport makes a report one of a case that is open.
+// joinReport makes a report one of a case that is open. A finder who takes part
+// already goes on in its thread; any other gets one of its own.
 func (s *sitting) joinReport(c cvd.Case, r cvd.Report) (cvd.PartyID, error) {
 	if !c.Closed.IsZero() {
 		return "", notDone("%s is closed since %s and stays as it is; `case reopen` first", c.ID, day(c.Closed))
 	}
-	who, err := s.takeReport(s.tx, c, r.Number)
+	same, err := s.sameFinder(c, r)
+	if err != nil {
+		return "", err
+	}
+	who := same.Party
+	if who != "" {
+		err = s.reportAsLetter(c, same, r)
+	} else {
+		who, err = s.takeReport(s.tx, c, r.Number)
+	}
 	if err != nil {
 		return "", err
 	}
 	c.Reports = append(slices.Clone(c.Reports), r.Number)
 	return who, s.changeCase(c, "case.joined", fmt.Sprintf("#%d as %s", r.Number, who))
+}
+
+// sameFinder is the finder of a case whom a report is from, by its address; the
+// zero Participant if there is none. What was signed by another key than this
+// finder's stays marked so.
+func (s *sitting) sameFinder(c cvd.Case, r cvd.Report) (cvd.Participant, error) {
+	ps, err := Participants(s.tx, c.ID)
+	if err != nil {
+		return cvd.Participant{}, err
+	}
+	for _, p := range ps {
+		theirs, err := s.isFrom(r.From, p)
+		if err != nil {
+			return p, err
+		}
+		if theirs && p.Party.IsFinder() {
+			return p, nil
+		}
+	}
+	return cvd.Participant{}, nil
 }
 
 // endReport writes that a report waits for nobody any more, and takes the
