@@ -61,6 +61,7 @@ func TestCaseMerge(t *testing.T) {
 	if got := w.got("gil"); len(got) != 2 || !strings.Contains(got[1].Text, "thank you, gil") || len(w.got("fin")) != 1 {
 		t.Errorf("gil got %d mails, fin %d", len(got), len(w.got("fin")))
 	}
+	w.refuses(theOperator, "was merged into "+string(id), "case "+string(other), "case reopen")
 	// Everybody is told once, under the tag of the one case.
 	w.in(id, "start now")
 	w.after(w.Undo)

@@ -102,7 +102,7 @@ func (s *sitting) asLetter(d drop, who cvd.Participant) (uint64, error) {
 	if _, err := s.tx.File(box.Number, m.ID); err != nil {
 		return 0, err
 	}
-	if _, err := s.leaves(old.ID, "Quarantine"); err != nil {
+	if _, err := s.takeOut(s.tx, old.ID, "Quarantine"); err != nil {
 		return 0, err
 	}
 	who.LastHeard = s.tx.Now

@@ -26,7 +26,7 @@ func (s *sitting) fileEnded(r cvd.Report) error {
 		return err
 	}
 	for _, id := range r.Messages {
-		came, err := s.leaves(id, "Intake")
+		came, err := s.takeOut(s.tx, id, "Intake")
 		if err != nil {
 			return err
 		}
@@ -40,9 +40,9 @@ func (s *sitting) fileEnded(r cvd.Report) error {
 	return nil
 }
 
-// leaves takes a message out of a folder of the desk, for everyone, and says
+// takeOut takes a message out of a folder of the desk, for everyone, and says
 // whether it stood there.
-func (b *Base) leavesFolder(tx *store.Tx, id uint64, folder string) (bool, error) {
+func (b *Base) takeOut(tx *store.Tx, id uint64, folder string) (bool, error) {
 	box, err := b.folder(tx, folder)
 	if err != nil {
 		return false, err
@@ -62,10 +62,6 @@ func (b *Base) leavesFolder(tx *store.Tx, id uint64, folder string) (bool, error
 		}
 	}
 	return found, nil
-}
-
-func (s *sitting) leaves(id uint64, folder string) (bool, error) {
-	return s.leavesFolder(s.tx, id, folder)
 }
 
 // fileAgain brings the mails of a report that was ended back into Intake.
@@ -118,7 +114,7 @@ func (s *sitting) fileBack(id uint64, folder string) error {
 // junk throws a message away: it leaves its folder of the desk for everyone,
 // and is in the Junk of every coordinator. It stays a record.
 func (b *Base) junk(tx *store.Tx, id uint64, folder string) error {
-	was, err := b.leavesFolder(tx, id, folder)
+	was, err := b.takeOut(tx, id, folder)
 	if err != nil || !was {
 		return err
 	}
