@@ -2,7 +2,6 @@ package mailflow
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -355,8 +354,46 @@ func TestA2_FiledIntoAnotherCase(t *testing.T) {
 			t.Errorf("the refusal is seen with %q", m.Case)
 		}
 	}
-	if got := fmt.Sprint(w.subjects("INBOX")); !strings.Contains(got, "Not done") {
-		t.Error(got)
+	// Neither may know of the other: the mail names none of them.
+	w.do("case "+string(id), "case restrict ana")
+	w.coordinator("cleo")
+	w.update(func(tx *store.Tx) error {
+		for _, id := range []cvd.CaseID{id, other} {
+			c, err := CaseByID(tx, id)
+			if err != nil {
+				return err
+			}
+			c.Restricted = []string{"ana", map[bool]string{true: "ben", false: "cleo"}[c.ID == other]}
+			if err := PutCase(tx, c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	_, err := w.puts("COPY", w.folderOf(id, "Vendor acme"), "Re: [", w.top(other))
+	if err == nil || !strings.Contains(err.Error(), "is of "+string(id)) {
+		t.Errorf("%v", err)
+	}
+	if m := w.last("INBOX"); m.Case != "" || strings.Contains(m.Envelope.Subject+w.words(m), "PAR-") || !strings.Contains(w.words(m), "different coordinators") {
+		t.Errorf("the refusal says %q\n%s", m.Envelope.Subject, w.words(m))
+	}
+}
+
+// A task about a report that is dropped where it cannot go is refused like the
+// report itself.
+func TestA5_TaskOfAReport(t *testing.T) {
+	t.Parallel()
+	w, id := twoFinders(t)
+	gil := w.people["gil"]
+	to := w.ThreadAddress(w.reports()[1].Token)
+	w.arrives(gil.Address, to, w.seal(gil, to, true, mailtest.Entity("Re: Crash", "more")))
+	w.settle()
+	_, err := w.puts("COPY", "INBOX", "finder wrote", w.folderOf(id, "Notes"))
+	w.refusedWith(err, w.folderOf(id, "Notes"), "does not belong into Notes")
+	_, err = w.puts("COPY", "INBOX", "finder wrote", w.folderOf(id, "Finder"))
+	w.ok(err)
+	if r := w.reports()[1]; r.Case != id || w.countIn(w.folderOf(id, "Finder 2"), "Crash") != 2 {
+		t.Errorf("report %+v", r)
 	}
 }
 

@@ -113,7 +113,11 @@ func (s *Seat) refused(dest store.Mailbox, m store.Message, r *Refusal) error {
 		if err != nil {
 			return err
 		}
-		text, err := s.Templates.Refusal(refusal(what, "Nothing was changed by it.", r.Sentence, next))
+		why := r.Sentence
+		if p.Case == "" && dest.Case != "" {
+			why = "the two are of cases that different coordinators may see; your mail client was told the reason"
+		}
+		text, err := s.Templates.Refusal(refusal(what, "Nothing was changed by it.", why, next))
 		if err != nil {
 			return err
 		}
@@ -143,7 +147,8 @@ func (s *Seat) refusedPost(tx *store.Tx, dest store.Mailbox, m store.Message) (P
 	case m.Report != 0:
 		what = fmt.Sprintf("report #%d put into %s", m.Report, dest.Name)
 	}
-	if p.Case == "" || m.Case == "" || m.Case == dest.Case {
+	_, inReport := reportNumber(cvd.CaseID(m.Case))
+	if p.Case == "" || m.Case == "" || m.Case == dest.Case || inReport {
 		if p.Case == "" {
 			p.Case = cvd.CaseID(m.Case)
 		}
