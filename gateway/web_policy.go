@@ -30,7 +30,7 @@ var needSays = map[cvd.Need]string{
 func sitePolicy(s *templates.Site, p cvd.Policy) {
 	s.Embargo = inWords(p.Embargo)
 	for _, r := range p.Stages {
-		s.Stages = append(s.Stages, templates.SiteStage{Name: r.Stage.Title(), When: whenSays(r.At), What: stageSays[r.Stage], Needs: needs(r)})
+		s.Stages = append(s.Stages, templates.SiteStage{Name: r.Stage.Title(), When: whenSays(r.At), What: stageSays[r.Stage], Needs: stageNeeds(r)})
 	}
 	var after []string
 	for _, d := range p.Remind {
@@ -39,7 +39,7 @@ func sitePolicy(s *templates.Site, p cvd.Policy) {
 	s.Reminders = enumerated(after)
 }
 
-func needs(r cvd.StageRule) string {
+func stageNeeds(r cvd.StageRule) string {
 	var all []string
 	for _, n := range r.Needs {
 		all = append(all, needSays[n])

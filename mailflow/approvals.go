@@ -121,7 +121,7 @@ func (b *Base) mayApprove(tx *store.Tx, a cvd.ApprovalRequest, by Actor) (alone 
 	case !a.Open():
 		return false, fmt.Errorf("%s is over: %s", a.ID, a.How)
 	case a.Signed && !by.Signed:
-		return false, fmt.Errorf("%s counts only in a mail signed with your own OpenPGP key: send `approve %s`, signed, to control@%s", a.ID, a.ID, b.DeskDomain)
+		return false, b.onlySigned(tx, a, by)
 	case said:
 		return false, already("%s has your yes already; it needs another coordinator", a.ID)
 	case author && len(desk) == 1 && desk[0].Name == by.Name:

@@ -216,18 +216,13 @@ func (a *arrival) automatic() string {
 	return why
 }
 
-// mentions says whether the signed or encrypted words name the case.
-func (a *arrival) mentions(c cvd.CaseID) bool {
+// names are the cases that the signed or encrypted words name.
+func (a *arrival) names() []cvd.CaseID {
 	inner := a.text()
 	if a.opened.HasSubject {
 		inner += "\n" + a.subject()
 	}
-	for _, id := range cvd.FindCaseIDs(inner) {
-		if id == c {
-			return true
-		}
-	}
-	return false
+	return cvd.FindCaseIDs(inner)
 }
 
 // tags are the case tags in the inner Subject; the outer one never routes.

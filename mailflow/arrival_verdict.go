@@ -44,7 +44,7 @@ func (in *Intake) claimFor(tx *store.Tx, a *arrival, p cvd.Participant) (pgpmime
 // finder only keys are kept that signed its report.
 func (in *Intake) withoutUpstarts(tx *store.Tx, p cvd.Participant, all map[keyring.Fingerprint]keyring.Standing, pins []keyring.Fingerprint) ([]keyring.Fingerprint, error) {
 	claimed := func(f keyring.Fingerprint) bool { return all[f].Trust == keyring.Claimed }
-	if p.Party == cvd.Finder || !slices.ContainsFunc(pins, claimed) {
+	if p.Party.IsFinder() || !slices.ContainsFunc(pins, claimed) {
 		return pins, nil
 	}
 	sent, err := Notices(tx, p.Case, p.Party)
@@ -92,7 +92,7 @@ func addressesOf(tx *store.Tx, p cvd.Participant) ([]string, error) {
 	switch {
 	case p.Address == "":
 		return nil, nil
-	case p.Party == cvd.Finder:
+	case p.Party.IsFinder():
 		return []string{p.Address}, nil
 	}
 	party, err := PartyByID(tx, p.Party)
@@ -104,7 +104,7 @@ func addressesOf(tx *store.Tx, p cvd.Participant) ([]string, error) {
 // answer it. Of a finder only keys are kept that signed the report which
 // carried them.
 func leastTrust(tx *store.Tx, p cvd.Participant) (keyring.Trust, error) {
-	if p.Party == cvd.Finder {
+	if p.Party.IsFinder() {
 		return keyring.Claimed, nil
 	}
 	c, err := CaseByID(tx, p.Case)

@@ -18,7 +18,7 @@ func (in *Intake) fileBounce(tx *store.Tx, a *arrival, p place) error {
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	home, err := caseOfReport(tx, p.Case)
+	home, err := caseNow(tx, p.Case)
 	if err != nil {
 		return err
 	}

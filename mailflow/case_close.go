@@ -54,6 +54,9 @@ func caseReopen(s *sitting, p *phrase) (string, error) {
 	if c.Closed.IsZero() {
 		return "", notDone("%s is not closed", c.ID)
 	}
+	if c.Merged != "" {
+		return "", notDone("%s was merged into %s, which has all of it; nothing was changed", c.ID, c.Merged)
+	}
 	if c.Started() {
 		if err := s.mustBeProved("case reopen", "lets a plan run again"); err != nil {
 			return "", err

@@ -51,7 +51,7 @@ func (s *sitting) resolve(id uint64, how string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	home, err := caseOfReport(s.tx, cvd.CaseID(it.Case))
+	home, err := caseNow(s.tx, cvd.CaseID(it.Case))
 	if err != nil {
 		return "", err
 	}

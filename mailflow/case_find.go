@@ -130,7 +130,7 @@ func (s *sitting) takesPart(c cvd.Case, name string) (cvd.Participant, error) {
 // owner names whose keys are meant: those of a party, or of the finder of the
 // case at hand.
 func (s *sitting) owner(name string) (string, error) {
-	if !strings.EqualFold(name, string(cvd.Finder)) {
+	if !cvd.PartyID(strings.ToLower(name)).IsFinder() {
 		p, err := s.partyNamed(name)
 		return string(p.ID), err
 	}
@@ -138,7 +138,7 @@ func (s *sitting) owner(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	p, err := s.participantNamed(c, string(cvd.Finder))
+	p, err := s.participantNamed(c, name)
 	if err != nil {
 		return "", err
 	}

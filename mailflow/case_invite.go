@@ -187,7 +187,7 @@ func caseWithdraw(s *sitting, p *phrase) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if who.Party == cvd.Finder {
+	if who.Party.IsFinder() {
 		return "", notDone("the finder cannot be withdrawn from its own report; `hold finder` stops what goes to it")
 	}
 	recalled, gone, err := s.recall(&who)

@@ -47,7 +47,7 @@ func openCase(b *Base, tx *store.Tx, by Actor, title, policy string, report uint
 		}
 	}
 	if report != 0 {
-		if err := b.takeReport(tx, c, report); err != nil {
+		if _, err := b.takeReport(tx, c, report); err != nil {
 			return c, err
 		}
 	}

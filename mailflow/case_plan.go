@@ -115,7 +115,7 @@ func (b *Base) planRows(tx *store.Tx, c cvd.Case, p cvd.Participant) ([]planRow,
 	if row.known, err = ownerKeys(tx, OwnerOf(p)); err != nil {
 		return nil, err
 	}
-	if p.Party != cvd.Finder {
+	if !p.Party.IsFinder() {
 		if row.Party, err = PartyByID(tx, p.Party); err != nil {
 			return nil, err
 		}

@@ -36,45 +36,51 @@ func reportNumbered(tx *store.Tx, n uint64) (cvd.Report, error) {
 	case r.Case != "":
 		return r, notDone("report #%d belongs to a case already", n)
 	case r.Ended != "":
-		return r, notDone("report #%d was ended: %s", n, r.Ended)
+		return r, ended(r)
 	}
 	return r, nil
 }
 
-// caseOfReport is the case that a report's pseudo case became part of; what is
-// no such report's stays as it is.
-func caseOfReport(tx *store.Tx, id cvd.CaseID) (cvd.CaseID, error) {
-	r, ok, err := reportOf(tx, id)
-	switch {
-	case errors.Is(err, store.ErrNotFound), err == nil && (!ok || r.Case == ""):
-		return id, nil
-	case err != nil:
-		return id, err
-	}
-	return r.Case, nil
-}
-
-// takeReport moves a report into a case: its mails from Intake into Finder,
+// takeReport moves a report into a case: its mails from Intake into a thread,
 // sealed anew under the case's key with whatever else is known of it, and its
-// finder as a participant with the address and keys it has.
-func (b *Base) takeReport(tx *store.Tx, c cvd.Case, n uint64) error {
+// finder as a participant with the address and keys it has. It says under which
+// name: a case may have several finders.
+func (b *Base) takeReport(tx *store.Tx, c cvd.Case, n uint64) (cvd.PartyID, error) {
 	r, err := reportNumbered(tx, n)
 	if err != nil {
-		return err
+		return "", err
 	}
+	if r.Party, err = freeFinder(tx, c.ID); err != nil {
+		return "", err
+	}
+	if err := b.moveReport(tx, c, r); err != nil {
+		return "", err
+	}
+	return r.Party, b.moveFinder(tx, c, r)
+}
+
+// moveReport files the mails of a report, and what else is about it, in the
+// thread of r.Party.
+func (b *Base) moveReport(tx *store.Tx, c cvd.Case, r cvd.Report) error {
 	for _, m := range r.Messages {
-		if err := b.moveToCase(tx, c, m); err != nil {
+		if err := b.moveToCase(tx, c, r.Party, m); err != nil {
 			return fmt.Errorf("move message %d into its case: %w", m, err)
 		}
 	}
-	if err := moveRest(tx, reportCase(n), c.ID, func(store.Message) bool { return true }); err != nil {
-		return fmt.Errorf("move what is about report %d into its case: %w", n, err)
+	id := reportCase(r.Number)
+	if err := moveRest(tx, id, c.ID, everything, renamed{cvd.Finder: r.Party}); err != nil {
+		return fmt.Errorf("move what is about report %d into its case: %w", r.Number, err)
 	}
-	r.Case = c.ID
-	if err := reports.Put(tx, caseScope(c.ID), store.Seq(n), r); err != nil {
+	if err := b.moveTasks(tx, id, cvd.Finder, c.ID, r.Party); err != nil {
 		return err
 	}
-	finder, err := ParticipantByID(tx, reportCase(n), cvd.Finder)
+	r.Case = c.ID
+	return reports.Put(tx, caseScope(c.ID), store.Seq(r.Number), r)
+}
+
+// moveFinder lets whoever sent a report take part in its case.
+func (b *Base) moveFinder(tx *store.Tx, c cvd.Case, r cvd.Report) error {
+	finder, err := ParticipantByID(tx, reportCase(r.Number), cvd.Finder)
 	if errors.Is(err, ErrNoParticipant) {
 		return nil // a report that a coordinator wrote down
 	}
@@ -82,28 +88,28 @@ func (b *Base) takeReport(tx *store.Tx, c cvd.Case, n uint64) error {
 		return err
 	}
 	// The participant of the report stays: a receipt may still be under way.
-	finder.Case = c.ID
+	finder.Case, finder.Party = c.ID, r.Party
 	if err := PutParticipant(tx, finder); err != nil {
 		return err
 	}
-	row := tokenRow{Case: c.ID, Party: cvd.Finder, Report: n}
+	row := tokenRow{Case: c.ID, Party: r.Party, Report: r.Number}
 	return tokens.Put(tx, caseScope(c.ID), tokenKey(tx, finder.Token), row)
 }
 
-// moveToCase files one mail of a report in the Finder folder of its case and
-// takes it out of Intake, for everyone.
-func (b *Base) moveToCase(tx *store.Tx, c cvd.Case, id uint64) error {
+// moveToCase files one mail of a report in a thread of its case and takes it
+// out of Intake, for everyone.
+func (b *Base) moveToCase(tx *store.Tx, c cvd.Case, party cvd.PartyID, id uint64) error {
 	before, err := tx.FiledIn(id)
 	if err != nil {
 		return err
 	}
 	err = tx.MoveMessage(id, caseScope(c.ID), func(m *store.Message) {
-		m.Case, m.Party = string(c.ID), string(cvd.Finder)
+		m.Case, m.Party = string(c.ID), string(party)
 	})
 	if err != nil {
 		return err
 	}
-	box, err := b.caseFolder(tx, c, threadFolder(cvd.Finder))
+	box, err := b.caseFolder(tx, c, threadFolder(party))
 	if err != nil {
 		return err
 	}
@@ -128,7 +134,7 @@ func (b *Base) moveToCase(tx *store.Tx, c cvd.Case, id uint64) error {
 // moveRest seals what else stands before the desk about a report under its
 // case, or the other way round: tasks, what is in Quarantine, drafts. Whoever
 // may not see the one may not see the other (rule A2).
-func moveRest(tx *store.Tx, from, to cvd.CaseID, which func(store.Message) bool) error {
+func moveRest(tx *store.Tx, from, to cvd.CaseID, which func(store.Message) bool, names renamed) error {
 	boxes, err := tx.Mailboxes()
 	if err != nil {
 		return err
@@ -142,20 +148,63 @@ func moveRest(tx *store.Tx, from, to cvd.CaseID, which func(store.Message) bool)
 			return err
 		}
 		for _, uid := range uids {
-			if err := moveFiled(tx, box.Number, uid, to, which); err != nil {
+			if err := moveFiled(tx, box.Number, uid, to, which, names); err != nil {
 				return err
 			}
 		}
 	}
-	for _, what := range []string{"letter", "clear"} {
-		if err := renameTask(tx, threadTask(what, from, cvd.Finder), threadTask(what, to, cvd.Finder), to); err != nil {
+	return nil
+}
+
+// threadTasks are the kinds of tasks about a thread that move with it.
+var threadTasks = []string{"letter", "clear"}
+
+// taskMails lists the mails of the open tasks about a thread.
+func taskMails(tx *store.Tx, id cvd.CaseID, party cvd.PartyID) ([]uint64, error) {
+	var out []uint64
+	for _, what := range threadTasks {
+		row, err := tasks.Get(tx, tx.Name("task", threadTask(what, id, party)))
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		e, err := tx.Entry(row.Mailbox, row.UID)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return nil, err
+		}
+		out = append(out, e.Message)
+	}
+	return out, nil
+}
+
+// moveTasks gives the open tasks about a thread the names that they have in
+// another one.
+func (b *Base) moveTasks(tx *store.Tx, from cvd.CaseID, was cvd.PartyID, to cvd.CaseID, party cvd.PartyID) error {
+	for _, what := range threadTasks {
+		if err := b.renameTask(tx, threadTask(what, from, was), threadTask(what, to, party), to); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func moveFiled(tx *store.Tx, box, uid uint32, to cvd.CaseID, which func(store.Message) bool) error {
+// everything is each message.
+func everything(store.Message) bool { return true }
+
+// renamed says under which name a participant goes on in another case; who is
+// not in it keeps its own.
+type renamed map[cvd.PartyID]cvd.PartyID
+
+func (r renamed) name(party string) string {
+	if now, ok := r[cvd.PartyID(party)]; ok {
+		return string(now)
+	}
+	return party
+}
+
+func moveFiled(tx *store.Tx, box, uid uint32, to cvd.CaseID, which func(store.Message) bool, names renamed) error {
 	e, err := tx.Entry(box, uid)
 	if err != nil {
 		return err
@@ -164,112 +213,5 @@ func moveFiled(tx *store.Tx, box, uid uint32, to cvd.CaseID, which func(store.Me
 	if err != nil || !which(m) {
 		return err
 	}
-	return tx.MoveMessage(e.Message, caseScope(to), func(m *store.Message) { m.Case = string(to) })
-}
-
-// untouched says whether nothing happened in a case since it was opened from a
-// report: nobody joined, nothing was written, dated or narrowed.
-func untouched(tx *store.Tx, c cvd.Case, r cvd.Report) (bool, error) {
-	if !c.Closed.IsZero() || c.Hold != nil || len(c.Embargoes) > 0 || len(c.Restricted) > 0 || len(c.Reports) != 1 {
-		return false, nil
-	}
-	ps, err := Participants(tx, c.ID)
-	if err != nil {
-		return false, err
-	}
-	for _, p := range ps {
-		all, err := Notices(tx, c.ID, p.Party)
-		if err != nil || p.Party != cvd.Finder || len(all) > 0 {
-			return false, err
-		}
-	}
-	own := map[uint64]bool{}
-	for _, id := range r.Messages {
-		own[id] = true
-	}
-	boxes, err := tx.Mailboxes()
-	if err != nil {
-		return false, err
-	}
-	for _, box := range boxes {
-		if box.Case != string(c.ID) {
-			continue
-		}
-		uids, err := tx.UIDs(box.Number, nil)
-		if err != nil {
-			return false, err
-		}
-		for _, uid := range uids {
-			e, err := tx.Entry(box.Number, uid)
-			if err != nil {
-				return false, err
-			}
-			m, err := tx.Message(e.Message)
-			if err != nil || m.Kind != "casefile" && !own[m.ID] {
-				return false, err
-			}
-		}
-	}
-	return true, nil
-}
-
-// giveBack undoes takeReport.
-func (b *Base) giveBack(tx *store.Tx, c cvd.Case, r cvd.Report) error {
-	id := reportCase(r.Number)
-	for _, m := range r.Messages {
-		if err := b.moveToIntake(tx, c, id, m); err != nil {
-			return fmt.Errorf("move message %d back: %w", m, err)
-		}
-	}
-	of := func(m store.Message) bool { return m.Report == r.Number || m.Kind == "letter" || m.Kind == "clear" }
-	if err := moveRest(tx, c.ID, id, of); err != nil {
-		return fmt.Errorf("move what is about report %d back: %w", r.Number, err)
-	}
-	r.Case = ""
-	if err := reports.Put(tx, caseScope(id), store.Seq(r.Number), r); err != nil {
-		return err
-	}
-	if err := participants.Delete(tx, participantKey(tx, c.ID, cvd.Finder)); err != nil {
-		return err
-	}
-	return tokens.Put(tx, caseScope(id), tokenKey(tx, r.Token), tokenRow{Case: id, Party: cvd.Finder, Report: r.Number})
-}
-
-// moveToIntake undoes moveToCase. What we sent has no folder of its own there.
-func (b *Base) moveToIntake(tx *store.Tx, c cvd.Case, report cvd.CaseID, id uint64) error {
-	finder, err := b.caseFolder(tx, c, threadFolder(cvd.Finder))
-	if err != nil {
-		return err
-	}
-	intake, err := b.folder(tx, "Intake")
-	if err != nil {
-		return err
-	}
-	came := false
-	err = tx.MoveMessage(id, caseScope(report), func(m *store.Message) {
-		came = m.Direction == "in"
-		m.Case = string(report)
-		if came {
-			m.Case = ""
-		}
-	})
-	if err != nil {
-		return err
-	}
-	places, err := tx.FiledIn(id)
-	if err != nil {
-		return err
-	}
-	for _, at := range places {
-		if at.Mailbox == finder.Number {
-			if err := tx.Unfile(at.Mailbox, at.UID); err != nil {
-				return err
-			}
-		}
-	}
-	if !came {
-		return nil
-	}
-	_, err = tx.File(intake.Number, id)
-	return err
+	return tx.MoveMessage(e.Message, caseScope(to), func(m *store.Message) { m.Case, m.Party = string(to), names.name(m.Party) })
 }

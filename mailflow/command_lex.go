@@ -113,7 +113,9 @@ func closingQuote(s, closers string) int {
 // not happen and what to do; nothing was changed.
 type Refusal struct {
 	Sentence string
-	Already  bool // since things are so already
+	Already  bool     // since things are so already
+	Sign     bool     // it would be done if it came signed, by a coordinator whose key is on file
+	Lines    []string // of a gesture that counts only signed: the commands that mean the same
 }
 
 func (r *Refusal) Error() string { return r.Sentence }

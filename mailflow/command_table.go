@@ -34,8 +34,13 @@ func caseCommands() []command {
 		{words: "case assign", such: `case assign ben`, usage: "case assign COORDINATOR", help: "Who answers for the case.", run: caseAssign},
 		{words: "case restrict", such: `case restrict ana ben`, usage: "case restrict COORDINATOR ...|everybody",
 			help: "Only these see the case; for everybody else it does not exist.", run: caseRestrict},
+		{words: "case merge", such: `case merge PAR-2026-0008`, usage: "case merge TAG",
+			help: "The case at hand takes in another one that was not started: its reports, finders, letters and vendors. The policy, dates and texts of the case at hand stay; one more vendor counts only signed.", run: caseMerge},
+		{words: "case title", such: `case title "Heap overflow in libfoo"`, usage: `case title "TITLE"`, help: "Renames the case and its folder; so does renaming the folder, where the tag stays.", run: caseTitle},
 		{words: "case close", such: `case close because "no flaw"`, usage: `case close [because "WHY"]`, help: "Nothing further of it goes out.", run: caseClose},
 		{words: "case reopen", such: `case reopen`, usage: "case reopen", help: "Undoes close; what was still to come is planned anew.", run: caseReopen},
+		{words: "report", such: `report 17 ask "which version?"`, usage: `report N decline "WHY" | ask "QUESTION" | join TAG | duplicate-of TAG | spam | reopen`,
+			help: "What becomes of a report in Intake. The finder gets what you write, encrypted, or else a note that says nothing of it; of join and spam it learns nothing, and of duplicate-of only that the flaw is known.", run: reportTriage},
 		{words: "case", such: `case PAR-2026-0007`, usage: "case TAG", help: "The lines that follow are about this case.", run: caseNamedHere},
 	}
 }

@@ -63,6 +63,8 @@ type TranscriptLine struct {
 type Transcript struct {
 	Dry   bool // nothing was changed: the effect was only shown
 	Lines []TranscriptLine
+	// Sign says that a line was refused only because the mail was not signed.
+	Sign bool
 	// Case is the one that the lines were about; where they tell of a
 	// restricted one, that. Only who may see it may see the transcript (rule A2).
 	Case cvd.CaseID
@@ -163,12 +165,16 @@ func (d *Desk) doOnce(ctx context.Context, by Actor, lines []string, first func(
 		for i := range t.Lines { // again where the store runs this twice
 			t.Lines[i] = TranscriptLine{Command: t.Lines[i].Command}
 		}
+		t.Sign = false
 		if err := first(tx); err != nil {
 			return err
 		}
 		s := &sitting{Desk: d, tx: tx, by: by, dry: t.Dry, orders: orders}
 		err := d.doAll(ctx, s, orders, &t)
 		t.Case, exports = s.told.ID, s.exports
+		if err == nil && by.Signed {
+			err = d.signedDone(tx, by.Name, t.commands())
+		}
 		return err
 	})
 	if err != nil && !errors.Is(err, errRefused) && !errors.Is(err, errDryRun) {
@@ -193,6 +199,7 @@ func (d *Desk) doAll(ctx context.Context, s *sitting, orders []order, t *Transcr
 				return err
 			}
 			t.refused(i, r.Sentence)
+			t.Sign = r.Sign && !t.Dry
 			if r == errMixed {
 				*t = Transcript{Lines: []TranscriptLine{{Outcome: NotDone, Result: r.Sentence}}}
 				s.told = cvd.Case{}
@@ -244,14 +251,16 @@ func (s *sitting) mustBeProved(what, why string) error {
 	if s.by.proved() {
 		return nil
 	}
+	sign := true
 	how := "sign the mail to control@" + s.DeskDomain + " with your own OpenPGP key"
 	if s.by.Via == ViaGesture {
 		how = "write it in a mail to control@" + s.DeskDomain + ", signed with your own OpenPGP key"
 	}
 	if c, err := CoordinatorByName(s.tx, s.by.Name); err == nil && len(c.Key) == 0 {
 		how = "no key of yours is on file; ask the operator to add it (parley coordinator add " + c.Name + " --key FILE) or to give the command"
+		sign = false
 	}
-	return notDone("%s %s and so counts only signed; nothing was changed. To go on: %s", what, why, how)
+	return &Refusal{Sign: sign, Sentence: fmt.Sprintf("%s %s and so counts only signed; nothing was changed. To go on: %s", what, why, how)}
 }
 
 // sentence turns an error into a Refusal where a person can do something

@@ -16,12 +16,17 @@ import (
 type Gesture struct {
 	Button  string // "New case", "Approve", "Reject", "Hold", "Release", "Acknowledge", "Spam", or "" for a folder of a case
 	Message uint64 // the store's ID of the message
+	Folder  uint32 // the store's number of the folder of a case, where there is no Button
+	From    uint32 // of the folder that the message came from, or 0
 }
 
 // Gesture carries out a gesture. What is refused comes back as *Refusal, with
 // one sentence; nothing was changed then.
 func (d *Desk) Gesture(ctx context.Context, by Actor, g Gesture) error {
-	return d.onMessage(ctx, by, g, (*sitting).press)
+	return d.onMessage(ctx, by, g, func(s *sitting, g Gesture, m store.Message) error {
+		_, err := s.press(g, m)
+		return err
+	})
 }
 
 // onMessage does something with the message of a gesture, in one transaction.
@@ -36,6 +41,9 @@ func (d *Desk) onMessage(ctx context.Context, by Actor, g Gesture, do func(*sitt
 			return err
 		}
 		if m, err = s.letterOf(m); err != nil {
+			return err
+		}
+		if m, err = s.nowStands(m); err != nil {
 			return err
 		}
 		return do(s, g, m)
@@ -62,7 +70,7 @@ func (s *sitting) messageSeen(id uint64) (store.Message, error) {
 	if err != nil || m.Case == "" {
 		return m, err
 	}
-	home, err := caseOfReport(s.tx, cvd.CaseID(m.Case))
+	home, err := caseNow(s.tx, cvd.CaseID(m.Case))
 	if err != nil {
 		return m, err
 	}
@@ -89,8 +97,10 @@ func (s *sitting) letterOf(m store.Message) (store.Message, error) {
 	return s.messageSeen(id)
 }
 
-// press does what a message in one of the folders under Do means.
-func (s *sitting) press(g Gesture, m store.Message) error {
+// press does what a message in one of the folders under Do, or in a folder of
+// a case, means. It says which message stands for it from now on: the same, but
+// where a mail in Quarantine became a letter.
+func (s *sitting) press(g Gesture, m store.Message) (uint64, error) {
 	var err error
 	switch g.Button {
 	case "New case":
@@ -101,12 +111,14 @@ func (s *sitting) press(g Gesture, m store.Message) error {
 		err = s.holdBy(g.Button, m)
 	case "Acknowledge":
 		err = s.acknowledgeBy(m)
+	case "Spam":
+		err = s.spamBy(m)
 	case "":
-		err = notDone("filing a message into a case changes nothing yet; open a case from a report with Do/New case, and write to a participant at its desk address")
+		return s.fileBy(g, m)
 	default:
 		err = notDone("Do/%s does nothing with this message; nothing was changed", g.Button)
 	}
-	return err
+	return g.Message, err
 }
 
 // newCase opens a case from a report, named by its inner Subject.
@@ -136,6 +148,7 @@ func (s *sitting) decide(button string, m store.Message) error {
 	var err error
 	if button == "Approve" {
 		_, err = s.approveID(m.Ref)
+		err = toSign(err, "approve "+m.Ref)
 	} else {
 		_, err = s.rejectID(m.Ref, "dropped into Do/Reject")
 	}

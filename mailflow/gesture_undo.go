@@ -33,6 +33,10 @@ func (s *sitting) takeBack(g Gesture, m store.Message) error {
 		return s.reconsider(m)
 	case "Acknowledge":
 		return s.unacknowledge(g, m)
+	case "Spam":
+		return s.unspam(m)
+	case "":
+		return s.unfileBy(m)
 	}
 	return notDone("Do/%s did nothing that could be undone", g.Button)
 }

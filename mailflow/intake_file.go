@@ -97,8 +97,18 @@ func (in *Intake) deliver(tx *store.Tx, a *arrival, p place) error {
 	if again.why != "" {
 		p.Kind, p.Why, p.Asks = toQuarantine, again.why, false
 	}
+	spam, err := in.isSpam(tx, p)
+	if err != nil {
+		return err
+	}
+	if spam && a.stops() == "" && again.why == "" {
+		p.Kind, p.Asks = toThread, false
+	}
 	if p.Findings, err = in.findings(tx, a, p); err != nil {
 		return err
+	}
+	if spam {
+		return in.fileSpam(tx, a, p)
 	}
 	switch p.Kind {
 	case toThread:

@@ -18,7 +18,7 @@ import (
 // may come back so. To a note that something waits it is one only where it
 // brings a key.
 func (in *Intake) answersForKey(tx *store.Tx, a *arrival, who cvd.Participant, v pgpmime.Verdict) (bool, error) {
-	if who.Party == cvd.Finder || (v.State() != pgpmime.None && v.State() != pgpmime.UnknownKey) {
+	if who.Party.IsFinder() || (v.State() != pgpmime.None && v.State() != pgpmime.UnknownKey) {
 		return false, nil
 	}
 	all, err := Notices(tx, who.Case, who.Party)

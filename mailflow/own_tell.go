@@ -94,7 +94,7 @@ func (b *Base) wasTold(tx *store.Tx, p cvd.Participant) (bool, error) {
 		return false, err
 	}
 	told := p.Reached != ""
-	if p.Party == cvd.Finder {
+	if p.Party.IsFinder() {
 		keys, err := ownerKeys(tx, OwnerOf(p))
 		if err != nil {
 			return false, err

@@ -70,7 +70,7 @@ func homeOf(tx *store.Tx, c cvd.Case, who cvd.Participant) (h home, err error) {
 	if h.All, err = Notices(tx, who.Case, who.Party); err != nil {
 		return h, err
 	}
-	if who.Party == cvd.Finder || who.Case == deskCase {
+	if who.Party.IsFinder() || who.Case == deskCase {
 		return h, nil // in no directory
 	}
 	h.Party, err = PartyByID(tx, who.Party)
@@ -119,7 +119,7 @@ func needTrust(q Question) keyring.Trust {
 	n := q.Notice
 	stage := n.Stage
 	switch {
-	case n.Party == cvd.Finder:
+	case n.Party.IsFinder():
 		return keyring.Claimed // only keys that signed the report that carried them are kept
 	case n.Kind == cvd.KindLetter:
 		return keyring.Confirmed

@@ -29,7 +29,7 @@ type Post struct {
 // is about a report that became part of a case is seen with that.
 func (b *Base) post(tx *store.Tx, p Post) (store.Message, uint32, uint32, error) {
 	var err error
-	if p.Case, err = caseOfReport(tx, p.Case); err != nil {
+	if p.Case, err = caseNow(tx, p.Case); err != nil {
 		return store.Message{}, 0, 0, err
 	}
 	box, scope, err := b.postBox(tx, p)
@@ -54,7 +54,7 @@ func (b *Base) postBox(tx *store.Tx, p Post) (store.Mailbox, store.Scope, error)
 	if inCase {
 		scope = caseScope(p.Case)
 	}
-	if inCase && (p.Folder == "Case file" || p.Folder == "Finder" || p.Folder == "Notes" || strings.HasPrefix(p.Folder, "Vendor ")) {
+	if inCase && isCaseFolder(p.Folder) {
 		c, err := CaseByID(tx, p.Case)
 		if err != nil {
 			return store.Mailbox{}, scope, err

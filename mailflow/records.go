@@ -105,7 +105,7 @@ func FinderOwner(token string) string { return "finder/" + token }
 
 // OwnerOf names the holder of a participant's keys.
 func OwnerOf(p cvd.Participant) string {
-	if p.Party == cvd.Finder {
+	if p.Party.IsFinder() {
 		return FinderOwner(p.Token)
 	}
 	return string(p.Party)

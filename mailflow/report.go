@@ -207,6 +207,6 @@ func (in *Intake) answerKey(tx *store.Tx, a *arrival) error {
 
 // ownAddress says whether an address is one of ours: two gateways, or we and
 // ourselves, never answer each other.
-func (in *Intake) ownAddress(addr string) bool {
-	return inDomain(addr, in.Domain) || inDomain(addr, in.DeskDomain)
+func (b *Base) ownAddress(addr string) bool {
+	return inDomain(addr, b.Domain) || inDomain(addr, b.DeskDomain)
 }

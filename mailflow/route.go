@@ -181,9 +181,13 @@ func (in *Intake) contradicts(tx *store.Tx, a *arrival, who cvd.Participant) (st
 		return "", nil
 	}
 	for _, t := range a.tags() {
-		_, err := CaseByID(tx, t)
+		now, err := caseNow(tx, t)
+		if err != nil {
+			return "", err
+		}
+		_, err = CaseByID(tx, now)
 		switch {
-		case t == who.Case || errors.Is(err, ErrNoCase): // CVE-2026-12345 looks like a tag, too
+		case now == who.Case || errors.Is(err, ErrNoCase): // CVE-2026-12345 looks like a tag, too
 		case err != nil:
 			return "", err
 		default:
@@ -209,9 +213,7 @@ func (in *Intake) referenced(tx *store.Tx, a *arrival) ([]tokenRow, error) {
 		if err != nil {
 			return nil, err
 		}
-		if r, ok, err := reportOf(tx, row.Case); ok && r.Case != "" {
-			row.Case = r.Case
-		} else if err != nil {
+		if row.Case, row.Party, err = threadNow(tx, row.Case, row.Party); err != nil {
 			return nil, err
 		}
 		if !slices.Contains(out, row) {
@@ -291,7 +293,7 @@ func (in *Intake) claims(tx *store.Tx, a *arrival, r tokenRow) (place, bool, err
 		if err != nil {
 			return place{}, false, err
 		}
-		anew := who.Party == cvd.Finder && len(keys) == 0 && v.State() == pgpmime.UnknownKey
+		anew := who.Party.IsFinder() && len(keys) == 0 && v.State() == pgpmime.UnknownKey
 		if anew || !slices.ContainsFunc(own, func(o string) bool { return keyring.SameAddress(o, a.sender()) }) {
 			return place{}, false, nil
 		}
@@ -303,7 +305,11 @@ func (in *Intake) claims(tx *store.Tx, a *arrival, r tokenRow) (place, bool, err
 // signed the mail.
 func (in *Intake) tagged(tx *store.Tx, a *arrival) ([]place, error) {
 	var out []place
-	for _, id := range a.tags() {
+	for _, tag := range a.tags() {
+		id, err := caseNow(tx, tag)
+		if err != nil {
+			return nil, err
+		}
 		ps, err := Participants(tx, id)
 		if err != nil {
 			return nil, err

@@ -32,15 +32,53 @@ func (s *Seat) Append(ctx context.Context, to string, raw []byte, marks store.Ma
 	if err != nil {
 		return 0, 0, err
 	}
+	from, err := s.cameFrom(dest, id)
+	if err != nil {
+		return 0, 0, err
+	}
 	switch {
 	case id == 0:
 		err = s.refused(dest, store.Message{}, &Refusal{Sentence: fmt.Sprintf("only messages that Parley shows may be put into %s, unchanged; nothing was changed", dest.Name)})
 	case placeOf(dest) == buttonPlace:
-		uid, err = s.act(ctx, store.Mailbox{}, dest, id)
+		uid, err = s.act(ctx, from, dest, id, nothingElse)
 	default:
-		uid, err = s.bringBack(ctx, store.Mailbox{Owner: s.name}, dest, sending{message: id})
+		uid, err = s.bringBack(ctx, from, dest, sending{message: id}, nothingElse)
 	}
 	return dest.UIDValidity, uid, err
+}
+
+// cameFrom guesses where a message stood that a client gives back, since APPEND
+// does not say: where a gesture put it that goes back now, or in a folder of the
+// desk or of a case; else it is taken to be from a private one.
+func (s *Seat) cameFrom(dest store.Mailbox, id uint64) (store.Mailbox, error) {
+	from := store.Mailbox{Owner: s.name}
+	if id == 0 {
+		return from, nil
+	}
+	err := s.Store.View(func(tx *store.Tx) error {
+		for row, err := range receipts.All(tx, store.Seq(id)) {
+			if err != nil {
+				return err
+			}
+			if r := row.Value; !r.Spent && r.From == dest.Number && r.By == s.name {
+				from, err = tx.Mailbox(r.Mailbox)
+				return err
+			}
+		}
+		places, err := tx.FiledIn(id)
+		for _, at := range places {
+			box, err := tx.Mailbox(at.Mailbox)
+			if err != nil {
+				return err
+			}
+			if p := placeOf(box); p == deskPlace || p == casePlace {
+				from = box
+				break
+			}
+		}
+		return err
+	})
+	return from, err
 }
 
 // write stores a message of the coordinator's own.

@@ -159,16 +159,18 @@ func (w *Window) actAll(ctx context.Context, dest store.Mailbox, at []int, move 
 // arrive puts one message into a folder of the desk, and says under which UID:
 // 0 where it did not stay there.
 func (w *Window) arrive(ctx context.Context, dest store.Mailbox, m sending, move bool) (uid uint32, err error) {
+	then := nothingElse
+	if move {
+		then = func(tx *store.Tx) error { return w.takeAway(tx, []uint32{m.uid}) }
+	}
 	if placeOf(dest) == buttonPlace {
-		uid, err = w.seat.act(ctx, w.Mailbox, dest, m.message)
-	} else {
-		uid, err = w.seat.bringBack(ctx, w.Mailbox, dest, m)
+		return w.seat.act(ctx, w.Mailbox, dest, m.message, then)
 	}
-	if err != nil || !move {
-		return uid, err
-	}
-	return uid, w.seat.Store.Update(func(tx *store.Tx) error { return w.takeAway(tx, []uint32{m.uid}) })
+	return w.seat.bringBack(ctx, w.Mailbox, dest, m, then)
 }
+
+// nothingElse is what follows a COPY or an APPEND.
+func nothingElse(*store.Tx) error { return nil }
 
 // keep files a message in a private folder with the marks that it had.
 func (s *Seat) keep(tx *store.Tx, dest store.Mailbox, id uint64, marks store.Marks) (uint32, error) {
@@ -180,21 +182,31 @@ func (s *Seat) keep(tx *store.Tx, dest store.Mailbox, id uint64, marks store.Mar
 }
 
 // bringBack handles what is put into a folder of the desk or of a case. A
-// receipt that comes back from Do/ undoes; what this coordinator had hidden
-// shows again. Anything else is a command in a case, and refused elsewhere.
-func (s *Seat) bringBack(ctx context.Context, from, dest store.Mailbox, m sending) (uid uint32, err error) {
-	if placeOf(from) == buttonPlace {
+// receipt that comes back from Do/ undoes, and so does what was filed in a case
+// by hand and goes back; what this coordinator had hidden shows again. Anything
+// else is a command in a case, and refused elsewhere. then is done with it.
+func (s *Seat) bringBack(ctx context.Context, from, dest store.Mailbox, m sending, then func(*store.Tx) error) (uid uint32, err error) {
+	undoes := placeOf(from) == buttonPlace
+	if !undoes && placeOf(from) == casePlace {
+		if undoes, err = s.wasFiled(from, dest, m.message); err != nil {
+			return 0, err
+		}
+	}
+	switch {
+	case undoes:
 		if err := s.undo(ctx, from, dest, m); err != nil {
 			return 0, err
 		}
-	} else if placeOf(dest) == casePlace {
-		return s.fileInCase(ctx, dest, m.message)
+	case placeOf(dest) == casePlace:
+		return s.fileInCase(ctx, from, dest, m.message, then)
 	}
 	err = s.Store.Update(func(tx *store.Tx) error {
-		uid, err = s.show(tx, dest, m.message)
-		return err
+		if uid, err = s.show(tx, dest, m.message); err != nil || uid == 0 && !undoes {
+			return err
+		}
+		return then(tx)
 	})
-	if err == nil && uid == 0 && placeOf(from) != buttonPlace {
+	if err == nil && uid == 0 && !undoes {
 		err = &Refusal{Sentence: fmt.Sprintf("nothing can be put into %s by hand; nothing was changed", dest.Name)}
 	}
 	return uid, err

@@ -26,6 +26,7 @@ type receipt struct {
 	By      string
 	At      time.Time
 	Spent   bool // undone, or overtaken by another button: the next is a new command
+	Stays   bool // it was filed in a folder of a case: the message stays there, and the receipt is only for undo
 }
 
 var receipts = store.Versioned[receipt]("receipts")
@@ -33,17 +34,28 @@ var receipts = store.Versioned[receipt]("receipts")
 func receiptKey(id uint64, box uint32) []byte { return store.Seq(id, uint64(box)) }
 
 // act does what it means to put a message into Do/, and gives the UID of its
-// receipt there. Where it means nothing new, the receipt that there is stands.
-func (s *Seat) act(ctx context.Context, from, dest store.Mailbox, id uint64) (uid uint32, err error) {
+// receipt there: gesture, receipt and what then does are one transaction. Where
+// it means nothing new, the receipt that there is stands.
+func (s *Seat) act(ctx context.Context, from, dest store.Mailbox, id uint64, then func(*store.Tx) error) (uid uint32, err error) {
 	s.acting.Lock() // two clients of one coordinator may push the same message
 	defer s.acting.Unlock()
-	button := strings.TrimPrefix(dest.Name, buttonsFolder+delimiter)
-	err = s.Desk.Gesture(ctx, s.actor(), Gesture{Button: button, Message: id})
+	g := Gesture{Button: buttonOf(dest), Message: id, From: from.Number}
+	err = s.Desk.onMessage(ctx, s.actor(), g, func(d *sitting, g Gesture, m store.Message) error {
+		if _, err := d.press(g, m); err != nil {
+			return err
+		}
+		if uid, err = s.giveReceipt(d.tx, from, dest, id); err != nil {
+			return err
+		}
+		return then(d.tx)
+	})
 	var r *Refusal
 	if errors.As(err, &r) && r.Already {
-		before := s.Store.View(func(tx *store.Tx) (err error) {
-			uid, err = given(tx, dest.Number, id)
-			return err
+		before := s.Store.Update(func(tx *store.Tx) (err error) {
+			if uid, err = given(tx, dest.Number, id); err != nil || uid == 0 {
+				return err
+			}
+			return then(tx)
 		})
 		if before != nil || uid != 0 {
 			return uid, before
@@ -52,11 +64,12 @@ func (s *Seat) act(ctx context.Context, from, dest store.Mailbox, id uint64) (ui
 	if err != nil {
 		return 0, s.answer(dest, id, err)
 	}
-	err = s.Store.Update(func(tx *store.Tx) error {
-		uid, err = s.giveReceipt(tx, from, dest, id)
-		return err
-	})
-	return uid, err
+	return uid, nil
+}
+
+// buttonOf is what a folder Do/X means.
+func buttonOf(box store.Mailbox) string {
+	return strings.TrimPrefix(box.Name, buttonsFolder+delimiter)
 }
 
 // actor is this coordinator, moving messages.
@@ -74,23 +87,6 @@ func given(tx *store.Tx, box uint32, id uint64) (uint32, error) {
 	return r.UID, nil
 }
 
-// fileInCase puts a message into a folder of a case: a command, unless it is
-// there already.
-func (s *Seat) fileInCase(ctx context.Context, dest store.Mailbox, id uint64) (uid uint32, err error) {
-	show := func(tx *store.Tx) error {
-		uid, err = s.show(tx, dest, id)
-		return err
-	}
-	if err := s.Store.Update(show); err != nil || uid != 0 {
-		return uid, err
-	}
-	if err := s.Desk.Gesture(ctx, s.actor(), Gesture{Message: id}); err != nil {
-		return 0, s.answer(dest, id, err)
-	}
-	err = s.Store.Update(show)
-	return uid, err
-}
-
 // answer returns an error of the desk. A refusal becomes a mail too, because
 // some clients do not show the sentence.
 func (s *Seat) answer(dest store.Mailbox, id uint64, err error) error {
@@ -106,28 +102,74 @@ func (s *Seat) answer(dest store.Mailbox, id uint64, err error) error {
 }
 
 // refused tells a refusal by mail, one for each message and folder, and
-// returns it.
+// returns it. What counts only signed stands in Drafts then, ready to sign.
 func (s *Seat) refused(dest store.Mailbox, m store.Message, r *Refusal) error {
-	what := "a message put into " + dest.Name
+	next := "see above; help by mail to control@" + s.DeskDomain + ": HELP"
+	if len(r.Lines) > 0 {
+		next = draftLine(r.Lines)
+	}
+	err := s.Store.Update(func(tx *store.Tx) error {
+		p, what, err := s.refusedPost(tx, dest, m)
+		if err != nil {
+			return err
+		}
+		why := r.Sentence
+		if p.Case == "" && dest.Case != "" {
+			why = "the two are of cases that different coordinators may see; your mail client was told the reason"
+		}
+		text, err := s.Templates.Refusal(refusal(what, "Nothing was changed by it.", why, next))
+		if err != nil {
+			return err
+		}
+		p.Text = text.Text
+		if len(r.Lines) > 0 {
+			p.Text += "\n    " + strings.Join(r.Lines, "\n    ") + "\n"
+			if err := s.putToSign(tx, s.name, p.Case, r.Lines); err != nil {
+				return err
+			}
+		}
+		return s.task(tx, s.refusedKey(dest, m.ID), p)
+	})
+	return errors.Join(err, r)
+}
+
+// refusedPost is the mail of a refusal but for its text, and what was tried.
+// Where a message of one case was put into a folder of another, it is sealed
+// with the one that fewer may see, and names neither where none of them is that
+// (rule A2).
+func (s *Seat) refusedPost(tx *store.Tx, dest store.Mailbox, m store.Message) (Post, string, error) {
+	p := Post{Case: cvd.CaseID(dest.Case), Subject: fmt.Sprintf("Not done: %s (%s)", dest.Name, s.name), Kind: "refused"}
+	what := fmt.Sprintf("a message put into %s", dest.Name)
 	switch {
-	case dest.Case != "" && dest.Case != m.Case: // who sees the one may not know of the other
+	case m.Direction == ownMail: // private
 	case m.Case != "" && m.Envelope.Subject != "": // sealed with the case that it is of
 		what = fmt.Sprintf("%q put into %s", m.Envelope.Subject, dest.Name)
 	case m.Report != 0:
 		what = fmt.Sprintf("report #%d put into %s", m.Report, dest.Name)
 	}
-	text, err := s.Templates.Refusal(refusal(what, "Nothing was changed by it.", r.Sentence, "see above; help by mail to control@"+s.DeskDomain+": HELP"))
+	_, inReport := reportNumber(cvd.CaseID(m.Case))
+	if p.Case == "" || m.Case == "" || m.Case == dest.Case || inReport {
+		if p.Case == "" {
+			p.Case = cvd.CaseID(m.Case)
+		}
+		return p, what, nil
+	}
+	mine, err := CaseByID(tx, cvd.CaseID(m.Case))
 	if err != nil {
-		return err
+		return p, what, err
 	}
-	p := Post{Case: cvd.CaseID(dest.Case), Subject: fmt.Sprintf("Not done: %s (%s)", dest.Name, s.name), Text: text.Text, Kind: "refused"}
-	if p.Case == "" {
-		p.Case = cvd.CaseID(m.Case)
+	theirs, err := CaseByID(tx, p.Case)
+	if err != nil {
+		return p, what, err
 	}
-	err = s.Store.Update(func(tx *store.Tx) error {
-		return s.task(tx, s.refusedKey(dest, m.ID), p)
-	})
-	return errors.Join(err, r)
+	switch {
+	case readersWithin(theirs, mine):
+	case readersWithin(mine, theirs):
+		p.Case = mine.ID
+	default:
+		p.Case, p.Subject, what = "", fmt.Sprintf("Not done: filing (%s)", s.name), "a message put into the folder of another case"
+	}
+	return p, what, nil
 }
 
 // refusedKey names the task of a gesture that was refused.
@@ -147,6 +189,9 @@ func (s *Seat) giveReceipt(tx *store.Tx, from, dest store.Mailbox, id uint64) (u
 			return 0, err
 		}
 		r := row.Value
+		if r.Stays {
+			continue // filed in a case, which no button overtakes
+		}
 		if r.Mailbox == dest.Number {
 			if err := unfile(tx, r.Mailbox, r.UID); err != nil {
 				return 0, err
@@ -185,45 +230,6 @@ func unfile(tx *store.Tx, box, uid uint32) error {
 	return nil
 }
 
-// undo takes back what a receipt stands for, when it is moved to where the
-// message came from within the undo window. Moved elsewhere or later it
-// changes nothing.
-func (s *Seat) undo(ctx context.Context, from, dest store.Mailbox, m sending) error {
-	s.acting.Lock()
-	defer s.acting.Unlock()
-	var r receipt
-	why := ""
-	err := s.Store.View(func(tx *store.Tx) (err error) {
-		r, err = receipts.Get(tx, receiptKey(m.message, from.Number))
-		switch {
-		case errors.Is(err, store.ErrNotFound):
-			why, err = "this receipt has expired", nil
-		case r.Spent || r.From != dest.Number:
-			why = "it did not come from " + dest.Name
-		case tx.Now.After(r.At.Add(s.Undo)):
-			why = fmt.Sprintf("the %s in which it could be undone are over", cvd.FormatDuration(s.Undo))
-		}
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if why != "" {
-		return s.answer(dest, m.message, notDone("%s; nothing was changed", why))
-	}
-	button := strings.TrimPrefix(from.Name, buttonsFolder+delimiter)
-	if err := s.Desk.Undo(ctx, s.actor(), Gesture{Button: button, Message: m.message}); err != nil {
-		return s.answer(dest, m.message, err)
-	}
-	r.Spent = true
-	return s.Store.Update(func(tx *store.Tx) error {
-		if err := unfile(tx, r.Mailbox, r.UID); err != nil {
-			return err
-		}
-		return putReceipt(tx, r)
-	})
-}
-
 func (s *Seat) message(id uint64) (m store.Message, err error) {
 	err = s.Store.View(func(tx *store.Tx) error {
 		m, err = tx.Message(id)
@@ -259,8 +265,10 @@ func (s *Seats) RunDue(ctx context.Context, now time.Time) (next time.Time, err 
 	}
 	return next, s.Store.Update(func(tx *store.Tx) error {
 		for _, r := range old {
-			if err := unfile(tx, r.Mailbox, r.UID); err != nil {
-				return err
+			if !r.Stays {
+				if err := unfile(tx, r.Mailbox, r.UID); err != nil {
+					return err
+				}
 			}
 			if err := receipts.Delete(tx, receiptKey(r.Message, r.Mailbox)); err != nil {
 				return err

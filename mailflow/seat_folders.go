@@ -82,8 +82,8 @@ func (b *Base) folder(tx *store.Tx, name string) (store.Mailbox, error) {
 	return ensureFolder(tx, store.Mailbox{Name: name, Scope: DeskScope})
 }
 
-// caseFolder finds a folder of a case ("Case file", "Finder", "Notes", "Vendor
-// acme"; "" is the one that holds them), and makes it where it is missing. The
+// caseFolder finds a folder of a case ("Case file", "Finder", "Finder 2", "Notes",
+// "Vendor acme"; "" is the one that holds them), and makes it where it is missing. The
 // tag leads to it: the words behind the tag may have changed since.
 func (b *Base) caseFolder(tx *store.Tx, c cvd.Case, sub string) (store.Mailbox, error) {
 	top, err := caseTop(tx, c)
@@ -91,12 +91,7 @@ func (b *Base) caseFolder(tx *store.Tx, c cvd.Case, sub string) (store.Mailbox, 
 		return top, err
 	}
 	m := store.Mailbox{Name: top.Name + delimiter + sub, Case: string(c.ID), Scope: caseScope(c.ID)}
-	switch {
-	case sub == "Finder":
-		m.Party = string(cvd.Finder)
-	case strings.HasPrefix(sub, "Vendor "):
-		m.Party = strings.TrimPrefix(sub, "Vendor ")
-	}
+	m.Party = string(threadParty(sub))
 	return ensureFolder(tx, m)
 }
 

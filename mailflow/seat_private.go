@@ -149,9 +149,13 @@ func dropOwn(tx *store.Tx, id uint64) error {
 	return tx.DropMessage(id)
 }
 
-// RenameFolder renames a folder of the coordinator's own with those below it.
+// RenameFolder renames a folder of the coordinator's own with those below it;
+// or that of a case, for everybody, where the tag stays.
 func (s *Seat) RenameFolder(name, to string) error {
 	to = strings.TrimSuffix(to, delimiter)
+	if box, err := s.find(name); err == nil && placeOf(box) == casePlace {
+		return s.renameCase(box, to)
+	}
 	m, err := s.own(name)
 	if err != nil {
 		return err

@@ -81,7 +81,7 @@ func (o *Outbox) aliasOf(p *parcel) string { return o.DeskAlias(p.Notice.Party, 
 // partyTitle names a participant in a view: "Acme (vendor, PAR-2026-0007)".
 func partyTitle(p cvd.Participant, c cvd.Case) string {
 	name, role := strings.ToUpper(string(p.Party[:1]))+string(p.Party[1:]), "vendor"
-	if p.Party == cvd.Finder {
+	if p.Party.IsFinder() {
 		name, role = p.Name, "finder"
 		if name == "" {
 			name = "Finder"
@@ -104,21 +104,21 @@ func (o *Outbox) fileSent(tx *store.Tx, p *parcel, s *sealed) error {
 	if err != nil {
 		return err
 	}
-	home := p.Notice.Case
-	r, inReport, err := reportOf(tx, home)
+	home, party, err := threadNow(tx, p.Notice.Case, p.Notice.Party)
 	if err != nil {
 		return err
 	}
-	if inReport && r.Case != "" {
-		home = r.Case
-	}
 	m := store.Message{Scope: caseScope(home), At: tx.Now, Served: served, Size: served.Size, Envelope: s.tree.Envelope(),
-		Structure: s.tree.Structure(), MessageID: s.messageID, Case: string(home), Party: string(p.Notice.Party),
+		Structure: s.tree.Structure(), MessageID: s.messageID, Case: string(home), Party: string(party),
 		Direction: "out", Kind: string(p.Notice.Kind), Ref: noticeRef(p.Notice)}
 	if m, err = tx.PutMessage(m); err != nil {
 		return err
 	}
-	if inReport && r.Case == "" {
+	r, inReport, err := reportOf(tx, home)
+	if err != nil {
+		return err
+	}
+	if inReport {
 		r.Messages = append(r.Messages, m.ID)
 		return reports.Put(tx, caseScope(reportCase(r.Number)), store.Seq(r.Number), r)
 	}
@@ -126,21 +126,12 @@ func (o *Outbox) fileSent(tx *store.Tx, p *parcel, s *sealed) error {
 	if err != nil {
 		return err
 	}
-	box, err := o.caseFolder(tx, c, threadFolder(p.Notice.Party))
+	box, err := o.caseFolder(tx, c, threadFolder(party))
 	if err != nil {
 		return err
 	}
 	_, err = tx.File(box.Number, m.ID)
 	return err
-}
-
-// threadFolder is the sub-folder of a case that shows one participant's
-// thread.
-func threadFolder(p cvd.PartyID) string {
-	if p == cvd.Finder {
-		return "Finder"
-	}
-	return "Vendor " + string(p)
 }
 
 // reportOf reads the report that a pseudo case stands for.

@@ -169,8 +169,8 @@ func TestSentMailKeepsItsMarks(t *testing.T) {
 	}
 }
 
-// puts moves the newest mail of a folder into another.
-func (w *world) puts(s *Seat, from, to string) {
+// movesNewest moves the newest mail of a folder into another.
+func (w *world) movesNewest(s *Seat, from, to string) {
 	w.t.Helper()
 	win := w.windowOn(s, from)
 	if _, err := win.Move(context.Background(), []int{win.Len() - 1}, to); err != nil {
@@ -190,7 +190,7 @@ func TestSentMailComesBack(t *testing.T) {
 	w.clock.Advance(w.Undo + time.Second)
 	w.settle()
 	folder := w.folderOf(id, "Vendor acme")
-	w.puts(ana, folder, "Trash")
+	w.movesNewest(ana, folder, "Trash")
 	if n := w.windowOn(ana, folder).Len(); n != 0 {
 		t.Fatalf("%d mails are left", n)
 	}
@@ -200,7 +200,7 @@ func TestSentMailComesBack(t *testing.T) {
 	if n := w.windowOn(ana, folder).Len(); n != 0 {
 		t.Errorf("what was put away came back by itself: %d", n)
 	}
-	w.puts(ana, "Trash", folder)
+	w.movesNewest(ana, "Trash", folder)
 	if n := w.windowOn(ana, folder).Len(); n != 1 {
 		t.Errorf("it did not come back: %d", n)
 	}

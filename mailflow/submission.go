@@ -69,11 +69,16 @@ func (s *Submission) CheckRcpt(_ context.Context, by string, before []string, rc
 	return nil
 }
 
-// inItsCase follows the address of a report that became part of a case: views
-// that were filed before keep the old one.
+// inItsCase follows the address of a report that became part of a case, or of a
+// case that was merged: views that were filed before keep the old one.
 func inItsCase(tx *store.Tx, d deskAddress) (deskAddress, error) {
-	id, err := caseOfReport(tx, d.Case)
-	d.Case = id
+	if d.Party == "" {
+		id, err := caseNow(tx, d.Case)
+		d.Case = id
+		return d, err
+	}
+	id, party, err := threadNow(tx, d.Case, d.Party)
+	d.Case, d.Party = id, party
 	return d, err
 }
 
@@ -91,7 +96,7 @@ func (s *Submission) mayWrite(tx *store.Tx, by string, asked deskAddress) (*Repl
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return nil, err
 		}
-		if !known || d.Kind != addrParty || d.Party != cvd.Finder {
+		if !known || d.Kind != addrParty || !d.Party.IsFinder() {
 			return unknown, nil
 		}
 	} else {
@@ -120,7 +125,7 @@ func (s *Submission) mayWrite(tx *store.Tx, by string, asked deskAddress) (*Repl
 }
 
 // mayReach says why a letter cannot be sealed to a participant, or nil.
-func (s *Submission) mayReach(tx *store.Tx, who cvd.Participant) (*Reply, error) {
+func (b *Base) mayReach(tx *store.Tx, who cvd.Participant) (*Reply, error) {
 	if who.Withdrawn != nil {
 		return refuse("%s was withdrawn from %s", who.Party, who.Case), nil
 	}
@@ -133,10 +138,10 @@ func (s *Submission) mayReach(tx *store.Tx, who cvd.Participant) (*Reply, error)
 		return nil, err
 	}
 	need := keyring.Need{Trust: keyring.Confirmed, Confirmers: policy.KeyConfirmers()}
-	if who.Party == cvd.Finder {
+	if who.Party.IsFinder() {
 		need.Trust = keyring.Claimed
 	}
-	choice := keyring.Select(s.Certs, keys, need, tx.Now)
+	choice := keyring.Select(b.Certs, keys, need, tx.Now)
 	if len(choice.Certificates) > 0 {
 		return nil, nil
 	}

@@ -111,9 +111,17 @@ func (s *Submission) told(m *submitted, t Transcript) error {
 		subject = "Not done: your commands"
 	}
 	p := Post{Case: t.Case, Subject: subject + " (" + m.by.Name + ")", Text: t.String(), Kind: "transcript"}
+	if t.Sign {
+		p.Text += "\nTo go on: " + draftLine(t.commands()) + ".\n"
+	}
 	return s.Store.Update(func(tx *store.Tx) error {
 		if _, err := m.taken(tx); err != nil {
 			return err
+		}
+		if t.Sign {
+			if err := s.putToSign(tx, m.by.Name, t.Case, t.commands()); err != nil {
+				return err
+			}
 		}
 		return s.postTranscript(tx, p, !t.Done())
 	})

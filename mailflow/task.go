@@ -109,8 +109,9 @@ func threadTask(what string, id cvd.CaseID, party cvd.PartyID) string {
 	return fmt.Sprintf("%s:%s:%s", what, id, party)
 }
 
-// renameTask gives an open task the name that it has in another case.
-func renameTask(tx *store.Tx, key, to string, id cvd.CaseID) error {
+// renameTask gives an open task the name that it has in another case. One that
+// has that name already is replaced.
+func (b *Base) renameTask(tx *store.Tx, key, to string, id cvd.CaseID) error {
 	row, err := tasks.Get(tx, tx.Name("task", key))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
@@ -119,6 +120,9 @@ func renameTask(tx *store.Tx, key, to string, id cvd.CaseID) error {
 		return err
 	}
 	if err := tasks.Delete(tx, tx.Name("task", key)); err != nil {
+		return err
+	}
+	if err := b.taskDone(tx, to); err != nil {
 		return err
 	}
 	row.Case, row.Key = id, to

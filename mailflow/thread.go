@@ -27,6 +27,20 @@ func (in *Intake) fileThread(tx *store.Tx, a *arrival, p place, replay bool) err
 	return in.wrote(tx, a, p, m)
 }
 
+// fileSpam throws away what comes for a report that was thrown away: it is
+// kept, in Junk, and nobody is told or answered.
+func (in *Intake) fileSpam(tx *store.Tx, a *arrival, p place) error {
+	if p.Kind == toQuarantine {
+		p.Asks = false
+		return in.quarantine(tx, a, p, p.Why)
+	}
+	m, err := in.fileInThread(tx, a, p)
+	if err != nil {
+		return err
+	}
+	return in.junk(tx, m.ID, "Intake")
+}
+
 // fileInThread files a participant's mail into its thread, and does nothing
 // else.
 func (in *Intake) fileInThread(tx *store.Tx, a *arrival, p place) (store.Message, error) {

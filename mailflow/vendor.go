@@ -152,7 +152,11 @@ func (in *Intake) obey(tx *store.Tx, a *arrival, p place, replay bool) (bool, er
 	if err != nil || who.Withdrawn != nil {
 		return false, err
 	}
-	signed := p.Verdict.Valid() && !stale(p.Verdict, a.row.At) && a.mentions(p.Case)
+	named, err := in.namedCases(tx, a, commands)
+	if err != nil {
+		return false, err
+	}
+	signed := p.Verdict.Valid() && !stale(p.Verdict, a.row.At) && slices.Contains(named, p.Case)
 	var lines []templates.Understood
 	changed := false
 	live := liveCodes(who, commands)
@@ -182,6 +186,26 @@ func (in *Intake) obey(tx *store.Tx, a *arrival, p place, replay bool) (bool, er
 		return false, err
 	}
 	return true, in.replanParty(tx, c.ID, who.Party)
+}
+
+// namedCases lists the cases that the signed or encrypted words name, and brings
+// the commands up to date: one that was merged is the one that took it in.
+func (in *Intake) namedCases(tx *store.Tx, a *arrival, commands []vendorCommand) (named []cvd.CaseID, err error) {
+	for i, c := range commands {
+		if c.Case == "" {
+			continue
+		}
+		if commands[i].Case, err = caseNow(tx, c.Case); err != nil {
+			return nil, err
+		}
+	}
+	for _, id := range a.names() {
+		if id, err = caseNow(tx, id); err != nil {
+			return nil, err
+		}
+		named = append(named, id)
+	}
+	return named, nil
 }
 
 // atOwnAddress says whether the mail came to the participant's own address.
@@ -348,7 +372,7 @@ func (in *Intake) decisionFor(tx *store.Tx, c cvd.Case, p cvd.PartyID, what, sub
 func (in *Intake) answer(tx *store.Tx, c cvd.Case, who cvd.Participant, lines []templates.Understood, all []vendorCommand) error {
 	code := cvd.NewCode()
 	v := templates.Answer{Us: in.us(), Case: c.ID, Lines: lines, Code: code, Version: c.Embargo().Version,
-		Bound: c.Bound(who).Version, End: c.End(who), Finder: who.Party == cvd.Finder,
+		Bound: c.Bound(who).Version, End: c.End(who), Finder: who.Party.IsFinder(),
 		Help: slices.ContainsFunc(all, func(c vendorCommand) bool { return c.Verb == "HELP" })}
 	if rule, ok := c.Policy.Rule(who.Reached); ok {
 		v.TLP = rule.TLP

@@ -114,6 +114,12 @@ func strangerLetters() []letter {
 		{"contact", func(s *templates.Set) (templates.Rendered, error) {
 			return s.Contact(templates.Contact{Us: us, ReplyTo: "report@vdp.example.org"})
 		}},
+		{"waits", func(s *templates.Set) (templates.Rendered, error) {
+			return s.Waits(templates.Waits{Us: us, Reference: "intake-17"})
+		}},
+		{"known", func(s *templates.Set) (templates.Rendered, error) {
+			return s.Known(templates.Known{Us: us, Case: "PAR-2026-0007"})
+		}},
 		{"note", func(s *templates.Set) (templates.Rendered, error) { return s.Note(templates.Note{Us: us}) }},
 	}
 }

@@ -82,6 +82,8 @@ func strangerSamples(us Us, t time.Time) []sample {
 		{"key", HowTo{Us: us}},
 		{"contact", Contact{Us: us, ReplyTo: "report@vdp.example.org"}},
 		{"note", Note{Us: us}},
+		{"waits", Waits{Us: us, Reference: "intake-17"}},
+		{"known", Known{Us: us, Case: "PAR-2026-0007"}},
 		{"keychange", KeyChange{Us: us, Old: []string{us.Fingerprint}, New: us.Fingerprint}},
 		{"keychange", KeyChange{Us: us, Old: []string{us.Fingerprint}, New: us.Fingerprint, Beside: true}},
 		{"burnt", Burnt{Us: us, Keys: []string{us.Fingerprint}}},

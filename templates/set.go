@@ -196,6 +196,12 @@ func (s *Set) KeyAnswer(v HowTo) (Rendered, error) { return s.render("key", v) }
 // Contact renders the first mail to a party without a usable key.
 func (s *Set) Contact(v Contact) (Rendered, error) { return s.render("contact", v) }
 
+// Waits renders the content-free note to a finder that an answer waits.
+func (s *Set) Waits(v Waits) (Rendered, error) { return s.render("waits", v) }
+
+// Known renders the letter to a finder whose report is a duplicate.
+func (s *Set) Known(v Known) (Rendered, error) { return s.render("known", v) }
+
 // Note renders the content-free note to a contact.
 func (s *Set) Note(v Note) (Rendered, error) { return s.render("note", v) }
 

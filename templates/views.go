@@ -97,6 +97,21 @@ type Contact struct {
 	ReplyTo string
 }
 
+// Waits tells a finder without a usable key, content-free, that a person
+// answered.
+type Waits struct {
+	Us
+	Reference string // "intake-17"
+}
+
+// Known tells a finder that its report is the same flaw as one that is
+// coordinated already.
+type Known struct {
+	Us
+	Case cvd.CaseID
+	TLP  cvd.TLP
+}
+
 // Note tells a contact, content-free, that something waits for a good key.
 type Note struct {
 	Us

@@ -39,6 +39,7 @@ type Case struct {
 	Closed      time.Time
 	Exploited   *Exploited // since when attacks are known, or nil
 	LegalHold   *Hold      // nothing of it is destroyed; or nil
+	Merged      CaseID     // the case that took this one in
 }
 
 // Exploited is what the desk knows of attacks with a flaw. At is the awareness
@@ -186,6 +187,17 @@ type Participant struct {
 	LastHeard    time.Time
 	Ready        *Ready               // its last word on when it will be, or nil
 	Reported     map[string]time.Time // duties towards authorities that it has met, by their names
+	MovedTo      CaseID               // the case in which it takes part instead, since its own was merged into that
+	MovedAs      PartyID              // and under which name
+}
+
+// Finder is the name under which whoever sent the report takes part in its
+// case.
+func (r Report) Finder() PartyID {
+	if r.Party == "" {
+		return Finder
+	}
+	return r.Party
 }
 
 // Has says whether the participant plays a role.
@@ -370,13 +382,15 @@ func (a ApprovalRequest) Granted() bool { return a.How == "approved" }
 type Report struct {
 	Number   uint64 // the #17 of Intake
 	At       time.Time
-	Case     CaseID // once it belongs to one
-	Clear    bool   // it came in clear
-	Subject  string // inner where there is one
+	Case     CaseID  // once it belongs to one
+	Party    PartyID // under which whoever sent it takes part there; empty for Finder
+	Clear    bool    // it came in clear
+	Subject  string  // inner where there is one
 	From     string
 	Name     string
 	Token    string
 	Messages []uint64
 	SHA256   string
-	Ended    string // declined: why, duplicate of …
+	Ended    string // declined: why, spam; empty while it waits for a person or belongs to a case
+	Spam     bool   // ended as that: nothing is answered any more
 }

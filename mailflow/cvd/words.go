@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -25,9 +26,39 @@ type PartyID string
 // whoever that is.
 const Finder PartyID = "finder"
 
+// FinderID names the nth finder of a case, from 1: finder, finder-2, finder-3.
+// Several people find the same flaw; each has a thread of its own and learns
+// nothing of the others.
+func FinderID(n int) PartyID {
+	if n < 2 {
+		return Finder
+	}
+	return PartyID(fmt.Sprintf("%s-%d", Finder, n))
+}
+
+// FinderNumber reads n back from FinderID; 0 for who is no finder.
+func (p PartyID) FinderNumber() int {
+	m := finderPattern.FindStringSubmatch(string(p))
+	switch {
+	case m == nil:
+		return 0
+	case m[1] == "":
+		return 1
+	}
+	n, err := strconv.Atoi(m[1])
+	if err != nil || FinderID(n) != p {
+		return 0
+	}
+	return n
+}
+
+// IsFinder says whether a finder takes part under this name.
+func (p PartyID) IsFinder() bool { return p.FinderNumber() > 0 }
+
 var (
-	casePattern  = regexp.MustCompile(`^[A-Z][A-Z0-9]{0,9}-[0-9]{4}-[0-9]{4,}$`)
-	partyPattern = regexp.MustCompile(`^[a-z0-9-]+$`)
+	casePattern   = regexp.MustCompile(`^[A-Z][A-Z0-9]{0,9}-[0-9]{4}-[0-9]{4,}$`)
+	partyPattern  = regexp.MustCompile(`^[a-z0-9-]+$`)
+	finderPattern = regexp.MustCompile(`^finder(?:-([0-9]{1,6}))?$`)
 	// tagPattern finds a tag in running text, brackets or not.
 	tagPattern = regexp.MustCompile(`(?i)\b[A-Z][A-Z0-9]{0,9}-[0-9]{4}-[0-9]{4,}\b`)
 )
@@ -75,7 +106,7 @@ func ParsePartyID(s string) (PartyID, error) {
 	if !partyPattern.MatchString(name) || len(name) > 40 {
 		return "", fmt.Errorf("%q is not a party name: use a-z, 0-9 and -, at most 40", s)
 	}
-	if _, err := ParseStage(name); err == nil || slices.Contains(reserved, name) {
+	if _, err := ParseStage(name); err == nil || slices.Contains(reserved, name) || finderPattern.MatchString(name) {
 		return "", fmt.Errorf("%q cannot name a party: the word has a meaning of its own", s)
 	}
 	return PartyID(name), nil

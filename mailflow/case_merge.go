@@ -1,0 +1,243 @@
+package mailflow
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"parley/mailflow/cvd"
+	"parley/mailflow/journal"
+	"parley/mailflow/store"
+)
+
+// caseMerge is `case merge TAG`: the case at hand takes in another one, about
+// the same flaw. Policy, dates, texts and approvals of the case at hand stay as
+// they are; what the other had written for its stages is taken in as notes. The
+// other is closed, and whatever still comes for it, at its addresses or about
+// its mails, arrives here.
+//
+// Only a case that was not started is taken in: whose vendors agreed to another
+// embargo under another number cannot be asked to have agreed to this one.
+func caseMerge(s *sitting, p *phrase) (string, error) {
+	c, err := s.openCaseHere()
+	if err != nil {
+		return "", err
+	}
+	tag, err := p.next("the tag of the case to be taken in")
+	if err != nil {
+		return "", err
+	}
+	if err := p.end(); err != nil {
+		return "", err
+	}
+	other, err := s.caseNamed(tag)
+	if err != nil {
+		return "", err
+	}
+	ps, err := Participants(s.tx, other.ID)
+	if err != nil {
+		return "", err
+	}
+	if err := s.mayMerge(c, other, ps); err != nil {
+		return "", err
+	}
+	names, fresh, err := s.mergedNames(c, ps)
+	if err != nil {
+		return "", err
+	}
+	if len(fresh) > 0 {
+		if err := s.mustBeProved("case merge "+string(other.ID), "adds a recipient ("+partyList(fresh)+")"); err != nil {
+			return "", err
+		}
+	}
+	if err := s.takeIn(&c, other, ps, names); err != nil {
+		return "", err
+	}
+	said := fmt.Sprintf("%s is merged into %s: %s, %s; policy, dates and texts of %s stay, and what %s had for its stages is in Notes",
+		other.ID, c.ID, count(len(other.Reports), "report"), count(len(ps), "participant"), c.ID, other.ID)
+	return said, s.replan(s.tx, c.ID)
+}
+
+// mayMerge says why a case cannot be taken in.
+func (s *sitting) mayMerge(c, other cvd.Case, ps []cvd.Participant) error {
+	switch {
+	case c.ID == other.ID:
+		return notDone("%s cannot be merged into itself", c.ID)
+	case !other.Closed.IsZero():
+		return notDone("%s is closed since %s; `case reopen` it first", other.ID, day(other.Closed))
+	case !readersWithin(c, other):
+		return notDone("%s is seen by fewer people than %s, and all who see %s would read it; `case restrict` %s to the same first", other.ID, c.ID, c.ID, c.ID)
+	case other.Started() && c.Started():
+		return notDone("both were started, and their vendors agreed to dates of their own under numbers of their own; nothing was changed. `invite` the vendors of one into the other, tell them, and `case close` the one")
+	case other.Started():
+		return notDone("%s was started, and its vendors keep what they agreed to; merge the other way round: case %s, then case merge %s", other.ID, other.ID, c.ID)
+	case other.Hold != nil && c.Hold == nil:
+		return notDone("%s is on hold (%s), and %s is not; `release case` there, or `hold case` here, first", other.ID, other.Hold.Because, c.ID)
+	}
+	for _, p := range ps {
+		if p.Has(cvd.RoleVendor) && p.Reached != "" {
+			return notDone("%s was told %s of %s, so that %s cannot be taken in; merge the other way round", p.Party, p.Reached, other.ID, other.ID)
+		}
+	}
+	return nil
+}
+
+// mergedNames says under which name each participant goes on, and who of the
+// vendors is new here.
+func (s *sitting) mergedNames(c cvd.Case, ps []cvd.Participant) (renamed, []cvd.PartyID, error) {
+	names, next := renamed{}, 1
+	var fresh []cvd.PartyID
+	have, err := Participants(s.tx, c.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	taken := func(id cvd.PartyID) bool {
+		return slices.ContainsFunc(have, func(p cvd.Participant) bool { return p.Party == id })
+	}
+	for _, p := range ps {
+		names[p.Party] = p.Party
+		switch {
+		case p.Party.IsFinder():
+			for taken(cvd.FinderID(next)) {
+				next++
+			}
+			names[p.Party] = cvd.FinderID(next)
+			next++
+		case p.Withdrawn == nil && !taken(p.Party):
+			fresh = append(fresh, p.Party)
+		case p.Withdrawn == nil && slices.ContainsFunc(have, func(h cvd.Participant) bool { return h.Party == p.Party && h.Withdrawn != nil }):
+			return nil, nil, notDone("%s was withdrawn from %s and takes part in the other; `invite` it here, or `withdraw` it there, first", p.Party, c.ID)
+		}
+	}
+	return names, fresh, nil
+}
+
+// takeIn moves all that a case has into the case at hand, and closes it.
+func (s *sitting) takeIn(c *cvd.Case, other cvd.Case, ps []cvd.Participant, names renamed) error {
+	for _, p := range ps {
+		if err := s.takeParticipant(*c, p, names); err != nil {
+			return fmt.Errorf("take %s in: %w", p.Party, err)
+		}
+	}
+	for _, n := range other.Reports {
+		if err := s.takeReportOf(*c, n, names); err != nil {
+			return err
+		}
+	}
+	if err := s.takeMails(*c, other, names); err != nil {
+		return err
+	}
+	c.Reports = append(slices.Clone(c.Reports), other.Reports...)
+	if err := s.changeCase(*c, "case.merged", "took in "+string(other.ID)); err != nil {
+		return err
+	}
+	if err := s.taskDone(s.tx, caseFileKey(other.ID)); err != nil {
+		return err
+	}
+	other.Closed, other.Merged = s.tx.Now, c.ID
+	if err := s.changeCase(other, "case.closed", "merged into "+string(c.ID)); err != nil {
+		return err
+	}
+	return s.moveFolders(other, casesFolder+delimiter, closedFolder(other.Closed))
+}
+
+// takeParticipant lets a participant of the other case go on here, at the same
+// address. Letters to it that are under way leave as they were written.
+func (s *sitting) takeParticipant(c cvd.Case, p cvd.Participant, names renamed) error {
+	name := names[p.Party]
+	old := p
+	old.MovedTo, old.MovedAs = c.ID, name
+	if err := PutParticipant(s.tx, old); err != nil {
+		return err
+	}
+	row, err := tokens.Get(s.tx, tokenKey(s.tx, p.Token))
+	if err != nil {
+		return err
+	}
+	row.Case, row.Party = c.ID, name
+	if err := tokens.Put(s.tx, caseScope(c.ID), tokenKey(s.tx, p.Token), row); err != nil {
+		return err
+	}
+	if err := s.moveTasks(s.tx, p.Case, p.Party, c.ID, name); err != nil {
+		return err
+	}
+	if _, err := ParticipantByID(s.tx, c.ID, name); err == nil {
+		return nil // takes part here already, as it does
+	}
+	p.Case, p.Party, p.Codes = c.ID, name, nil
+	if _, err := s.caseFolder(s.tx, c, threadFolder(name)); err != nil {
+		return err
+	}
+	if err := PutParticipant(s.tx, p); err != nil {
+		return err
+	}
+	return record(s.tx, journal.Record{Case: string(c.ID), Party: string(name), Actor: s.by.Name, Kind: "party.merged", Detail: "from " + string(old.Case)})
+}
+
+// takeReportOf lets a report of the other case be one of this.
+func (s *sitting) takeReportOf(c cvd.Case, n uint64, names renamed) error {
+	r, err := reports.Get(s.tx, store.Seq(n))
+	if err != nil {
+		return err
+	}
+	r.Case, r.Party = c.ID, cvd.PartyID(names.name(string(r.Finder())))
+	return reports.Put(s.tx, caseScope(c.ID), store.Seq(n), r)
+}
+
+// takeMails moves the mails of the other case into the folders here, sealed
+// anew with this one's key, and what stands before the desk about it.
+func (s *sitting) takeMails(c, other cvd.Case, names renamed) error {
+	top, err := caseTop(s.tx, other)
+	if err != nil {
+		return err
+	}
+	boxes, err := s.tx.Mailboxes()
+	if err != nil {
+		return err
+	}
+	for _, box := range boxes {
+		if box.Case != string(other.ID) {
+			continue
+		}
+		sub := strings.TrimPrefix(strings.TrimPrefix(box.Name, top.Name), delimiter)
+		if sub == "" || sub == "Case file" {
+			continue
+		}
+		if box.Party != "" {
+			sub = threadFolder(cvd.PartyID(names.name(box.Party)))
+		}
+		if err := s.takeFolder(c, box, sub, names); err != nil {
+			return err
+		}
+	}
+	return moveRest(s.tx, other.ID, c.ID, everything, names)
+}
+
+func (s *sitting) takeFolder(c cvd.Case, box store.Mailbox, sub string, names renamed) error {
+	uids, err := s.tx.UIDs(box.Number, nil)
+	if err != nil || len(uids) == 0 {
+		return err
+	}
+	to, err := s.caseFolder(s.tx, c, sub)
+	if err != nil {
+		return err
+	}
+	for _, uid := range uids {
+		e, err := s.tx.Entry(box.Number, uid)
+		if err != nil {
+			return err
+		}
+		id := e.Message
+		err = s.tx.MoveMessage(id, caseScope(c.ID), func(m *store.Message) { m.Case, m.Party = string(c.ID), names.name(m.Party) })
+		if err != nil {
+			return err
+		}
+		if err := s.tx.Unfile(box.Number, uid); err != nil {
+			return err
+		}
+		if _, err := s.tx.File(to.Number, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
