@@ -66,9 +66,10 @@ func (c Case) Tag() string { return "[" + string(c.ID) + "]" }
 // Party is a person or organisation in the directory.
 type Party struct {
 	ID      PartyID
-	Address string // where its notices go
-	Second  string // a second contact, or empty
-	Zone    string // IANA time zone, or empty
+	Address string   // where its notices go
+	Second  string   // a second contact, or empty
+	Aliases []string // other names by which people know it, "Globex Corporation"
+	Zone    string   // IANA time zone, or empty
 	Lead    time.Duration
 	Channel Channel
 	Manner  Manner
