@@ -253,7 +253,7 @@ func (s *Scheduler) round(ctx context.Context) (time.Time, error) {
 type duty func(now time.Time) (next time.Time, err error)
 
 func (s *Scheduler) duties() []duty {
-	return []duty{s.OwnKeysDue}
+	return []duty{s.OwnKeysDue, s.AlarmApprovals}
 }
 
 // keepDuties runs every duty; one that fails does not keep the others from it.

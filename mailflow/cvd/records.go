@@ -336,7 +336,10 @@ type ApprovalRequest struct {
 	Due     time.Time
 	Ended   time.Time
 	How     string    // approved, rejected: why, void: why
+	Next    string    // the request that took the place of one that is void
 	Cool    time.Time // of a desk of one: nothing leaves before
+	Beside  []CaseID  // other cases whose words stand in it: only who may see them approves
+	Alarmed time.Time // when another coordinator was told that it is undecided
 }
 
 // Open says whether the request still waits for a person.
