@@ -28,9 +28,9 @@ func caseCommands() []command {
 
 func partyCommands() []command {
 	return []command{
-		{words: "vendor add", usage: `vendor add NAME ADDRESS [second ADDRESS] [zone ZONE] [channel pgp|hand] [lead DURATION] [form mime|inline] [legacy-display on|off] [subject "OUTER"|default]`,
-			help: "Puts a party into the directory; its key is looked for. Its mails are PGP/MIME; form inline is for ticket systems, legacy-display for clients that do not show a protected Subject, subject for a filter of theirs: everybody on the way reads it.", signed: "adds a recipient", run: vendorAdd},
-		{words: "vendor edit", usage: `vendor edit NAME [address ADDRESS] [second ADDRESS] [zone ZONE] [channel pgp|hand] [lead DURATION] [form mime|inline] [legacy-display on|off] [subject "OUTER"|default]`,
+		{words: "vendor add", usage: `vendor add NAME ADDRESS [second ADDRESS] [zone ZONE] [channel pgp|hand] [lead DURATION] [form mime|inline] [legacy-display on|off] [subject "OUTER"|default] [alias "NAME, NAME"]`,
+			help: "Puts a party into the directory; its key is looked for. Its mails are PGP/MIME; form inline is for ticket systems, legacy-display for clients that do not show a protected Subject, subject for a filter of theirs: everybody on the way reads it. Letters to others that say an alias are stopped, as those that say its name are.", signed: "adds a recipient", run: vendorAdd},
+		{words: "vendor edit", usage: `vendor edit NAME [address ADDRESS] [second ADDRESS] [zone ZONE] [channel pgp|hand] [lead DURATION] [form mime|inline] [legacy-display on|off] [subject "OUTER"|default] [alias "NAME, NAME"]`,
 			help: "Changes a party; a new address or channel, an outer Subject, or a longer lead, counts only signed.", run: vendorEdit},
 		{words: "vendor list", usage: "vendor list", help: "The directory, with what is known of keys.", run: vendorList},
 		{words: "invite", usage: `invite PARTY [wave N] [affects "PRODUCT"] [footprint N]`,

@@ -17,6 +17,7 @@ const (
 	crossQuotes crossingKind = "quotes" // repeats what another party wrote
 	crossNames  crossingKind = "names"  // names another party
 	crossLater  crossingKind = "later"  // repeats what belongs to a later stage
+	crossFile   crossingKind = "file"   // is a file of a later stage
 	crossLong   crossingKind = "long"   // holds more text than can be compared
 )
 
@@ -57,8 +58,9 @@ type examined struct {
 	whole    bool
 	shared   []shared
 	mentions []mention
-	material []stageText // of the case, where the text shares something with it
+	material []stageText // of the case
 	later    []laterRun
+	files    []laterFile
 }
 
 // question is what is to be examined: a text of a case, and since when it
@@ -99,7 +101,7 @@ func (b *Base) findShared(tx *store.Tx, q question, e *examined) error {
 		if err != nil {
 			return err
 		}
-		if words == nil || !q.at.IsZero() && !m.At.Before(q.at) {
+		if words == nil || !q.at.IsZero() && m.At.After(q.at) {
 			continue
 		}
 		runs := e.guard.hash.runsAround(e.words.text, places, words.text, runeRun)

@@ -209,7 +209,11 @@ func (b *Base) endDraft(tx *store.Tx, a cvd.ApprovalRequest, by Actor, because s
 	if err != nil {
 		return err
 	}
-	words := fmt.Sprintf("%s rejected %s, the letter of %s to %s in %s: %s\nIt does not leave. This is what it said:\n\n%s", by.Name, a.ID, a.Author, partyList(a.Parties), a.Case, because, text)
-	_, _, _, err = b.post(tx, Post{Folder: "Status", Case: a.Case, Subject: fmt.Sprintf("Rejected: letter to %s in %s", partyList(a.Parties), a.Case), Text: words, Kind: "transcript"})
+	what := fmt.Sprintf("letter to %s in %s", partyList(a.Parties), a.Case)
+	r, err := b.Templates.Refusal(refusal(what, fmt.Sprintf("%s rejected %s, which %s wrote. It does not leave; below is what it said.", by.Name, a.ID, a.Author), because, "write it anew"))
+	if err != nil {
+		return err
+	}
+	_, _, _, err = b.post(tx, Post{Folder: "Status", Case: a.Case, Subject: "Rejected: " + what, Text: r.Text + "\n" + text, Kind: "transcript"})
 	return err
 }

@@ -1,6 +1,8 @@
 package mailflow
 
 import (
+	"crypto/sha256"
+	"slices"
 	"time"
 
 	"parley/mailflow/cvd"
@@ -12,6 +14,15 @@ type stageText struct {
 	stage cvd.Stage
 	at    time.Time
 	words *spelled
+	files map[[32]byte]bool
+}
+
+// laterFile is a file of a text that is one of a stage's material, too.
+type laterFile struct {
+	name  string
+	sum   [32]byte
+	stage cvd.Stage
+	at    time.Time
 }
 
 // findLater finds what a text shares with the material of its case.
@@ -20,8 +31,10 @@ func findLater(tx *store.Tx, q question, e *examined) error {
 	if err != nil || len(all) == 0 {
 		return err
 	}
+	e.material = all
 	chosen := map[uint32][]int{}
 	e.guard.hash.chosen(e.words.text, func(at int, print uint32) { chosen[print] = append(chosen[print], at) })
+	e.findFiles(q.files, all)
 	for _, m := range all {
 		var places []int
 		seen := map[uint32]bool{}
@@ -31,9 +44,6 @@ func findLater(tx *store.Tx, q question, e *examined) error {
 			}
 		})
 		runs := e.guard.hash.runsAround(e.words.text, inOrder(places), m.words.text, runeRun)
-		if len(runs) > 0 {
-			e.material = append(e.material, m)
-		}
 		for _, r := range runs {
 			e.later = append(e.later, laterRun{r, m.stage, m.at})
 		}
@@ -64,7 +74,7 @@ func materialOf(tx *store.Tx, q question) ([]stageText, error) {
 					continue
 				}
 				words, _ := outgoing{text: m.Text, files: unnamed(m.Files)}.spelled()
-				out = append(out, stageText{stage, m.At, words})
+				out = append(out, stageText{stage, m.At, words, sumsOf(m.Files)})
 			}
 		}
 	}
@@ -101,6 +111,42 @@ func (e *examined) laterThan(who cvd.Participant, reach cvd.Stage) []laterRun {
 		}
 		for _, r := range l.without(cover, runeRun) {
 			out = append(out, laterRun{r, l.stage, l.at})
+		}
+	}
+	return out
+}
+
+func sumsOf(files []cvd.File) map[[32]byte]bool {
+	out := map[[32]byte]bool{}
+	for _, f := range files {
+		out[sha256.Sum256(f.Data)] = true
+	}
+	return out
+}
+
+// findFiles finds the files that belong to a stage, whatever is in them.
+func (e *examined) findFiles(files []cvd.File, material []stageText) {
+	for _, f := range files {
+		sum := sha256.Sum256(f.Data)
+		for _, m := range material {
+			if m.files[sum] {
+				e.files = append(e.files, laterFile{f.Name, sum, m.stage, m.at})
+			}
+		}
+	}
+}
+
+// laterFiles are the files of stages above one that a participant reaches, but
+// for those that a lower stage had before.
+func (e *examined) laterFiles(who cvd.Participant, reach cvd.Stage) []Crossing {
+	var out []Crossing
+	for _, f := range e.files {
+		had := slices.ContainsFunc(e.material, func(m stageText) bool {
+			return m.stage.Rank() <= reach.Rank() && m.at.Before(f.at) && m.files[f.sum]
+		})
+		c := Crossing{Kind: crossFile, Piece: f.name, Stage: f.stage}
+		if who.Party != cvd.Finder && f.stage.Rank() > reach.Rank() && !had && !slices.Contains(out, c) {
+			out = append(out, c)
 		}
 	}
 	return out

@@ -10,7 +10,7 @@ import (
 // crossings are what of a text must be seen by a person before it goes to one
 // participant. What the participant wrote itself or got already does not count.
 func (b *Base) crossings(tx *store.Tx, e *examined, who cvd.Participant, reach cvd.Stage) ([]Crossing, error) {
-	var out []Crossing
+	out := e.laterFiles(who, reach)
 	if !e.whole {
 		out = append(out, Crossing{Kind: crossLong})
 	}
@@ -96,7 +96,11 @@ func (e *examined) uncovered(cover []bool, quoted []shared, mentions []mention, 
 			return
 		}
 		told[about] = r
-		c.Piece, c.Line = e.words.where(r.from)
+		first := r.from
+		for first < r.to-1 && !wordRune(e.words.text[first]) {
+			first++
+		}
+		c.Piece, c.Line = e.words.where(first)
 		c.Chars = r.to - r.from
 		out = append(out, c)
 	}

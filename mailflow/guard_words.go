@@ -23,6 +23,8 @@ func (c Crossing) sentence(home cvd.CaseID) string {
 		return fmt.Sprintf("%s repeats %d characters that %s wrote on %s%s", c.place(), c.Chars, byName(c.Party), c.At.UTC().Format("2 Jan"), where)
 	case crossNames:
 		return fmt.Sprintf("%s names %s", c.place(), byName(c.Party))
+	case crossFile:
+		return fmt.Sprintf("%s is a file of %s", c.Piece, c.Stage)
 	case crossLater:
 		return fmt.Sprintf("%s repeats %d characters of what belongs to %s", c.place(), c.Chars, c.Stage)
 	}
