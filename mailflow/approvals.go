@@ -235,7 +235,11 @@ func (b *Base) endApproval(tx *store.Tx, a cvd.ApprovalRequest) error {
 
 // approvalTasks are the mails that stand before the desk because of a request.
 func approvalTasks(a cvd.ApprovalRequest) []string {
-	return []string{"approval:" + a.ID, draftTask(a.ID), alarmTask(a.ID)}
+	out := []string{"approval:" + a.ID, draftTask(a.ID), alarmTask(a.ID)}
+	for _, id := range a.Beside {
+		out = append(out, veiledTask(a.ID, id))
+	}
+	return out
 }
 
 // wakeRequest asks the gate again about what a request names.

@@ -255,6 +255,9 @@ func (b *Base) request(tx *store.Tx, id string, rule cvd.StageRule, g []*parcel,
 	if err := record(tx, journal.Record{Case: string(c), Actor: a.Author, Kind: "approval.asked", Ref: id, Detail: approvalWhat(a)}); err != nil {
 		return err
 	}
+	if err := b.tellVeiled(tx, a, g); err != nil {
+		return err
+	}
 	return b.postApproval(tx, a, g, before)
 }
 

@@ -136,7 +136,7 @@ func (g *Guard) put(print, message uint32) {
 	}
 	want := uint64(print)<<32 | uint64(message)
 	copies := 0
-	for i := g.home(print); ; i = (i + 1) % len(g.slots) {
+	for i := g.home(print); ; i = (i + 1) & (len(g.slots) - 1) {
 		switch at := g.slots[i]; {
 		case at == 0:
 			g.slots[i] = want
@@ -153,7 +153,7 @@ func (g *Guard) put(print, message uint32) {
 }
 
 func (g *Guard) home(print uint32) int {
-	return int(uint64(print) * 0x9e3779b97f4a7c15 >> 32 % uint64(len(g.slots)))
+	return int(uint64(print)*0x9e3779b97f4a7c15>>32) & (len(g.slots) - 1) // a power of two
 }
 
 // grow makes room: twice the slots, or where that is too many the newer half of
@@ -185,7 +185,7 @@ func (g *Guard) sharing(text []rune) map[uint32][]int {
 		return out
 	}
 	g.hash.chosen(text, func(place int, print uint32) {
-		for i := g.home(print); g.slots[i] != 0; i = (i + 1) % len(g.slots) {
+		for i := g.home(print); g.slots[i] != 0; i = (i + 1) & (len(g.slots) - 1) {
 			if at := g.slots[i]; uint32(at>>32) == print {
 				out[uint32(at)] = append(out[uint32(at)], place)
 			}

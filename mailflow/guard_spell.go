@@ -69,7 +69,7 @@ func withoutAccent(r rune) rune {
 // put adds one character after the blank that stands before it, and says
 // whether it was a blank itself.
 func (s *spelled) put(r rune, line int32, blank bool) bool {
-	if unicode.IsSpace(r) || unicode.IsControl(r) {
+	if r <= ' ' || r >= 0x7f && (unicode.IsSpace(r) || unicode.IsControl(r)) {
 		return true
 	}
 	k := len(s.text)
@@ -81,7 +81,7 @@ func (s *spelled) put(r rune, line int32, blank bool) bool {
 		s.add(' ', line)
 		k++
 	}
-	if k > 2 && s.text[k-1] == r && s.text[k-2] == r && s.text[k-3] == r && !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+	if k > 2 && r == s.text[k-1] && r == s.text[k-2] && r == s.text[k-3] && !unicode.IsLetter(r) && !unicode.IsDigit(r) {
 		return false // a rule across the page is no words
 	}
 	s.add(r, line)

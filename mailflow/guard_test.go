@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+
+	"parley/mailflow/store"
 )
 
 // lettersFrom makes n characters of words that stand nowhere else.
@@ -239,8 +241,41 @@ func BenchmarkGuard_Letter(b *testing.B) {
 		g.hash.chosen(s.text, func(_ int, print uint32) { g.put(print, id+1) })
 	}
 	letter := lettersFrom(r, latin, 64<<10)
-	b.ReportMetric(float64(len(g.slots))*8/(1<<20), "MiB")
 	for b.Loop() {
 		g.sharing(spelledText(letter).text)
 	}
+	b.ReportMetric(float64(len(g.slots))*8/(1<<20), "MiB")
+}
+
+// BenchmarkGuard_Spell makes a letter of 64 kB ready to be compared.
+func BenchmarkGuard_Spell(b *testing.B) {
+	letter := lettersFrom(rand.New(rand.NewPCG(7, 8)), latin, 64<<10)
+	g := new(Guard)
+	g.begin()
+	for b.Loop() {
+		g.hash.chosen(spelledText(letter).text, func(int, uint32) {})
+	}
+}
+
+// BenchmarkGuard_Build makes the index from a store, as the first letter after a
+// start does; it gives the time for each message.
+func BenchmarkGuard_Build(b *testing.B) {
+	const messages = 2000
+	r := rand.New(rand.NewPCG(9, 9))
+	w := newWorld(b)
+	for range messages / 100 {
+		w.update(func(tx *store.Tx) error {
+			for range 100 {
+				raw := "From: a@b.example\r\nSubject: x\r\n\r\n" + lettersFrom(r, latin, 1000) + "\r\n"
+				if _, err := w.keepOwn(tx, []byte(raw), store.Message{Scope: DeskScope, Direction: "in"}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	for b.Loop() {
+		w.view(func(tx *store.Tx) error { return new(Guard).catchUp(tx, w.Base) })
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/messages, "µs/message")
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"parley/mailflow/cvd"
 	"parley/mailflow/store"
@@ -135,3 +136,43 @@ func blindTo(tx *store.Tx, a cvd.ApprovalRequest, by Actor) (bool, error) {
 	}
 	return false, nil
 }
+
+// tellVeiled tells those who may see another case, and nobody else, what of it
+// stands in a request that the others are told of without it. Where not all of
+// them may know of the request, nobody is told.
+func (b *Base) tellVeiled(tx *store.Tx, a cvd.ApprovalRequest, g []*parcel) error {
+	for _, id := range a.Beside {
+		home := g[0].Case
+		hidden, err := hiddenFrom(tx, id, func(source cvd.Case) bool { return readersWithin(home, source) })
+		if err != nil {
+			return err
+		}
+		apart, err := hiddenFrom(tx, id, func(source cvd.Case) bool { return !readersWithin(source, home) })
+		if err != nil {
+			return err
+		}
+		if !hidden || !apart {
+			continue
+		}
+		var said []string
+		for _, c := range g[0].Found {
+			if c.Case == id {
+				said = append(said, c.sentence(a.Case))
+			}
+		}
+		what := fmt.Sprintf("%s to %s in %s", approvalWhat(a), partyList(a.Parties), a.Case)
+		r, err := b.Templates.Refusal(refusal("approval "+a.ID, "In "+what+" stand words of "+string(id)+", which "+a.Author+" may not see. It waits in Approvals, as "+a.ID+"; only who may see both cases lets it go.",
+			strings.Join(said, "; "), "look at it there, and decide"))
+		if err != nil {
+			return err
+		}
+		err = b.task(tx, veiledTask(a.ID, id), Post{Case: id, Kind: "approval", Ref: a.ID, Text: r.Text,
+			Subject: "Words of " + string(id) + " stand in " + what})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func veiledTask(request string, id cvd.CaseID) string { return "veiled:" + request + ":" + string(id) }

@@ -403,10 +403,16 @@ func TestV6_RestrictedWords(t *testing.T) {
 	a := w.keptBack("line 1 cannot go as it is; somebody else must see it first")
 	for _, folder := range []string{"INBOX", "Approvals", "Status"} {
 		for _, m := range w.filed(folder) {
-			if text := m.Envelope.Subject + w.words(m); m.Ref == a.ID && (strings.Contains(text, "globex") || strings.Contains(text, string(secret))) {
+			if text := m.Envelope.Subject + w.words(m); m.Ref == a.ID && m.Scope != caseScope(secret) && (strings.Contains(text, "globex") || strings.Contains(text, string(secret))) {
 				t.Errorf("%s tells:\n%s", folder, text)
 			}
 		}
+	}
+	if said := w.wordsIn("INBOX", "Words of "+string(secret)); !strings.Contains(said, "globex wrote on 1 Dec in "+string(secret)) {
+		t.Errorf("cleo is told %q", said)
+	}
+	if seen := strings.Join(w.seenBy("ben"), "\n"); strings.Contains(seen, string(secret)) {
+		t.Errorf("ben sees\n%s", seen)
 	}
 	w.refuses(benSigned, "must be seen by somebody else", "approve "+a.ID)
 	w.as(Actor{Name: "cleo", Via: ViaMail}, "approve "+a.ID)
