@@ -3,6 +3,7 @@ package mailflow
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"parley/mailflow/cvd"
 	"parley/mailflow/journal"
@@ -216,4 +217,24 @@ func (b *Base) endDraft(tx *store.Tx, a cvd.ApprovalRequest, by Actor, because s
 	}
 	_, _, _, err = b.post(tx, Post{Folder: "Status", Case: a.Case, Subject: "Rejected: " + what, Text: r.Text + "\n" + text, Kind: "transcript"})
 	return err
+}
+
+// reviveDraft takes back that the letters of a request were given up.
+func (b *Base) reviveDraft(tx *store.Tx, a cvd.ApprovalRequest) error {
+	for _, party := range a.Parties {
+		all, err := Notices(tx, a.Case, party)
+		if err != nil {
+			return err
+		}
+		for _, n := range all {
+			if n.ApprovalID != a.ID || n.State != cvd.Cancelled {
+				continue
+			}
+			n.State, n.Why = cvd.Planned, ""
+			if err := putNotice(tx, n, time.Time{}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -370,6 +370,24 @@ func TestV6_DraftRejected(t *testing.T) {
 	}
 }
 
+// A refusal of a draft can be taken back; then a yes lets it go.
+func TestV6_RejectUndone(t *testing.T) {
+	t.Parallel()
+	w, id := crossing(t)
+	w.submits("ana", w.deskTo("acme", id), false, "hello", "as globex says\n")
+	a := w.keptBack("names globex")
+	g := Gesture{Button: "Reject", Message: w.last("Approvals").ID}
+	w.ok(w.desk.Gesture(context.Background(), benByGesture, g))
+	w.settle()
+	w.ok(w.desk.Undo(context.Background(), benByGesture, g))
+	w.settle()
+	w.as(benByMail, "approve "+a.ID)
+	w.after(3 * w.Undo)
+	if n := w.letters("acme", "as globex says"); n != 1 {
+		t.Errorf("%d letters left", n)
+	}
+}
+
 // On a desk of one, cool_off stands for the second person.
 func TestV6_DeskOfOne(t *testing.T) {
 	t.Parallel()
