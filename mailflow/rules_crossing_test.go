@@ -184,7 +184,7 @@ func TestV6_Names(t *testing.T) {
 		"jo@finder.example has no part here": "",
 	} {
 		before := len(w.requests(""))
-		w.submits("ana", w.deskTo("acme", id), false, fmt.Sprintf("letter %d", len(text)*7+before), text+"\n")
+		w.submits("ana", w.deskTo("acme", id), false, fmt.Sprintf("letter %q", text), text+"\n")
 		all := w.requests("")
 		if (len(all) > before) != (named != "") {
 			t.Errorf("%q: %d drafts more", text, len(all)-before)
