@@ -68,10 +68,8 @@ type examined struct {
 // now.
 type question struct {
 	outgoing
-	id    cvd.CaseID
-	at    time.Time
-	stage cvd.Stage   // of material
-	party cvd.PartyID // of an annex
+	id cvd.CaseID
+	at time.Time
 }
 
 // examine compares a text with what parties wrote in any thread, with the names

@@ -167,6 +167,7 @@ func TestV6_Names(t *testing.T) {
 	w.do(`vendor edit globex alias "Globular Experts, GX"`)
 	fin := w.person("fin", "jo@finder.example")
 	w.reported(fin, "another", "another report\n")
+	count := 0
 	for text, named := range map[string]string{
 		"as globex says":                     "globex",
 		"GLOBEX's build":                     "globex",
@@ -184,7 +185,8 @@ func TestV6_Names(t *testing.T) {
 		"jo@finder.example has no part here": "",
 	} {
 		before := len(w.requests(""))
-		w.submits("ana", w.deskTo("acme", id), false, fmt.Sprintf("letter %q", text), text+"\n")
+		count++
+		w.submits("ana", w.deskTo("acme", id), false, fmt.Sprintf("letter %d", count), text+"\n")
 		all := w.requests("")
 		if (len(all) > before) != (named != "") {
 			t.Errorf("%q: %d drafts more", text, len(all)-before)
