@@ -65,7 +65,7 @@ func openApp(set *settings, with given) (a *app, err error) {
 			Domain: set.Domain, DeskDomain: set.DeskDomain, CasePrefix: set.CasePrefix, Subject: set.Subject,
 			Plaintext: set.Plaintext, Undo: set.Undo, CoolOff: set.CoolOff, Digest: set.Digest, Zone: set.Zone, KeyPause: set.KeyPause, Discovery: set.Discovery.On, Limits: set.Message, Policies: set.Policies,
 		},
-		Clock: with.clock, Store: a.store, Own: own, Certs: keyring.NewCache(certificates), Templates: words, Log: with.log,
+		Clock: with.clock, Store: a.store, Own: own, Certs: keyring.NewCache(certificates), Templates: words, Guard: new(mailflow.Guard), Log: with.log,
 	}
 	a.base.Queue = a.queue(with)
 	a.desk = &mailflow.Desk{Base: a.base}

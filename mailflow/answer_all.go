@@ -91,11 +91,14 @@ func (s *sitting) answerEach(c cvd.Case, stage cvd.Stage, text string) ([]cvd.Pa
 	if err != nil {
 		return nil, err
 	}
+	ps = slices.DeleteFunc(ps, func(p cvd.Participant) bool {
+		return !p.Has(cvd.RoleVendor) || p.Withdrawn != nil || p.Declined != nil || p.Reached.Rank() < stage.Rank()
+	})
+	if err := s.mustNotCross(c.ID, c, text, ps...); err != nil {
+		return nil, err
+	}
 	var told []cvd.PartyID
 	for _, p := range ps {
-		if !p.Has(cvd.RoleVendor) || p.Withdrawn != nil || p.Declined != nil || p.Reached.Rank() < stage.Rank() {
-			continue
-		}
 		v := templates.Letter{Us: s.us(), Case: c.ID, Subject: "An answer for all at stage " + string(stage), Text: text}
 		if rule, ok := c.Policy.Rule(p.Reached); ok {
 			v.TLP = rule.TLP

@@ -23,7 +23,43 @@ type approvalSubject struct {
 var (
 	approvalSubjects = store.WriteOnce[approvalSubject]("approvalsubjects")
 	approvalHashes   = store.WriteOnce[string]("approvalhashes") // request and notice
+	approvalDetails  = store.WriteOnce[approvalParts]("approvalparts")
 )
+
+// approvalParts are digests of what a yes to one notice is bound to, by what it
+// is in words.
+type approvalParts map[string]string
+
+// sum is the hash that binds a yes.
+func (p approvalParts) sum() string {
+	for _, d := range p {
+		if d == "" {
+			return "" // never equal to an approved hash
+		}
+	}
+	return digestAll(map[string]string(p))
+}
+
+// changed names what is not as it was.
+func (p approvalParts) changed(now approvalParts) []string {
+	var out []string
+	for what, d := range now {
+		if p[what] != d {
+			out = append(out, what)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// digestAll is digestOf of values that can always be written.
+func digestAll(what ...any) string {
+	d, err := digestOf(what...)
+	if err != nil {
+		return ""
+	}
+	return d
+}
 
 // approvalByID reads a request with all that it names, its hashes excepted; a
 // clear error when there is none.
@@ -71,7 +107,10 @@ func putApproval(tx *store.Tx, a cvd.ApprovalRequest) error {
 		}
 	}
 	a.Notices, a.Parties, a.Hashes = nil, nil, nil
-	return approvals.Put(tx, scope, key, a)
+	if err := approvals.Put(tx, scope, key, a); err != nil {
+		return err
+	}
+	return putAlarm(tx, a)
 }
 
 // approve adds one coordinator's yes to a request. The author never approves,
@@ -99,7 +138,7 @@ func (b *Base) approve(tx *store.Tx, id string, by Actor) (string, error) {
 	if err := b.endApproval(tx, a); err != nil {
 		return "", err
 	}
-	said := fmt.Sprintf("%s approved: %s to %s goes at %s", a.ID, a.Stage, partyList(a.Parties), instant(laterOf(a.Due, tx.Now.Add(b.Undo))))
+	said := fmt.Sprintf("%s approved: %s to %s goes at %s", a.ID, approvalWhat(a), partyList(a.Parties), instant(laterOf(a.Due, tx.Now.Add(b.Undo))))
 	if alone {
 		said += fmt.Sprintf(", not before %s since nobody else is on the desk", instant(a.Cool))
 	}
@@ -115,11 +154,17 @@ func (b *Base) mayApprove(tx *store.Tx, a cvd.ApprovalRequest, by Actor) (alone 
 	}
 	said := slices.ContainsFunc(a.Yes, func(y cvd.Approved) bool { return y.By == by.Name })
 	author := slices.Contains(a.Authors, by.Name)
+	blind, err := blindTo(tx, a, by)
+	if err != nil {
+		return false, err
+	}
 	switch {
 	case a.Granted():
 		return false, already("%s is over: %s", a.ID, a.How)
 	case !a.Open():
-		return false, fmt.Errorf("%s is over: %s", a.ID, a.How)
+		return false, overNow(a)
+	case blind:
+		return false, fmt.Errorf("%s must be seen by somebody else; your yes does not count for it, and nothing leaves. Leave it to another coordinator, or write the text anew", a.ID)
 	case a.Signed && !by.Signed:
 		return false, b.onlySigned(tx, a, by)
 	case said:
@@ -142,14 +187,36 @@ func (b *Base) reject(tx *store.Tx, id string, by Actor, because string) (string
 	case strings.HasPrefix(a.How, "rejected"):
 		return "", already("%s is over: %s", a.ID, a.How)
 	case !a.Open():
-		return "", fmt.Errorf("%s is over: %s", a.ID, a.How)
+		return "", overNow(a)
 	}
 	a.Ended, a.How = tx.Now, "rejected by "+by.Name+": "+because
 	err = record(tx, journal.Record{Case: string(a.Case), Actor: by.Name, Kind: "approval.no", Ref: a.ID, Detail: because})
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s rejected; %s to %s is held", a.ID, a.Stage, partyList(a.Parties)), b.endApproval(tx, a)
+	if err := b.endApproval(tx, a); err != nil {
+		return "", err
+	}
+	if isDraft(a) {
+		return fmt.Sprintf("%s rejected; the letter to %s does not leave", a.ID, partyList(a.Parties)), b.endDraft(tx, a, by, because)
+	}
+	return fmt.Sprintf("%s rejected; %s to %s is held", a.ID, a.Stage, partyList(a.Parties)), nil
+}
+
+// overNow says that a request is over, and where one stands in its place.
+func overNow(a cvd.ApprovalRequest) error {
+	if a.Next != "" {
+		return fmt.Errorf("%s is over: %s; %s stands in its place, see Approvals", a.ID, a.How, a.Next)
+	}
+	return fmt.Errorf("%s is over: %s", a.ID, a.How)
+}
+
+// approvalWhat is what a request is about, in words.
+func approvalWhat(a cvd.ApprovalRequest) string {
+	if isDraft(a) {
+		return "the letter"
+	}
+	return string(a.Stage)
 }
 
 // endApproval writes the end of a request, takes its mail away and asks the
@@ -158,10 +225,21 @@ func (b *Base) endApproval(tx *store.Tx, a cvd.ApprovalRequest) error {
 	if err := putApproval(tx, a); err != nil {
 		return err
 	}
-	if err := b.taskDone(tx, "approval:"+a.ID); err != nil {
-		return err
+	for _, task := range approvalTasks(a) {
+		if err := b.taskDone(tx, task); err != nil {
+			return err
+		}
 	}
 	return b.wakeRequest(tx, a)
+}
+
+// approvalTasks are the mails that stand before the desk because of a request.
+func approvalTasks(a cvd.ApprovalRequest) []string {
+	out := []string{"approval:" + a.ID, draftTask(a.ID), alarmTask(a.ID)}
+	for _, id := range a.Beside {
+		out = append(out, veiledTask(a.ID, id))
+	}
+	return out
 }
 
 // wakeRequest asks the gate again about what a request names.

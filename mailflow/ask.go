@@ -1,6 +1,8 @@
 package mailflow
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -14,29 +16,25 @@ import (
 // whose text stands: one request for each stage and date, bound to the exact
 // renderings, recipients, keys and times. A request whose contents changed is
 // void, and a new one takes its place.
-func (b *Base) askApprovals(tx *store.Tx, c cvd.Case, l *looks) error {
-	groups, err := b.approvalGroups(tx, c, l)
+func (b *Base) askApprovals(tx *store.Tx, id cvd.CaseID, l *looks) error {
+	groups, err := b.approvalGroups(tx, id, l)
 	if err != nil {
 		return err
 	}
-	for _, rule := range c.Policy.Stages {
-		for _, g := range groups[rule.Stage] {
-			if err := b.askGroup(tx, c, rule, g, l); err != nil {
-				return err
-			}
+	for _, g := range groups {
+		if err := b.askGroup(tx, g, l); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
 // asksMissing says whether askApprovals would ask for anything.
-func (b *Base) asksMissing(tx *store.Tx, c cvd.Case, l *looks) (bool, error) {
-	groups, err := b.approvalGroups(tx, c, l)
-	for _, stage := range groups {
-		for _, g := range stage {
-			if slices.ContainsFunc(g, func(p *parcel) bool { return !asked(p) }) {
-				return true, err
-			}
+func (b *Base) asksMissing(tx *store.Tx, id cvd.CaseID, l *looks) (bool, error) {
+	groups, err := b.approvalGroups(tx, id, l)
+	for _, g := range groups {
+		if slices.ContainsFunc(g.parcels, func(p *parcel) bool { return !asked(p) }) {
+			return true, err
 		}
 	}
 	return false, err
@@ -48,24 +46,29 @@ func asked(p *parcel) bool {
 	return a != nil && a.Hashes[p.Notice.ID] == p.Hash && (a.Open() || a.Granted() || strings.HasPrefix(a.How, "rejected"))
 }
 
-// approvalGroups gathers the future notices that need a yes and could be
-// rendered now, by stage and by date, soonest first.
-func (b *Base) approvalGroups(tx *store.Tx, c cvd.Case, l *looks) (map[cvd.Stage][][]*parcel, error) {
-	needed := slices.ContainsFunc(c.Policy.Stages, func(r cvd.StageRule) bool { return r.Approvals > 0 })
-	if !c.Started() || !c.Closed.IsZero() || !needed {
-		return nil, nil
-	}
-	ps, err := Participants(tx, c.ID)
-	if err != nil {
+// approvalGroup is what one request asks for: the notices of a stage that fall
+// due together, or the letters that one mail became.
+type approvalGroup struct {
+	rule    cvd.StageRule
+	due     time.Time
+	letter  string // the request that the letters wait for
+	parcels []*parcel
+}
+
+// approvalGroups gathers the future notices of a case or report that need a yes
+// and could be rendered now, soonest first.
+func (b *Base) approvalGroups(tx *store.Tx, id cvd.CaseID, l *looks) ([]*approvalGroup, error) {
+	c, err := CaseByID(tx, id)
+	if err != nil && !errors.Is(err, ErrNoCase) {
 		return nil, err
 	}
-	type day struct {
-		stage cvd.Stage
-		due   time.Time
+	ps, err := Participants(tx, id)
+	if err != nil || !c.Closed.IsZero() {
+		return nil, err
 	}
-	byDue := map[day][]*parcel{}
+	var out []*approvalGroup
 	for _, p := range ps {
-		if !p.Has(cvd.RoleVendor) || p.Withdrawn != nil {
+		if p.Withdrawn != nil {
 			continue
 		}
 		h, err := homeOf(tx, c, p)
@@ -73,47 +76,82 @@ func (b *Base) approvalGroups(tx *store.Tx, c cvd.Case, l *looks) (map[cvd.Stage
 			return nil, err
 		}
 		for _, n := range h.All {
-			rule, _ := c.Policy.Rule(n.Stage)
-			if n.Kind != cvd.KindStage || n.State.Over() || rule.Approvals == 0 {
+			needs, err := b.needsYes(tx, h, n, l)
+			if err != nil {
+				return nil, err
+			}
+			if !needs {
 				continue
 			}
 			g, err := b.parcelOf(tx, h, n, tx.Now, l)
 			if err != nil {
 				return nil, err
 			}
-			if g.HasMaterial || n.Stage == cvd.HeadsUp {
-				d := day{n.Stage, n.Due.UTC()}
-				byDue[d] = append(byDue[d], g)
+			if n.Kind == cvd.KindLetter || g.HasMaterial || n.Stage == cvd.HeadsUp {
+				out = intoGroup(out, g)
 			}
 		}
 	}
-	out := map[cvd.Stage][][]*parcel{}
-	for d, g := range byDue {
-		out[d.stage] = append(out[d.stage], g)
-	}
-	for _, g := range out {
-		slices.SortFunc(g, func(x, y []*parcel) int { return x[0].Notice.Due.Compare(y[0].Notice.Due) })
-	}
+	slices.SortStableFunc(out, func(x, y *approvalGroup) int { return x.due.Compare(y.due) })
 	return out, nil
+}
+
+// needsYes says whether a notice goes only after somebody's yes: its policy says
+// so, or what the guard found in it.
+func (b *Base) needsYes(tx *store.Tx, h home, n cvd.Notice, l *looks) (bool, error) {
+	switch {
+	case n.State.Over():
+		return false, nil
+	case n.Kind == cvd.KindLetter:
+		return n.ApprovalID != "", nil
+	case n.Kind != cvd.KindStage || !h.Case.Started() || !h.Participant.Has(cvd.RoleVendor):
+		return false, nil
+	}
+	if rule, _ := h.Case.Policy.Rule(n.Stage); rule.Approvals > 0 {
+		return true, nil
+	}
+	return b.suspicious(tx, h.Participant, n, l)
+}
+
+// intoGroup adds a parcel to those that are asked for together.
+func intoGroup(groups []*approvalGroup, p *parcel) []*approvalGroup {
+	rule, _ := p.Case.Policy.Rule(p.Notice.Stage)
+	key := approvalGroup{rule: rule, due: p.Notice.Due.UTC()}
+	if p.Letter != nil {
+		key = approvalGroup{letter: p.Notice.ApprovalID}
+	}
+	i := slices.IndexFunc(groups, func(g *approvalGroup) bool {
+		return g.rule.Stage == key.rule.Stage && g.due.Equal(key.due) && g.letter == key.letter
+	})
+	if i < 0 {
+		i, groups = len(groups), append(groups, &key)
+	}
+	groups[i].parcels = append(groups[i].parcels, p)
+	if p.Letter != nil {
+		groups[i].rule = draftRule(groups[i].parcels)
+	}
+	return groups
 }
 
 // askGroup asks anew where a notice of the group has no request, or one that
 // was bound to something else. What shared an open request with a changed
 // notice is asked for again with it.
-func (b *Base) askGroup(tx *store.Tx, c cvd.Case, rule cvd.StageRule, g []*parcel, l *looks) error {
-	void := map[string]bool{}
-	for _, p := range g {
+func (b *Base) askGroup(tx *store.Tx, g *approvalGroup, l *looks) error {
+	changed, void := map[string]string{}, map[string]bool{} // what changed, by request; and which were still open
+	for _, p := range g.parcels {
 		a := p.Approval
-		if asked(p) || a == nil || !a.Open() || void[a.ID] {
+		if asked(p) || a == nil {
 			continue
 		}
-		void[a.ID] = true
-		if err := b.void(tx, *a, "something in it changed"); err != nil {
+		what, err := changedIn(tx, p)
+		if err != nil {
 			return err
 		}
+		changed[a.ID] += what
+		void[a.ID] = a.Open()
 	}
 	var ask []*parcel
-	for _, p := range g {
+	for _, p := range g.parcels {
 		if !asked(p) || void[p.Approval.ID] {
 			ask = append(ask, p)
 		}
@@ -121,36 +159,85 @@ func (b *Base) askGroup(tx *store.Tx, c cvd.Case, rule cvd.StageRule, g []*parce
 	if len(ask) == 0 {
 		return nil
 	}
-	return b.request(tx, c, rule, ask, l)
+	next, err := newApprovalID(tx)
+	if err != nil {
+		return err
+	}
+	for id, what := range changed {
+		if err := b.void(tx, id, strings.TrimSuffix(what, "; "), next); err != nil {
+			return err
+		}
+	}
+	return b.request(tx, next, g.rule, ask, changed, l)
 }
 
-func (b *Base) void(tx *store.Tx, a cvd.ApprovalRequest, why string) error {
-	now, err := approvalByID(tx, a.ID)
+// changedIn says of a notice what is not as it was when somebody was asked:
+// "acme: the keys; ".
+func changedIn(tx *store.Tx, p *parcel) (string, error) {
+	key := append(approvalKey(tx, p.Notice.ApprovalID), store.Seq(p.Notice.ID)...)
+	was, err := approvalDetails.Get(tx, key)
+	what := "something in it"
+	switch {
+	case err == nil:
+		if all := was.changed(p.Parts); len(all) > 0 {
+			what = strings.Join(all, ", ")
+		}
+	case !errors.Is(err, store.ErrNotFound):
+		return "", err
+	}
+	return fmt.Sprintf("%s: %s changed; ", p.Notice.Party, what), nil
+}
+
+// void ends an open request that no longer says what would leave, and tells the
+// desk why. next stands in its place, if anything does.
+func (b *Base) void(tx *store.Tx, id, why, next string) error {
+	now, err := approvalByID(tx, id)
 	if err != nil || !now.Open() {
 		return err
 	}
-	now.Ended, now.How = tx.Now, "void: "+why
+	now.Ended, now.How, now.Next = tx.Now, "void: "+why, next
 	if err := putApproval(tx, now); err != nil {
 		return err
 	}
-	if err := record(tx, journal.Record{Case: string(a.Case), Kind: "approval.void", Ref: a.ID, Detail: why}); err != nil {
+	if err := record(tx, journal.Record{Case: string(now.Case), Kind: "approval.void", Ref: id, Detail: why}); err != nil {
 		return err
 	}
-	return b.taskDone(tx, "approval:"+a.ID)
+	for _, task := range approvalTasks(now) {
+		if err := b.taskDone(tx, task); err != nil {
+			return err
+		}
+	}
+	return b.tellVoid(tx, now, why)
+}
+
+// tellVoid says in Status what changed.
+func (b *Base) tellVoid(tx *store.Tx, a cvd.ApprovalRequest, why string) error {
+	what := fmt.Sprintf("%s to %s in %s", approvalWhat(a), partyList(a.Parties), a.Case)
+	next := "nothing: it is not to leave any more"
+	if a.Next != "" {
+		next = "look at " + a.Next + " in Approvals, which stands in its place and says what would leave now"
+	}
+	r, err := b.Templates.Refusal(refusal("approval "+a.ID, "The request "+a.ID+" for "+what+" is void. A yes that it had does not count, and nothing left because of it.", why, next))
+	if err != nil {
+		return err
+	}
+	_, _, _, err = b.post(tx, Post{Folder: "Status", Case: a.Case, Subject: fmt.Sprintf("Void: %s, %s", a.ID, what), Text: r.Text, Kind: "transcript"})
+	return err
 }
 
 // request writes a new request, its mail in Approvals, and binds its notices.
-func (b *Base) request(tx *store.Tx, c cvd.Case, rule cvd.StageRule, g []*parcel, l *looks) error {
-	id, err := newApprovalID(tx)
+// It takes the place of others, each of which is given with what changed.
+func (b *Base) request(tx *store.Tx, id string, rule cvd.StageRule, g []*parcel, before map[string]string, l *looks) error {
+	authors, err := authorsOf(tx, g, l)
 	if err != nil {
 		return err
 	}
-	authors, err := authorsOf(tx, c, rule.Stage, g, l)
-	if err != nil {
-		return err
+	c := g[0].Notice.Case
+	a := cvd.ApprovalRequest{ID: id, Case: c, Stage: rule.Stage, Authors: authors, Hashes: map[uint64]string{},
+		Need: max(rule.Approvals, 1), Signed: rule.Signed, Created: tx.Now, Beside: casesBeside(g)}
+	if g[0].Letter == nil {
+		a.Due = g[0].Notice.Due
 	}
-	a := cvd.ApprovalRequest{ID: id, Case: c.ID, Stage: rule.Stage, Authors: authors, Hashes: map[uint64]string{},
-		Need: rule.Approvals, Signed: rule.Signed, Created: tx.Now, Due: g[0].Notice.Due}
 	if len(authors) > 0 {
 		a.Author = authors[0]
 	}
@@ -158,24 +245,40 @@ func (b *Base) request(tx *store.Tx, c cvd.Case, rule cvd.StageRule, g []*parcel
 		a.Hashes[p.Notice.ID] = p.Hash
 		a.Notices = append(a.Notices, p.Notice.ID)
 		a.Parties = append(a.Parties, p.Notice.Party)
-		n := p.Notice
-		n.ApprovalID = id
-		if err := notices.Put(tx, caseScope(c.ID), noticeKey(tx, n.Case, n.Party, n.ID), n); err != nil {
+		if err := bind(tx, p, id); err != nil {
 			return err
 		}
 	}
 	if err := putApproval(tx, a); err != nil {
 		return err
 	}
-	if err := record(tx, journal.Record{Case: string(c.ID), Actor: a.Author, Kind: "approval.asked", Ref: id, Detail: string(rule.Stage)}); err != nil {
+	if err := record(tx, journal.Record{Case: string(c), Actor: a.Author, Kind: "approval.asked", Ref: id, Detail: approvalWhat(a)}); err != nil {
 		return err
 	}
-	return b.postApproval(tx, c, a, g)
+	if err := b.tellVeiled(tx, a, g); err != nil {
+		return err
+	}
+	return b.postApproval(tx, a, g, before)
+}
+
+// bind lets a notice wait for a request.
+func bind(tx *store.Tx, p *parcel, id string) error {
+	p.Notice.ApprovalID = id
+	n := p.Notice
+	key := append(approvalKey(tx, id), store.Seq(n.ID)...)
+	if err := approvalDetails.Put(tx, caseScope(n.Case), key, p.Parts); err != nil {
+		return err
+	}
+	return notices.Put(tx, caseScope(n.Case), noticeKey(tx, n.Case, n.Party, n.ID), n)
 }
 
 // authorsOf are those who wrote what is to be approved; where nobody did, who
 // started the case.
-func authorsOf(tx *store.Tx, c cvd.Case, s cvd.Stage, g []*parcel, l *looks) ([]string, error) {
+func authorsOf(tx *store.Tx, g []*parcel, l *looks) ([]string, error) {
+	if g[0].Letter != nil {
+		return []string{g[0].Letter.Author}, nil
+	}
+	c, s := g[0].Case, g[0].Notice.Stage
 	var out []string
 	add := func(w wording, err error) error {
 		if err == nil && w.Author != "" && !slices.Contains(out, w.Author) {

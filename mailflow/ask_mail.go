@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"parley/mailflow/cvd"
@@ -26,9 +28,13 @@ const maskedCode = "****-****"
 // postApproval shows a request with the mails attached as they would leave.
 // The one-time codes are masked: who reads the desk's mail must not answer for
 // a vendor. Files that everybody gets are attached once.
-func (b *Base) postApproval(tx *store.Tx, c cvd.Case, a cvd.ApprovalRequest, g []*parcel) error {
-	v := templates.Approval{Case: c.ID, Title: c.Title, Stage: a.Stage, ID: a.ID, Author: a.Author, Due: a.Due,
-		Signed: a.Signed, Need: a.Need, Checked: "no later stage's words or files, no other vendor's name can stand in a template's fields"}
+func (b *Base) postApproval(tx *store.Tx, a cvd.ApprovalRequest, g []*parcel, before map[string]string) error {
+	c := g[0].Case
+	v := templates.Approval{Case: a.Case, Title: c.Title, Stage: a.Stage, ID: a.ID, Author: a.Author, Due: a.Due, Letter: isDraft(a),
+		Signed: a.Signed, Need: a.Need}
+	for _, id := range slices.Sorted(maps.Keys(before)) {
+		v.Before = append(v.Before, id+" ("+strings.TrimSuffix(before[id], "; ")+")")
+	}
 	d := drafts{b: b, room: approvalFiles, in: map[string]string{}}
 	for _, p := range g {
 		v.Rows = append(v.Rows, approvalRow(p))
@@ -36,11 +42,15 @@ func (b *Base) postApproval(tx *store.Tx, c cvd.Case, a cvd.ApprovalRequest, g [
 			return err
 		}
 	}
+	var err error
+	if v.Found, err = foundWords(tx, g); err != nil {
+		return err
+	}
 	text, err := b.Templates.Approval(v)
 	if err != nil {
 		return err
 	}
-	return b.task(tx, "approval:"+a.ID, Post{Folder: "Approvals", Case: c.ID, Subject: text.Subject, Text: text.Text,
+	return b.task(tx, "approval:"+a.ID, Post{Folder: "Approvals", Case: a.Case, Subject: text.Subject, Text: text.Text,
 		Attachments: append(d.all(), d.fit(g[0].Shared)...), Kind: "approval", Ref: a.ID, From: a.Author})
 }
 
@@ -56,7 +66,7 @@ type drafts struct {
 
 func (d *drafts) add(p *parcel) error {
 	name := string(p.Notice.Party) + ".eml"
-	r, err := d.b.Templates.Notice(d.view(p, name))
+	r, err := d.rendered(p, name)
 	if err != nil {
 		return err
 	}
@@ -69,9 +79,24 @@ func (d *drafts) add(p *parcel) error {
 	if m := p.mannerNote(); m != "" {
 		fields = append(fields, message.Field{Name: "Comments", Value: "It leaves " + m + "."})
 	}
-	raw, err := message.Entity{Fields: fields, Text: r.Text, Attachments: d.fit(p.Own)}.Bytes(randomHex(16))
+	raw, err := message.Entity{Fields: fields, Text: r.Text, Attachments: d.fit(p.alone())}.Bytes(randomHex(16))
 	d.mails = append(d.mails, message.Attachment{Filename: name, MediaType: "message/rfc822", Data: raw})
 	return err
+}
+
+func (d *drafts) rendered(p *parcel, name string) (templates.Rendered, error) {
+	if p.Letter != nil {
+		return d.b.render(p)
+	}
+	return d.b.Templates.Notice(d.view(p, name))
+}
+
+// alone are the files that this participant alone gets.
+func (p *parcel) alone() []cvd.File {
+	if p.Letter != nil {
+		return p.Files
+	}
+	return p.Own
 }
 
 // view is what a mail is rendered from, with its code masked. A text that
@@ -119,6 +144,9 @@ func approvalRow(p *parcel) templates.ApprovalRow {
 	row := templates.ApprovalRow{Party: string(p.Notice.Party), Stage: p.Participant.Reached}
 	n, _ := p.Case.Policy.Number(p.Notice.Stage)
 	row.Gets = fmt.Sprintf("%d %s", n, p.Notice.Stage)
+	if p.Letter != nil {
+		row.Gets = "the letter"
+	}
 	if len(p.Keys.Certificates) == 0 {
 		row.Gets, row.Key = "nothing: HELD", "-"
 		row.Why = strings.Join(p.Keys.Why, "; ")

@@ -47,6 +47,7 @@ type Base struct {
 	Templates *templates.Set
 	Queue     *queue.Queue
 	Log       *slog.Logger
+	Guard     *Guard // against words of one party to another; the zero one is ready
 }
 
 // signer is our signing key.

@@ -71,7 +71,7 @@ func (s *sitting) fileForSecond(c cvd.Case, rule cvd.StageRule, f filedOrder) (s
 func (s *sitting) approvalSeen(id string) (cvd.ApprovalRequest, error) {
 	a, err := approvalByID(s.tx, id)
 	if err == nil {
-		_, err = s.caseSeen(a.Case)
+		err = s.requestSeen(a)
 	}
 	var unknown *Refusal
 	if errors.As(sentence(err), &unknown) {
@@ -80,7 +80,21 @@ func (s *sitting) approvalSeen(id string) (cvd.ApprovalRequest, error) {
 	if err != nil {
 		return cvd.ApprovalRequest{}, err
 	}
+	if s.this != "" && s.this != a.Case {
+		return cvd.ApprovalRequest{}, notDone("%s is about %s, and these lines are about %s; nothing was changed. Write it without the `case` line, or look the ID up in Approvals", a.ID, a.Case, s.this)
+	}
 	return a, nil
+}
+
+// requestSeen says whether the actor may know of what a request is about: its
+// case, or a report that has none.
+func (s *sitting) requestSeen(a cvd.ApprovalRequest) error {
+	id, err := caseNow(s.tx, a.Case)
+	if _, inReport := reportNumber(id); err != nil || inReport {
+		return err
+	}
+	_, err = s.caseSeen(id)
+	return err
 }
 
 // deskApprove is `approve ID`.

@@ -14,7 +14,7 @@ import (
 )
 
 // partyOptions are what a party in the directory may be given.
-var partyOptions = []string{"address", "second", "zone", "channel", "lead", "form", "legacy-display", "file-names", "subject"}
+var partyOptions = []string{"address", "second", "zone", "channel", "lead", "form", "legacy-display", "file-names", "subject", "alias"}
 
 // vendorAdd is `vendor add NAME ADDRESS [OPTION VALUE …]`.
 func vendorAdd(s *sitting, p *phrase) (string, error) {
@@ -79,6 +79,8 @@ func (s *sitting) editParty(p *cvd.Party, got map[string]string) (err error) {
 			p.Address, err = s.freeAddress(value, p.ID)
 		case "second":
 			p.Second, err = s.freeAddress(value, p.ID)
+		case "alias":
+			p.Aliases, err = aliases(value)
 		case "zone":
 			loc, bad := cvd.ParseZone(value)
 			if bad != nil {
@@ -105,6 +107,29 @@ func (s *sitting) editParty(p *cvd.Party, got map[string]string) (err error) {
 		}
 	}
 	return nil
+}
+
+// maxAliases is how many other names a party may have.
+const maxAliases = 20
+
+// aliases reads the names by which people know a party, with commas between;
+// `none` takes them away.
+func aliases(value string) ([]string, error) {
+	var out []string
+	for _, name := range strings.Split(value, ",") {
+		name = strings.Join(strings.Fields(name), " ")
+		if name == "" || strings.EqualFold(value, "none") {
+			continue
+		}
+		if len([]rune(name)) < shortestName || len(name) > maxName || message.CheckHeaderValue(name) != nil {
+			return nil, notDone("%q is no name that a letter could be searched for: it takes %d to %d characters", name, shortestName, maxName)
+		}
+		out = append(out, name)
+	}
+	if len(out) > maxAliases {
+		return nil, notDone("these are %d names; at most %d are kept of one party", len(out), maxAliases)
+	}
+	return out, nil
 }
 
 func parseChannel(s string) (cvd.Channel, error) {

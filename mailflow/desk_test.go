@@ -51,7 +51,7 @@ func newDeskRig(t *testing.T) *deskRig {
 		Settings: Settings{Domain: "vdp.example.org", DeskDomain: "desk.vdp.example.org", CasePrefix: "PAR",
 			Subject: "Confidential message (encrypted)", Undo: 2 * time.Minute, CoolOff: 12 * time.Hour,
 			Limits: message.DefaultLimits(), Policies: policies},
-		Store: s, Own: NewOwnKeys(secret), Certs: keyring.NewCache(100), Templates: words,
+		Store: s, Own: NewOwnKeys(secret), Certs: keyring.NewCache(100), Templates: words, Guard: new(Guard),
 		Queue: &queue.Queue{Store: s, GiveUp: cvd.Day, Now: r.now, Courier: answers{courier.Result{Outcome: courier.Unknown}}}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 	b.Queue.Done = b.Delivered

@@ -40,11 +40,16 @@ func letterFiles(tx *store.Tx, files []cvd.File, to cvd.PartyID) ([]cvd.File, er
 	out := slices.Clone(files)
 	for i, f := range files {
 		if !p.Manner.FileNames || !mayKeepName(f.Name, strangers, used) {
-			out[i].Name = fmt.Sprintf("file-%d%s", i+1, safeExtension(f.Name))
+			out[i].Name = fileNumber(i, f)
 		}
 		used = append(used, out[i].Name)
 	}
 	return out, nil
+}
+
+// fileNumber is the name of a letter's file that tells nothing of it.
+func fileNumber(i int, f cvd.File) string {
+	return fmt.Sprintf("file-%d%s", i+1, safeExtension(f.Name))
 }
 
 func mayKeepName(name string, strangers, used []string) bool {

@@ -94,6 +94,11 @@ func (s *sitting) reconsider(m store.Message) error {
 	if err := s.restoreTask(s.tx, "approval:"+a.ID, "Approvals", m); err != nil {
 		return err
 	}
+	if isDraft(a) {
+		if err := s.reviveDraft(s.tx, a); err != nil {
+			return err
+		}
+	}
 	if err := s.wakeRequest(s.tx, a); err != nil {
 		return err
 	}

@@ -24,8 +24,10 @@ type wording struct {
 type looks struct {
 	within *store.Tx // the update that the run belongs to, or nil
 
-	mu   sync.Mutex
-	kept map[string]wording // by the key of the version
+	mu       sync.Mutex
+	kept     map[string]wording   // by the key of the version
+	compared map[string]*examined // likewise: what the guard knows of it
+	names    map[cvd.CaseID]*names
 
 	large sync.Mutex // held while a large mail is sealed
 }

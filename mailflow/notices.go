@@ -148,7 +148,7 @@ func (b *Base) voidRequest(tx *store.Tx, n cvd.Notice, why string) error {
 		return err
 	}
 	b.touch(tx, n.Case)
-	return b.void(tx, a, why)
+	return b.void(tx, a.ID, why, "")
 }
 
 // askForKey asks a vendor's contact, once, for a key that can be used: in

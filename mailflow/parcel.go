@@ -24,6 +24,7 @@ type parcel struct {
 	Made   []string         // digests of Material, Annex and Mitigation
 	Pinned []keyring.Pinned // every key that is known of the participant
 	Ours   *ownSet          // our own keys: one state of them for the whole mail
+	Parts  approvalParts    // what a yes is bound to
 }
 
 // home is what all notices to one participant have in common.
@@ -91,22 +92,33 @@ func (b *Base) parcelOf(tx *store.Tx, h home, n cvd.Notice, now time.Time, l *lo
 	}
 	if n.Kind != cvd.KindStage && n.Kind != cvd.KindReminder {
 		letter, err := letters.Get(tx, letterKey(n.ID))
-		p.Letter, p.Files = &letter, letter.Files
-		return p, err
-	}
-	if err := b.gatherWords(tx, p, l); err != nil {
+		if err != nil {
+			return p, err
+		}
+		p.Letter, p.Files, p.Found = &letter, letter.Files, letter.Found
+	} else if err := b.gatherWords(tx, p, l); err != nil {
 		return nil, err
 	}
-	p.Hash = p.frozen()
+	return p, p.withApproval(tx)
+}
+
+// withApproval reads the request that names the notice, if there is one, and
+// what it would have to be bound to.
+func (p *parcel) withApproval(tx *store.Tx) error {
+	n := p.Notice
+	if n.Kind == cvd.KindStage || n.Kind == cvd.KindReminder || len(p.Found) > 0 {
+		p.Parts = p.frozen()
+		p.Hash = p.Parts.sum()
+	}
 	if n.ApprovalID == "" {
-		return p, nil
+		return nil
 	}
 	a, err := approvalOf(tx, n)
 	if errors.Is(err, store.ErrNotFound) {
-		return p, nil
+		return nil
 	}
 	p.Approval = &a
-	return p, err
+	return err
 }
 
 // need is what a notice's key must have.
@@ -137,31 +149,28 @@ func needTrust(q Question) keyring.Trust {
 // gatherWords reads what was written for the stage, for everybody and for this
 // participant alone, and what belongs to every stage from scope on. A heads-up
 // is made of none of it: it names no component and no class of bug.
-func (b *Base) gatherWords(tx *store.Tx, p *parcel, l *looks) error {
+func (b *Base) gatherWords(tx *store.Tx, p *parcel, l *looks) (err error) {
 	n := p.Notice
 	if n.Stage == cvd.HeadsUp {
 		p.View = b.noticeView(p)
-		return nil
+		p.Found, err = b.foundIn(tx, p, l)
+		return err
 	}
-	all, err := l.forStage(tx, n.Case, n.Stage, "")
+	words, err := l.wordsOf(tx, n)
 	if err != nil {
 		return err
 	}
-	annex, err := l.forStage(tx, n.Case, n.Stage, n.Party)
-	if err != nil {
-		return err
-	}
-	mitigation, err := l.latest(tx, n.Case, cvd.Mitigation, "")
-	if err != nil {
-		return err
-	}
+	all, annex, mitigation := words[0], words[1], words[2]
 	p.HasMaterial = all.Version > 0 || annex.Version > 0
 	p.Shared, p.Own = slices.Concat(all.Files, mitigation.Files), annex.Files
 	p.Files = slices.Concat(p.Shared, p.Own)
 	p.Made = []string{all.Digest, annex.Digest, mitigation.Digest}
 	p.View = b.noticeView(p)
 	p.View.Material, p.View.Annex, p.View.Mitigation = all.Text, annex.Text, mitigation.Text
-	p.View.FAQ, err = faqOf(tx, n.Case, n.Stage)
+	if p.View.FAQ, err = faqOf(tx, n.Case, n.Stage); err != nil {
+		return err
+	}
+	p.Found, err = b.foundIn(tx, p, l, words...)
 	return err
 }
 
@@ -180,16 +189,30 @@ func (p *parcel) size() int {
 	return n
 }
 
-// frozen digests what people decide of a stage notice: its words, files,
-// recipient, keys, date and the manner of the mail. What the gateway fills in as it leaves (the code,
+// frozen digests what people decide of a notice: its words, files, recipient,
+// keys, date and the manner of the mail, and what the guard found. What the gateway fills in as it leaves (the code,
 // the marks of progress, the day an answer is asked by) is not part of it,
 // so that a vendor's answer does not void an approval.
-func (p *parcel) frozen() string {
+func (p *parcel) frozen() approvalParts {
 	v := p.wordless()
 	v.Code, v.Accepted, v.ReplyBy, v.Reminder = "", time.Time{}, time.Time{}, false
 	v.Steps, v.Us.Fingerprint = nil, "" // a yes stays one when our key changes
 	rule, _ := p.Case.Policy.Rule(p.Notice.Stage)
-	return p.digest(v, p.Notice.Due, p.Case.Policy.Name, rule) // a yes under another policy is no yes under this one
+	end, version := v.End, v.Version
+	v.End, v.Version = time.Time{}, 0
+	parts := approvalParts{
+		"the address":            digestAll(p.to()),
+		"the keys":               digestAll(p.keys()),
+		"the manner of its mail": digestAll(p.Party.Manner),
+		"what the check found":   digestAll(p.Found),
+		"the text":               digestAll(v, p.Made, p.Letter),
+	}
+	if p.Letter == nil {
+		parts["the date"] = digestAll(p.Notice.Due)
+		parts["the embargo"] = digestAll(end, version)
+		parts["the policy"] = digestAll(p.Case.Policy.Name, rule) // a yes under another policy is no yes under this one
+	}
+	return parts
 }
 
 // wordless is the view without the texts that Made stands for.

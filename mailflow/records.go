@@ -65,6 +65,8 @@ type Letter struct {
 	Files     []cvd.File
 	Author    string
 	Automatic bool                // it answers a mail without anybody's doing, and says so
+	Draft     string              // the Subject as its author wrote it
+	Found     []Crossing          // what of it a person must see before it leaves
 	OurKey    keyring.Fingerprint // of the key of ours that the text names, to write another where that signs by then
 }
 

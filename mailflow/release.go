@@ -26,6 +26,7 @@ type Question struct {
 	CannotSign  string               // why our own key cannot sign now; empty where it can
 	Approval    *cvd.ApprovalRequest // the request that names this notice, if any
 	Hash        string               // of the rendering as it would be now
+	Found       []Crossing           // what of its words a person must see (rule V6)
 }
 
 // Decision is what MayRelease says.
@@ -61,12 +62,12 @@ func later(at time.Time, why string) *Answer {
 // Release. It is asked when a notice falls due, and again inside the
 // transaction that queues it. The zero Answer is Never: fail closed.
 func MayRelease(q Question) Answer {
-	checks := []func(Question) *Answer{mayLeave, mayTime, maySign, mayKey, mayPause}
+	checks := []func(Question) *Answer{mayLeave, mayTime, maySign, mayKey, mayPause, mayCross}
 	switch q.Notice.Kind {
 	case cvd.KindStage: // what a person must mend is told before what the vendor must do
 		checks = []func(Question) *Answer{mayLeave, mayTime, maySign, mayStage, mayMaterial, mayKey, mayNeeds, mayPause, mayApproval}
 	case cvd.KindReminder:
-		checks = []func(Question) *Answer{mayLeave, mayTime, maySign, mayStage, mayMaterial, mayKey, mayPause}
+		checks = []func(Question) *Answer{mayLeave, mayTime, maySign, mayStage, mayMaterial, mayKey, mayPause, mayCross}
 	}
 	for _, check := range checks {
 		if a := check(q); a != nil {
@@ -231,12 +232,21 @@ func mayKey(q Question) *Answer {
 	return held
 }
 
+// mayCross: nothing crosses from one party to another unseen, whatever kind of
+// notice it stands in (rule V6).
+func mayCross(q Question) *Answer {
+	if len(q.Found) == 0 {
+		return nil
+	}
+	return mayApproval(q)
+}
+
 // mayApproval: enough coordinators said yes to exactly this.
 func mayApproval(q Question) *Answer {
 	rule, _ := q.Case.Policy.Rule(q.Notice.Stage)
 	a := q.Approval
 	switch {
-	case rule.Approvals == 0:
+	case rule.Approvals == 0 && len(q.Found) == 0:
 		return nil
 	case a == nil:
 		return no(Ask, "nobody was asked for approval yet")

@@ -22,6 +22,15 @@ func (s *sitting) writeToFinder(r cvd.Report, subject, text string) (string, err
 	if err != nil && !errors.Is(err, ErrNoCase) {
 		return "", err
 	}
+	switch who, err := ParticipantByID(s.tx, id, party); {
+	case errors.Is(err, ErrNoParticipant): // a coordinator wrote the report down
+	case err != nil:
+		return "", err
+	default:
+		if err := s.mustNotCross(id, c, text, who); err != nil {
+			return "", err
+		}
+	}
 	if subject == "" {
 		subject = "Your report"
 	}

@@ -73,6 +73,8 @@ type submitted struct {
 	text    string // what a person wrote
 	plain   string // the first plain text: commands are read from nothing else
 	files   []cvd.File
+	found   judged // what the guard found in a letter
+	parties int    // to how many participants the letter goes
 	once    []byte // digest of what was signed, and when; nil unless by.Signed
 }
 

@@ -23,6 +23,22 @@ func (s *Submission) take(ctx context.Context, m *submitted, d deskAddress) erro
 	if why := m.lacks(d); why != "" {
 		return unreadable(why)
 	}
+	for range 3 {
+		found, err := s.judge(m, d)
+		if err != nil {
+			return err
+		}
+		m.found = found
+		if err := s.takeOnce(m, d); !errors.Is(err, errStale) {
+			return err
+		}
+	}
+	return replyLater
+}
+
+// takeOnce does it in one transaction; errStale where the mail would go to
+// somebody that it was not judged for.
+func (s *Submission) takeOnce(m *submitted, d deskAddress) error {
 	return s.Store.Update(func(tx *store.Tx) error {
 		if _, err := m.taken(tx); err != nil {
 			return err
@@ -41,7 +57,7 @@ func (s *Submission) take(ctx context.Context, m *submitted, d deskAddress) erro
 		case addrVendors:
 			return s.lettersToAll(tx, m, d)
 		}
-		return s.letter(tx, m, d.Case, d.Party)
+		return s.lettersTo(tx, m, d.Case, []cvd.PartyID{d.Party})
 	})
 }
 
@@ -200,46 +216,69 @@ func (s *Submission) lettersToAll(tx *store.Tx, m *submitted, d deskAddress) err
 	if err != nil {
 		return err
 	}
+	var to []cvd.PartyID
 	for _, p := range ps {
 		if p.Has(cvd.RoleVendor) && p.Withdrawn == nil {
-			if err := s.letter(tx, m, d.Case, p.Party); err != nil {
-				return err
-			}
+			to = append(to, p.Party)
 		}
 	}
-	return nil
+	return s.lettersTo(tx, m, d.Case, to)
+}
+
+// lettersTo writes to some participants. Those for whom the guard found nothing
+// get theirs; the others' wait for a person.
+func (s *Submission) lettersTo(tx *store.Tx, m *submitted, id cvd.CaseID, to []cvd.PartyID) error {
+	var kept []cvd.Notice
+	m.parties = len(to)
+	for _, party := range to {
+		if _, judged := m.found[party]; !judged {
+			return errStale
+		}
+		n, err := s.letter(tx, m, id, party)
+		if err != nil {
+			return err
+		}
+		if len(m.found[party]) > 0 {
+			kept = append(kept, n)
+		}
+	}
+	return s.keepDraft(tx, m, kept)
 }
 
 // letter sends a coordinator's own words to one participant, through the same
 // gate as everything else.
-func (s *Submission) letter(tx *store.Tx, m *submitted, id cvd.CaseID, party cvd.PartyID) error {
+func (s *Submission) letter(tx *store.Tx, m *submitted, id cvd.CaseID, party cvd.PartyID) (n cvd.Notice, err error) {
 	c, err := CaseByID(tx, id)
 	if err != nil && !errors.Is(err, ErrNoCase) {
-		return err
+		return n, err
 	}
 	v := templates.Letter{Us: s.us(), Case: c.ID, Subject: strings.TrimSpace(m.subject), Text: ownWords(m.text)}
 	who, err := ParticipantByID(tx, id, party)
 	if err != nil {
-		return err
+		return n, err
 	}
 	if rule, ok := c.Policy.Rule(who.Reached); ok {
 		v.TLP = rule.TLP
 	}
 	text, err := s.Templates.Letter(v)
 	if err != nil {
-		return err
+		return n, err
 	}
-	l := Letter{Subject: text.Subject, Text: text.Text, Author: m.by.Name}
+	if err := s.sentAgain(tx, m, id, party); err != nil {
+		return n, err
+	}
+	l := Letter{Subject: text.Subject, Text: text.Text, Author: m.by.Name, Draft: m.subject, Found: m.found[party]}
 	if l.Files, err = letterFiles(tx, m.files, party); err != nil {
-		return err
+		return n, err
 	}
-	if _, err := s.newNotice(tx, cvd.Notice{Case: id, Party: party, Kind: cvd.KindLetter, LastAct: tx.Now}, &l); err != nil {
-		return err
+	n, err = s.newNotice(tx, cvd.Notice{Case: id, Party: party, Kind: cvd.KindLetter, LastAct: tx.Now}, &l)
+	if err != nil || len(l.Found) > 0 {
+		return n, err
 	}
 	for _, what := range []string{"letter", "declined", "proposes"} {
 		if err := s.taskDone(tx, threadTask(what, id, party)); err != nil {
-			return err
+			return n, err
 		}
 	}
-	return record(tx, journal.Record{Case: string(id), Party: string(party), Actor: m.by.Name, Kind: "letter"})
+	return n, record(tx, journal.Record{Case: string(id), Party: string(party), Actor: m.by.Name, Kind: "letter"})
 }

@@ -69,14 +69,31 @@ var viewWords = []string{"Really from ", "It came encrypted.", "It came in CLEAR
 func ownWords(text string) string {
 	var out []string
 	for line := range strings.Lines(text) {
+		if l := strings.TrimRight(line, "\r\n"); !ofView(l) {
+			out = append(out, l)
+		}
+	}
+	return strings.TrimSpace(strings.Join(out, "\n"))
+}
+
+// ownLines is ownWords with every line in its place.
+func ownLines(text string) string {
+	var out []string
+	for line := range strings.Lines(text) {
 		l := strings.TrimRight(line, "\r\n")
-		bare := strings.TrimLeft(l, "> ")
-		if strings.HasPrefix(l, ">") && slices.ContainsFunc(viewWords, func(w string) bool { return strings.HasPrefix(bare, w) }) {
-			continue
+		if ofView(l) {
+			l = ""
 		}
 		out = append(out, l)
 	}
-	return strings.TrimSpace(strings.Join(out, "\n"))
+	return strings.Join(out, "\n")
+}
+
+// ofView says whether a line is one that the gateway put at the top of a view,
+// quoted.
+func ofView(line string) bool {
+	bare := strings.TrimLeft(line, "> ")
+	return strings.HasPrefix(line, ">") && slices.ContainsFunc(viewWords, func(w string) bool { return strings.HasPrefix(bare, w) })
 }
 
 // safeExtension keeps a short, plain extension of a file name; the name

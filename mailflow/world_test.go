@@ -102,7 +102,7 @@ func (w *world) open(first ...*keyring.Secret) {
 			Subject: "Confidential message (encrypted)", Plaintext: "accept", Undo: 2 * time.Minute, CoolOff: 12 * time.Hour,
 			Limits: message.DefaultLimits(), Policies: policies},
 		Clock: Clock{Now: w.clock.Now, Read: w.clock.Read, After: time.After},
-		Store: st, Own: own, Certs: keyring.NewCache(1000), Templates: set, Log: slog.New(slog.NewTextHandler(w.t.Output(), nil)),
+		Store: st, Own: own, Certs: keyring.NewCache(1000), Templates: set, Guard: new(Guard), Log: slog.New(slog.NewTextHandler(w.t.Output(), nil)),
 	}
 	b.Queue = &queue.Queue{Store: st, Courier: &courier.Courier{Smarthost: host, Hello: "vdp.example.org"}, Retry: []time.Duration{time.Minute},
 		GiveUp: 72 * time.Hour, Now: w.clock.Now, After: time.After, Paused: SendingPaused, Done: b.Delivered, Waits: b.Delayed}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -144,6 +145,12 @@ func keyLetters() []letter {
 func deskLetters() []letter {
 	gesture := approval()
 	gesture.Signed, gesture.Need, gesture.Rows = false, 2, gesture.Rows[:1]
+	stopped := gesture
+	stopped.Rows = slices.Clone(gesture.Rows)
+	stopped.Letter, stopped.Need, stopped.Due, stopped.Stage = true, 1, time.Time{}, ""
+	stopped.Rows[0].Gets = "the letter"
+	stopped.Found = []string{"line 14 repeats 61 characters that globex wrote on 3 Dec", "file-1.txt, line 3, names initech"}
+	stopped.Before = []string{"8e2b-11d0 (acme: the keys, the text changed)"}
 	fresh := templates.CaseFile{Case: caseID, Title: "Heap overflow in libfoo", Policy: "default", Now: start}
 	crowded := caseFile()
 	crowded.Title = "Heap overflow in the initialisation of libfoo, all versions"
@@ -180,6 +187,7 @@ func deskLetters() []letter {
 		{"duties-late", func(s *templates.Set) (templates.Rendered, error) { return s.Duties(late) }},
 		{"approval", func(s *templates.Set) (templates.Rendered, error) { return s.Approval(approval()) }},
 		{"approval-gesture", func(s *templates.Set) (templates.Rendered, error) { return s.Approval(gesture) }},
+		{"approval-letter", func(s *templates.Set) (templates.Rendered, error) { return s.Approval(stopped) }},
 		{"casefile", func(s *templates.Set) (templates.Rendered, error) { return s.CaseFile(caseFile()) }},
 		{"casefile-fresh", func(s *templates.Set) (templates.Rendered, error) { return s.CaseFile(fresh) }},
 		{"casefile-many", func(s *templates.Set) (templates.Rendered, error) { return s.CaseFile(many) }},

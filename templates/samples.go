@@ -102,9 +102,10 @@ func deskSamples(t time.Time) []sample {
 	full.Stages, full.Rows = cvd.Stages(), []CaseRow{{Party: "acme", Cells: []string{"1 Dec ok", "-", "-", "-", "-", "-"}, Status: "accepted"}}
 	full.Start, full.End = t, t.Add(90*cvd.Day)
 	return []sample{
+		{"approval", Approval{Case: "PAR-2026-0007", ID: "9f3a-27c1", Author: "ana", Need: 1, Letter: true, Rows: rows[:1]}},
 		{"approval", Approval{Case: "PAR-2026-0007", Stage: cvd.Scope, ID: "9f3a-27c1", Due: t, Need: 1, Rows: rows[:1]}},
 		{"approval", Approval{Case: "PAR-2026-0007", Title: "Heap overflow", Stage: cvd.Details, ID: "9f3a-27c1", Author: "ana", Due: t,
-			Signed: true, Need: 2, Rows: rows, Checked: "names"}},
+			Signed: true, Need: 2, Rows: rows, Found: []string{"line 3 names globex"}, Before: []string{"8e2b-11d0 (acme: the keys changed)"}}},
 		{"casefile", file}, {"casefile", full},
 		{"digest", Digest{At: t}},
 		{"digest", Digest{At: t, Since: t, Zone: "Europe/Berlin", Alarms: []string{"this"}, Needs: []DigestPart{{"case", []string{"this"}}}, Count: 2, Mine: 1,

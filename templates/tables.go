@@ -102,7 +102,7 @@ func tightHead(s cvd.Stage) string {
 
 // approvalRows writes the recipients of what is to be approved.
 func approvalRows(v Approval) string {
-	rows := [][]string{{"vendor", "key", "", "until", "knows", "gets"}}
+	rows := [][]string{{"vendor", "key", "", "until", "stage now", "gets"}}
 	var notes []string
 	for _, r := range v.Rows {
 		until, stage := keyEnd(r), string(r.Stage)

@@ -189,16 +189,18 @@ type Letter struct {
 
 // Approval asks other coordinators for a yes.
 type Approval struct {
-	Case    cvd.CaseID
-	Title   string
-	Stage   cvd.Stage
-	ID      string
-	Author  string
-	Due     time.Time
-	Signed  bool
-	Need    int
-	Rows    []ApprovalRow
-	Checked string
+	Case   cvd.CaseID
+	Title  string
+	Stage  cvd.Stage
+	ID     string
+	Author string
+	Due    time.Time
+	Signed bool
+	Need   int
+	Rows   []ApprovalRow
+	Letter bool     // a coordinator's letter, and no stage; it has no date
+	Found  []string // what the check found, a clause each; nothing where empty
+	Before []string // the requests that it takes the place of, each with what changed
 }
 
 // ApprovalRow is one recipient of what is to be approved.

@@ -76,7 +76,7 @@ func caseFile() templates.CaseFile {
 
 func approval() templates.Approval {
 	return templates.Approval{Case: caseID, Title: "Heap overflow in libfoo", Stage: cvd.Details, ID: "9f3a-27c1", Author: "ana",
-		Due: start.Add(3 * cvd.Day), Signed: true, Need: 1, Checked: "no later stage's words or files; no other vendor's name",
+		Due: start.Add(3 * cvd.Day), Signed: true, Need: 1,
 		Rows: []templates.ApprovalRow{
 			{Party: "acme", Key: "4B32 ADAC..", Trust: "confirmed", Until: time.Date(2028, 3, 1, 0, 0, 0, 0, time.UTC), Stage: cvd.Scope, Gets: "3 details"},
 			{Party: "globex", Key: "77F0 12C3..", Trust: "confirmed", Until: time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC), Soon: true, Stage: cvd.Scope, Gets: "3 details"},

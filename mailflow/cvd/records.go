@@ -78,9 +78,10 @@ func (c Case) Tag() string { return "[" + string(c.ID) + "]" }
 // Party is a person or organisation in the directory.
 type Party struct {
 	ID      PartyID
-	Address string // where its notices go
-	Second  string // a second contact, or empty
-	Zone    string // IANA time zone, or empty
+	Address string   // where its notices go
+	Second  string   // a second contact, or empty
+	Aliases []string // other names by which people know it, "Globex Corporation"
+	Zone    string   // IANA time zone, or empty
 	Lead    time.Duration
 	Channel Channel
 	Manner  Manner
@@ -369,7 +370,10 @@ type ApprovalRequest struct {
 	Due     time.Time
 	Ended   time.Time
 	How     string    // approved, rejected: why, void: why
+	Next    string    // the request that took the place of one that is void
 	Cool    time.Time // of a desk of one: nothing leaves before
+	Beside  []CaseID  // other cases whose words stand in it: only who may see them approves
+	Alarmed time.Time // when another coordinator was told that it is undecided
 }
 
 // Open says whether the request still waits for a person.

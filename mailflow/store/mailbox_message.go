@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"parley/mailflow/message"
@@ -184,4 +185,16 @@ func (tx *Tx) DropMessage(id uint64) error {
 		err = errors.Join(err, messageIDs.Delete(tx, tx.messageIDKey(m)))
 	}
 	return err
+}
+
+// MessagesFrom walks the messages from a number on, oldest first. One that does not open comes as its number and an error, and
+// the walk goes on.
+func (tx *Tx) MessagesFrom(id uint64) iter.Seq2[Message, error] {
+	return func(yield func(Message, error) bool) {
+		for row, err := range messages.From(tx, nil, Seq(id)) {
+			if row.Value.ID = keyNumber(row.Key); !yield(row.Value, err) {
+				return
+			}
+		}
+	}
 }

@@ -1,0 +1,217 @@
+package mailflow
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"time"
+
+	"parley/mailflow/cvd"
+	"parley/mailflow/store"
+)
+
+// crossingKind says what a text does that a person must see.
+type crossingKind string
+
+const (
+	crossQuotes crossingKind = "quotes" // repeats what another party wrote
+	crossNames  crossingKind = "names"  // names another party
+	crossLater  crossingKind = "later"  // repeats what belongs to a later stage
+	crossFile   crossingKind = "file"   // is a file of a later stage
+	crossLong   crossingKind = "long"   // holds more text than can be compared
+)
+
+// Crossing is something in a text that does not go to a party before a person
+// saw it (rule V6).
+type Crossing struct {
+	Kind  crossingKind
+	Piece string // of the mail, "file-1.txt"; empty for the letter
+	Line  int    // of that, from 1
+	Chars int
+	Party cvd.PartyID // who wrote it, or who is named
+	Case  cvd.CaseID  // in whose thread
+	At    time.Time
+	Stage cvd.Stage
+}
+
+// coverRun is how many characters at least must stand together in what a party
+// knows already, or the desk wrote first, so that they count for that.
+const coverRun = 24
+
+// shared is a run of a text that a party wrote before.
+type shared struct {
+	run
+	by store.Message
+}
+
+// laterRun is a run of a text that stands in the material of a stage.
+type laterRun struct {
+	run
+	stage cvd.Stage
+	at    time.Time
+}
+
+// examined is what is known of a text that is to leave, whoever gets it.
+type examined struct {
+	guard    *Guard
+	words    *spelled
+	whole    bool
+	shared   []shared
+	mentions []mention
+	material []stageText // of the case
+	later    []laterRun
+	files    []laterFile
+}
+
+// question is what is to be examined: a text of a case, and since when it
+// stands. What somebody wrote later is not quoted by it; the zero instant is
+// now.
+type question struct {
+	outgoing
+	id cvd.CaseID
+	at time.Time
+}
+
+// examine compares a text with what parties wrote in any thread, with the names
+// of all parties, and with the material of its case.
+func (b *Base) examine(tx *store.Tx, q question) (*examined, error) {
+	e := &examined{guard: b.guard()}
+	if err := e.guard.catchUp(tx, b); err != nil {
+		return nil, err
+	}
+	e.words, e.whole = q.spelled()
+	all, err := b.namesIn(tx, q.id)
+	if err != nil {
+		return nil, err
+	}
+	e.mentions = all.in(e.words.text)
+	if err := b.findShared(tx, q, e); err != nil {
+		return nil, err
+	}
+	return e, findLater(tx, q, e)
+}
+
+// findShared finds what other people wrote, but for what the desk had written
+// to them first.
+func (b *Base) findShared(tx *store.Tx, q question, e *examined) error {
+	for id, places := range e.guard.sharing(e.words.text) {
+		m, words, err := b.readForGuard(tx, id)
+		if err != nil {
+			return err
+		}
+		if words == nil || !q.at.IsZero() && m.At.After(q.at) {
+			continue
+		}
+		runs := e.guard.hash.runsAround(e.words.text, places, words.text, runeRun)
+		if len(runs) == 0 {
+			continue
+		}
+		first, err := b.deskFirst(tx, e.guard, m)
+		if err != nil {
+			return err
+		}
+		cover, err := b.cover(tx, e, runs, first)
+		if err != nil {
+			return err
+		}
+		for _, r := range runs {
+			for _, left := range r.without(cover, runeRun) {
+				e.shared = append(e.shared, shared{left, m})
+			}
+		}
+	}
+	slices.SortFunc(e.shared, func(x, y shared) int { return cmp.Or(x.from-y.from, cmp.Compare(x.by.ID, y.by.ID)) })
+	return nil
+}
+
+// readForGuard reads a message as the guard compares it; nil words where nobody
+// can read it.
+func (b *Base) readForGuard(tx *store.Tx, id uint32) (store.Message, *spelled, error) {
+	m, err := tx.Message(uint64(id))
+	if err == nil {
+		var s *spelled
+		if s, err = b.spellMessage(tx, m); err == nil {
+			return m, s, nil
+		}
+	}
+	if unreadableMessage(err) {
+		err = nil
+	}
+	return m, nil, err
+}
+
+// deskFirst lists what the desk wrote before a message: to whoever wrote it, and
+// for the case. Who quotes that does not make it words of its own.
+func (b *Base) deskFirst(tx *store.Tx, g *Guard, m store.Message) ([]uint32, error) {
+	keys, err := threadKeys(tx, cvd.CaseID(m.Case), m.Report, cvd.PartyID(m.Party))
+	if err != nil {
+		return nil, err
+	}
+	var out []uint32
+	for _, t := range append(keys, threadOf{cvd.CaseID(m.Case), deskNotes}) {
+		for _, id := range g.thread(t) {
+			if uint64(id) >= m.ID {
+				break
+			}
+			if before, err := tx.Message(uint64(id)); err == nil && before.Direction != "in" {
+				out = append(out, id)
+			}
+		}
+	}
+	return out, nil
+}
+
+// threadKeys are the names under which the messages of a thread are remembered:
+// that with a finder begins before its case does.
+func threadKeys(tx *store.Tx, id cvd.CaseID, report uint64, party cvd.PartyID) ([]threadOf, error) {
+	if report != 0 {
+		id, party = reportCase(report), cvd.Finder
+	}
+	id, party, err := threadNow(tx, id, party)
+	if err != nil {
+		return nil, err
+	}
+	keys := []threadOf{{id, party}}
+	if !party.IsFinder() {
+		return keys, nil
+	}
+	c, err := CaseByID(tx, id)
+	if err != nil && !errors.Is(err, ErrNoCase) {
+		return nil, err
+	}
+	for _, n := range c.Reports {
+		r, err := reports.Get(tx, store.Seq(n))
+		if err != nil {
+			return nil, err
+		}
+		if r.Finder() == party {
+			keys = append(keys, threadOf{reportCase(n), cvd.Finder})
+		}
+	}
+	return keys, nil
+}
+
+// cover marks the characters of parts of a text that stand in messages.
+func (b *Base) cover(tx *store.Tx, e *examined, parts []run, messages []uint32) ([]bool, error) {
+	cover := make([]bool, len(e.words.text))
+	for _, id := range messages {
+		_, words, err := b.readForGuard(tx, id)
+		if err != nil {
+			return nil, err
+		}
+		if words != nil {
+			e.coverBy(cover, parts, words.text)
+		}
+	}
+	return cover, nil
+}
+
+func (e *examined) coverBy(cover []bool, parts []run, known []rune) {
+	for _, part := range parts {
+		for _, r := range e.guard.hash.runsWithin(e.words.text, part, known, coverRun) {
+			for i := r.from; i < r.to; i++ {
+				cover[i] = true
+			}
+		}
+	}
+}

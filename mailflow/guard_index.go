@@ -1,0 +1,222 @@
+package mailflow
+
+import (
+	"errors"
+	"math"
+	"slices"
+	"sync"
+
+	"parley/mailflow/cvd"
+	"parley/mailflow/store"
+)
+
+const (
+	// guardSlots bounds the memory of the index: 8 octets each, twice at most.
+	// Texts of some 170 million characters fill it.
+	guardSlots = 1 << 24
+	// guardCopies is how many messages are remembered for one gram. What stands
+	// in more of them is a form that everybody uses.
+	guardCopies = 256
+	// guardText is how many characters of one message are compared with others.
+	guardText = 4 << 20
+)
+
+// Guard knows which messages share text with another one, by hashes of
+// grams, and in memory alone: there is no plaintext of it on disk, and it is
+// made anew from the store when it is first needed. What it finds is a
+// suspicion; the texts themselves decide (see guardMatch).
+type Guard struct {
+	mu      sync.RWMutex
+	hash    hasher
+	slots   []uint64 // gram and message number, 32 bits each; 0 is free
+	used    int
+	limit   int    // slots, at most; 0 means guardSlots
+	last    uint64 // the newest message that was looked at
+	since   uint64 // the oldest one that is remembered, where older ones had to be forgotten
+	threads map[cvd.PartyID]map[cvd.CaseID][]uint32
+}
+
+// threadOf names a thread by the case, or pseudo case of a report, that a
+// message had when it was looked at.
+type threadOf struct {
+	Case  cvd.CaseID
+	Party cvd.PartyID
+}
+
+// deskNotes stands for the desk's own notes and material of a case.
+const deskNotes cvd.PartyID = "notes"
+
+// catchUp looks at the messages that came since it was last asked. What it sees
+// within an update may never be committed: it is looked at again.
+func (g *Guard) catchUp(tx *store.Tx, b *Base) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.begin()
+	for m, err := range tx.MessagesFrom(g.last + 1) {
+		if err := g.look(tx, b, m, err); err != nil {
+			return err
+		}
+		if !tx.Writable() {
+			g.last = m.ID
+		}
+	}
+	return nil
+}
+
+// guard is the index that the flows share; without one each text is compared
+// with a new one.
+func (b *Base) guard() *Guard {
+	if b.Guard != nil {
+		return b.Guard
+	}
+	return new(Guard)
+}
+
+// forget lets the index be made anew, since messages have other names by now.
+// Where that is not committed, or somebody looks before it is, no more is held
+// than must be seen by a person anyway.
+func (g *Guard) forget() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.slots, g.used, g.last, g.since = nil, 0, 0, 0
+}
+
+func (g *Guard) begin() {
+	if g.slots == nil {
+		g.hash, g.slots, g.threads = newHasher(), make([]uint64, 1<<10), map[cvd.PartyID]map[cvd.CaseID][]uint32{}
+	}
+}
+
+// look remembers one message. What does not open is nobody's to quote.
+func (g *Guard) look(tx *store.Tx, b *Base, m store.Message, err error) error {
+	if unreadableMessage(err) || m.ID > math.MaxUint32 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	g.inThread(threadOfMessage(m), uint32(m.ID))
+	if m.Direction != "in" {
+		return nil
+	}
+	s, err := b.spellMessage(tx, m)
+	if unreadableMessage(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	g.hash.chosen(s.text, func(_ int, print uint32) { g.put(print, uint32(m.ID)) })
+	return nil
+}
+
+func (g *Guard) inThread(t threadOf, message uint32) {
+	cases := g.threads[t.Party]
+	if cases == nil {
+		cases = map[cvd.CaseID][]uint32{}
+		g.threads[t.Party] = cases
+	}
+	if n := len(cases[t.Case]); n == 0 || cases[t.Case][n-1] < message {
+		cases[t.Case] = append(cases[t.Case], message)
+	}
+}
+
+// unreadableMessage says that nobody can read a message any more, nor quote it:
+// its case is gone, or its bytes were changed, which verify tells loudly.
+func unreadableMessage(err error) bool {
+	return errors.Is(err, store.ErrShredded) || errors.Is(err, store.ErrTampered) || errors.Is(err, store.ErrNotFound)
+}
+
+func threadOfMessage(m store.Message) threadOf {
+	t := threadOf{cvd.CaseID(m.Case), cvd.PartyID(m.Party)}
+	switch {
+	case m.Report != 0:
+		t.Case, t.Party = reportCase(m.Report), cvd.Finder
+	case m.Direction == "system" && m.Kind == "note":
+		t.Party = deskNotes
+	}
+	return t
+}
+
+// put remembers that a gram stands in a message.
+func (g *Guard) put(print, message uint32) {
+	if 4*g.used >= 3*len(g.slots) {
+		g.grow()
+	}
+	want := uint64(print)<<32 | uint64(message)
+	copies := 0
+	for i := g.home(print); ; i = (i + 1) & (len(g.slots) - 1) {
+		switch at := g.slots[i]; {
+		case at == 0:
+			g.slots[i] = want
+			g.used++
+			return
+		case at == want:
+			return
+		case uint32(at>>32) == print:
+			if copies++; copies == guardCopies {
+				return
+			}
+		}
+	}
+}
+
+func (g *Guard) home(print uint32) int {
+	return int(uint64(print)*0x9e3779b97f4a7c15>>32) & (len(g.slots) - 1) // a power of two
+}
+
+// grow makes room: twice the slots, or where that is too many the newer half of
+// what is remembered.
+func (g *Guard) grow() {
+	limit := g.limit
+	if limit == 0 {
+		limit = guardSlots
+	}
+	old, size := g.slots, 2*len(g.slots)
+	if size > limit {
+		size, g.since = len(g.slots), g.since+(g.last-g.since)/2
+	}
+	g.slots, g.used = make([]uint64, size), 0
+	for _, at := range old {
+		if at != 0 && at&math.MaxUint32 >= g.since {
+			g.put(uint32(at>>32), uint32(at))
+		}
+	}
+}
+
+// sharing lists the messages that may hold a run of a text, each with the places
+// in the text of the grams that both have.
+func (g *Guard) sharing(text []rune) map[uint32][]int {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	out := map[uint32][]int{}
+	if g.slots == nil {
+		return out
+	}
+	g.hash.chosen(text, func(place int, print uint32) {
+		for i := g.home(print); g.slots[i] != 0; i = (i + 1) & (len(g.slots) - 1) {
+			if at := g.slots[i]; uint32(at>>32) == print {
+				out[uint32(at)] = append(out[uint32(at)], place)
+			}
+		}
+	})
+	return out
+}
+
+// thread lists the messages of a thread, oldest first.
+func (g *Guard) thread(t threadOf) []uint32 {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	return slices.Clone(g.threads[t.Party][t.Case])
+}
+
+// threadsWith lists the messages of all threads with a party.
+func (g *Guard) threadsWith(party cvd.PartyID) []uint32 {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	var out []uint32
+	for _, t := range g.threads[party] {
+		out = append(out, t...)
+	}
+	return out
+}

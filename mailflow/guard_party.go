@@ -1,0 +1,133 @@
+package mailflow
+
+import (
+	"slices"
+
+	"parley/mailflow/cvd"
+	"parley/mailflow/store"
+)
+
+// crossings are what of a text must be seen by a person before it goes to one
+// participant. What the participant wrote itself or got already does not count.
+func (b *Base) crossings(tx *store.Tx, e *examined, who cvd.Participant, reach cvd.Stage) ([]Crossing, error) {
+	out := e.laterFiles(who, reach)
+	if !e.whole {
+		out = append(out, Crossing{Kind: crossLong})
+	}
+	quoted, err := sharedWithOthers(tx, e, who)
+	if err != nil {
+		return nil, err
+	}
+	mentions := e.othersNamed(who)
+	later := e.laterThan(who, reach)
+	if len(quoted)+len(mentions)+len(later) == 0 {
+		return out, nil
+	}
+	known, err := known(tx, e.guard, who)
+	if err != nil {
+		return nil, err
+	}
+	var parts []run
+	for _, s := range quoted {
+		parts = append(parts, s.run)
+	}
+	for _, l := range later {
+		parts = append(parts, l.run)
+	}
+	for _, m := range mentions {
+		parts = append(parts, run{max(m.from-runeRun, 0), min(m.to+runeRun, len(e.words.text))})
+	}
+	cover, err := b.cover(tx, e, parts, known)
+	if err != nil {
+		return nil, err
+	}
+	return append(out, e.uncovered(cover, quoted, mentions, later)...), nil
+}
+
+// sharedWithOthers leaves out what the participant wrote.
+func sharedWithOthers(tx *store.Tx, e *examined, who cvd.Participant) ([]shared, error) {
+	keys, err := threadKeys(tx, who.Case, 0, who.Party)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(e.shared), func(s shared) bool {
+		if !who.Party.IsFinder() {
+			return cvd.PartyID(s.by.Party) == who.Party
+		}
+		return slices.Contains(keys, threadOfMessage(s.by)) // everybody's finder has the same name
+	}), nil
+}
+
+// othersNamed are the mentions of others, those in the name of the participant's
+// own product excepted.
+func (e *examined) othersNamed(who cvd.Participant) []mention {
+	if len(e.mentions) == 0 {
+		return nil
+	}
+	own := &names{by: map[string][]named{}}
+	own.add(who.Party, who.Affects)
+	return others(append(slices.Clone(e.mentions), own.in(e.words.text)...), who.Party)
+}
+
+// known lists all messages from and to a participant. A party knows what it
+// learned in another case.
+func known(tx *store.Tx, g *Guard, who cvd.Participant) ([]uint32, error) {
+	if !who.Party.IsFinder() {
+		return g.threadsWith(who.Party), nil
+	}
+	keys, err := threadKeys(tx, who.Case, 0, who.Party)
+	var out []uint32
+	for _, k := range keys {
+		out = append(out, g.thread(k)...)
+	}
+	return out, err
+}
+
+// mostCrossings is how many are told of one text.
+const mostCrossings = 20
+
+// uncovered words what is left: of what one party wrote or of one stage, the
+// first run of those that overlap; of a name its first place.
+func (e *examined) uncovered(cover []bool, quoted []shared, mentions []mention, later []laterRun) []Crossing {
+	var out []Crossing
+	told := map[Crossing]run{}
+	add := func(c, about Crossing, r run) {
+		if before, ok := told[about]; ok && (c.Kind == crossNames || r.from < before.to) || len(out) == mostCrossings {
+			return
+		}
+		told[about] = r
+		first := r.from
+		for first < r.to-1 && !wordRune(e.words.text[first]) {
+			first++
+		}
+		c.Piece, c.Line = e.words.where(first)
+		c.Chars = r.to - r.from
+		out = append(out, c)
+	}
+	for _, s := range quoted {
+		c := Crossing{Kind: crossQuotes, Party: cvd.PartyID(s.by.Party), Case: caseOfMessage(s.by), At: s.by.At}
+		for _, r := range s.without(cover, runeRun) {
+			add(c, Crossing{Kind: c.Kind, Party: c.Party, Case: c.Case}, r)
+		}
+	}
+	for _, l := range later {
+		c := Crossing{Kind: crossLater, Stage: l.stage}
+		for _, r := range l.without(cover, runeRun) {
+			add(c, c, r)
+		}
+	}
+	for _, m := range mentions {
+		if c := (Crossing{Kind: crossNames, Party: m.party}); slices.Contains(cover[m.from:m.to], false) {
+			add(c, c, m.run)
+		}
+	}
+	return out
+}
+
+// caseOfMessage is the case of a message, or the pseudo case of its report.
+func caseOfMessage(m store.Message) cvd.CaseID {
+	if m.Case == "" && m.Report != 0 {
+		return reportCase(m.Report)
+	}
+	return cvd.CaseID(m.Case)
+}

@@ -1,0 +1,133 @@
+package mailflow
+
+import (
+	"parley/mailflow/cvd"
+	"parley/mailflow/store"
+)
+
+// foundIn says what of the words of a stage a person must see before they go to
+// a participant: of its material and annex, of what goes with every stage, and
+// of what the desk says that its product is.
+func (b *Base) foundIn(tx *store.Tx, p *parcel, l *looks, words ...wording) ([]Crossing, error) {
+	var out []Crossing
+	reach := p.Notice.Stage
+	for _, w := range words {
+		if w.Version == 0 {
+			continue
+		}
+		e, err := l.examined(tx, b, w)
+		if err != nil {
+			return nil, err
+		}
+		found, err := b.crossings(tx, e, p.Participant, reach)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, inPiece(found, w.Material)...)
+	}
+	product, err := l.productNames(tx, b, p.Participant)
+	return append(out, product...), err
+}
+
+// inPiece names the text in which something was found, where a mail is made of
+// several.
+func inPiece(found []Crossing, m cvd.Material) []Crossing {
+	for i := range found {
+		switch {
+		case found[i].Piece != "":
+		case m.Party != "":
+			found[i].Piece = "the annex"
+		case m.Stage == cvd.Mitigation:
+			found[i].Piece = "the mitigation"
+		}
+	}
+	return found
+}
+
+// examined compares one version of a material once in a run.
+func (l *looks) examined(tx *store.Tx, b *Base, w wording) (*examined, error) {
+	key := string(materialKey(tx, w.Case, w.Stage, w.Party, w.Version))
+	l.mu.Lock()
+	e := l.compared[key]
+	l.mu.Unlock()
+	if e != nil {
+		return e, nil
+	}
+	e, err := b.examine(tx, question{outgoing: outgoing{text: w.Text, files: w.Files}, id: w.Case, at: w.At})
+	if err == nil && (l.within == tx || !tx.Writable()) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.compared == nil {
+			l.compared = map[string]*examined{}
+		}
+		l.compared[key] = e
+	}
+	return e, err
+}
+
+// productNames finds the names of others in what the desk calls a vendor's
+// product.
+func (l *looks) productNames(tx *store.Tx, b *Base, who cvd.Participant) ([]Crossing, error) {
+	if who.Affects == "" {
+		return nil, nil
+	}
+	all, err := l.namesIn(tx, b, who.Case)
+	if err != nil {
+		return nil, err
+	}
+	e := &examined{words: &spelled{}}
+	e.words.spell("the product", who.Affects)
+	found := others(all.in(e.words.text), who.Party)
+	return e.uncovered(make([]bool, len(e.words.text)), nil, found, nil), nil
+}
+
+// namesIn reads the directory once in a run.
+func (l *looks) namesIn(tx *store.Tx, b *Base, id cvd.CaseID) (*names, error) {
+	l.mu.Lock()
+	n := l.names[id]
+	l.mu.Unlock()
+	if n != nil {
+		return n, nil
+	}
+	n, err := b.namesIn(tx, id)
+	if err == nil && (l.within == tx || !tx.Writable()) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.names == nil {
+			l.names = map[cvd.CaseID]*names{}
+		}
+		l.names[id] = n
+	}
+	return n, err
+}
+
+// suspicious says whether anything may be found in a stage for a participant, so
+// that its notice must be looked at closely.
+func (b *Base) suspicious(tx *store.Tx, who cvd.Participant, n cvd.Notice, l *looks) (bool, error) {
+	p := &parcel{Question: Question{Notice: n, Participant: who}}
+	if n.Stage == cvd.HeadsUp {
+		found, err := b.foundIn(tx, p, l)
+		return len(found) > 0, err
+	}
+	words, err := l.wordsOf(tx, n)
+	if err != nil {
+		return false, err
+	}
+	found, err := b.foundIn(tx, p, l, words...)
+	return len(found) > 0, err
+}
+
+// wordsOf reads what a stage notice is made of: what everybody gets, the annex,
+// and what goes with every stage.
+func (l *looks) wordsOf(tx *store.Tx, n cvd.Notice) ([]wording, error) {
+	all, err := l.forStage(tx, n.Case, n.Stage, "")
+	if err != nil {
+		return nil, err
+	}
+	annex, err := l.forStage(tx, n.Case, n.Stage, n.Party)
+	if err != nil {
+		return nil, err
+	}
+	mitigation, err := l.latest(tx, n.Case, cvd.Mitigation, "")
+	return []wording{all, annex, mitigation}, err
+}
