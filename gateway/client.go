@@ -95,6 +95,8 @@ func commands() map[string]command {
 		"coordinator add":      addCoordinator,
 		"coordinator list":     listCoordinators,
 		"coordinator password": setPassword,
+		"coordinator view":     setView,
+		"coordinator key":      setKey,
 		"coordinator end":      endLogin,
 		"coordinator remove":   removeCoordinator,
 		"vendor import":        importVendors,

@@ -43,7 +43,7 @@ func (w *Window) send(ctx context.Context, at []int, to string, move bool) (Copi
 		return Copied{}, err
 	}
 	var mail []sending
-	err = w.Read(at, func(_ *store.Tx, i int, e *store.Entry) error {
+	err = w.Filed(at, func(_ *store.Tx, i int, e *store.Entry) error {
 		mail = append(mail, sending{e.UID, e.Message, w.marks[i]})
 		return nil
 	})

@@ -70,11 +70,15 @@ func (s *Submission) CheckRcpt(_ context.Context, by string, before []string, rc
 }
 
 // inItsCase follows the address of a report that became part of a case: views
-// that were filed before keep the old one.
+// that were filed before keep the old one. The number of a thread becomes whose
+// it is.
 func inItsCase(tx *store.Tx, d deskAddress) (deskAddress, error) {
 	id, err := caseOfReport(tx, d.Case)
+	if err != nil {
+		return d, err
+	}
 	d.Case = id
-	return d, err
+	return d.byThread(tx)
 }
 
 // mayWrite says why a coordinator cannot write to a place, or nil. A case
@@ -116,7 +120,11 @@ func (s *Submission) mayWrite(tx *store.Tx, by string, asked deskAddress) (*Repl
 	if err != nil || d.Kind != addrParty {
 		return nil, err
 	}
-	return s.mayReach(tx, who)
+	reply, err := s.mayReach(tx, who)
+	if _, unnamed := asked.thread(); unnamed && reply != nil { // a sealed login is not told whose the thread is
+		reply = refuse("nothing can be sent to %s.%s now; write to control@%s `plan`, the answer says why", asked.Party, asked.Case.Lower(), s.DeskDomain)
+	}
+	return reply, err
 }
 
 // mayReach says why a letter cannot be sealed to a participant, or nil.
