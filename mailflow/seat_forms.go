@@ -115,15 +115,19 @@ func (s *Seat) keepForms(tx *store.Tx, made []*aForm) error {
 		if f == nil || tx.HasForm(s.shown.kind, f.id) { // another connection was first
 			continue
 		}
-		if _, err := tx.Message(f.id); errors.Is(err, store.ErrNotFound) {
+		m, err := tx.Message(f.id)
+		if errors.Is(err, store.ErrNotFound) {
 			continue
+		}
+		if err != nil {
+			return err
 		}
 		body, err := tx.Keep(f.draft)
 		if err != nil {
 			return err
 		}
 		form := store.Form{Served: body, Envelope: f.tree.Envelope(), Structure: f.tree.Structure()}
-		if err := tx.PutForm(s.shown.kind, f.id, form); err != nil {
+		if err := tx.PutForm(s.shown.kind, m, form); err != nil {
 			return err
 		}
 	}
@@ -166,51 +170,54 @@ func (s *Seat) makeForm(m store.Message) (*aForm, error) {
 
 // reshape gives an entry the bytes that this seat is served.
 func (s *Seat) reshape(tx *store.Tx, e *store.Entry) error {
-	form, ok, err := s.form(tx, e)
-	if err != nil || !ok {
-		return err
+	line, err := tx.FormLine(s.shown.kind, e.Message)
+	if err == nil {
+		e.Size, e.Served, e.Envelope = line.Size, line.Served, line.Envelope
+		return nil
 	}
-	e.Size, e.Served, e.Envelope = form.Served.Size, form.Served, form.Line
-	return nil
+	return s.orAsItCame(tx, e, err)
 }
 
-// form reads the form of a message; false where it is served as it came.
-func (s *Seat) form(tx *store.Tx, e *store.Entry) (store.Form, bool, error) {
-	if s.shown == nil {
-		return store.Form{}, false, nil
+// orAsItCame is nil where a message has no form because it is served as it is
+// stored, and else why it has none.
+func (s *Seat) orAsItCame(tx *store.Tx, e *store.Entry, why error) error {
+	if !errors.Is(why, store.ErrNotFound) {
+		return why
 	}
-	form, err := tx.Form(s.shown.kind, e.Message)
-	if !errors.Is(err, store.ErrNotFound) {
-		return form, err == nil, err
+	m, err := tx.Message(e.Message)
+	if err == nil && s.asItCame(m) {
+		return nil
 	}
-	m, failed := tx.Message(e.Message)
-	if failed == nil && s.asItCame(m) {
-		return form, false, nil
-	}
-	return form, false, errors.Join(err, failed)
+	return errors.Join(why, err)
 }
 
 // Message is what is known of a message that Read gave, its envelope and
 // structure being those of what the seat is served.
 func (s *Seat) Message(tx *store.Tx, e *store.Entry) (store.Message, error) {
-	form, ok, err := s.form(tx, e)
-	if err != nil {
-		return store.Message{}, err
+	if s.shown == nil {
+		return tx.Message(e.Message)
 	}
-	if ok {
+	form, err := tx.Form(s.shown.kind, e.Message)
+	if err == nil {
 		return store.Message{ID: e.Message, At: e.At, Size: e.Size, Served: form.Served, Envelope: form.Envelope, Structure: form.Structure}, nil
+	}
+	if err := s.orAsItCame(tx, e, err); err != nil {
+		return store.Message{}, err
 	}
 	return tx.Message(e.Message)
 }
 
 // Head is that of what the seat is served.
 func (s *Seat) Head(tx *store.Tx, e *store.Entry) (store.Head, error) {
-	form, ok, err := s.form(tx, e)
-	if err != nil {
-		return store.Head{}, err
+	if s.shown == nil {
+		return tx.Head(e.Message)
 	}
-	if ok {
-		return form.Head, nil
+	h, err := tx.FormHead(s.shown.kind, e.Message)
+	if err == nil {
+		return h, nil
+	}
+	if err := s.orAsItCame(tx, e, err); err != nil {
+		return h, err
 	}
 	return tx.Head(e.Message)
 }

@@ -12,17 +12,17 @@ import (
 type Form struct {
 	Served    Body
 	Envelope  message.Envelope
-	Line      []byte // the envelope as IMAP writes it: EnvelopeLine
 	Structure *message.Structure
-	Head      Head
 }
 
 // FormKind says for whom forms were made. What a number stands for is the caller's.
 type FormKind uint64
 
 var (
-	forms   = WriteOnce[Form]("forms")     // by message and kind
-	formIDs = WriteOnce[[]byte]("formids") // nothing, under kind, the Message-ID that a form has and the message's number
+	forms     = WriteOnce[Form]("forms")      // by message and kind
+	formLines = WriteOnce[Entry]("formlines") // likewise: what a list shows of it, which opens many times faster
+	formHeads = WriteOnce[Head]("formheads")
+	formIDs   = WriteOnce[[]byte]("formids") // nothing, under kind, the Message-ID that a form has and the message's number
 )
 
 func formKey(id uint64, kind FormKind) []byte { return Seq(id, uint64(kind)) }
@@ -31,34 +31,33 @@ func (tx *Tx) formIDKey(kind FormKind, messageID string, id uint64) []byte {
 	return append(tx.Name("form-id", string(Seq(uint64(kind))), messageID), Seq(id)...)
 }
 
-// PutForm stores the form of a message: ErrExists if it has one of that kind. Served must be kept in the same update, and
-// Structure must describe it; Line and Head are made from them.
-func (tx *Tx) PutForm(kind FormKind, id uint64, f Form) error {
-	if err := tx.putForm(kind, id, f); err != nil {
-		return fmt.Errorf("put form of message %d: %w", id, err)
+// PutForm stores the form of a message, as it was read in this update: ErrExists if it has one of that kind. Served must be kept in the same update, and
+// Structure must describe it.
+func (tx *Tx) PutForm(kind FormKind, m Message, f Form) error {
+	if err := tx.putForm(kind, m, f); err != nil {
+		return fmt.Errorf("put form of message %d: %w", m.ID, err)
 	}
 	return nil
 }
 
-func (tx *Tx) putForm(kind FormKind, id uint64, f Form) error {
+func (tx *Tx) putForm(kind FormKind, m Message, f Form) error {
 	if f.Structure == nil || f.Structure.BodyEnd > f.Served.Size {
 		return errors.New("its structure does not describe the bytes it serves")
 	}
-	m, err := tx.Message(id)
+	h, err := tx.headOf(Message{Served: f.Served, Structure: f.Structure})
 	if err != nil {
 		return err
 	}
-	if f.Head, err = tx.headOf(Message{Served: f.Served, Structure: f.Structure}); err != nil {
-		return err
-	}
-	f.Line = EnvelopeLine(f.Envelope)
-	if err := forms.Put(tx, m.Scope, formKey(id, kind), f); err != nil {
+	e := Entry{Message: m.ID, At: m.At, Size: f.Served.Size, Served: f.Served, Envelope: EnvelopeLine(f.Envelope)}
+	key := formKey(m.ID, kind)
+	err = errors.Join(forms.Put(tx, m.Scope, key, f), formLines.Put(tx, m.Scope, key, e), formHeads.Put(tx, m.Scope, key, h))
+	if err != nil {
 		return err
 	}
 	if f.Envelope.MessageID == "" {
 		return nil
 	}
-	return formIDs.Put(tx, m.Scope, tx.formIDKey(kind, f.Envelope.MessageID, id), nil)
+	return formIDs.Put(tx, m.Scope, tx.formIDKey(kind, f.Envelope.MessageID, m.ID), nil)
 }
 
 // Form returns the form of a message; ErrNotFound if it has none of that kind.
@@ -68,6 +67,24 @@ func (tx *Tx) Form(kind FormKind, id uint64) (Form, error) {
 		return f, fmt.Errorf("form of message %d: %w", id, err)
 	}
 	return f, nil
+}
+
+// FormLine returns what a list shows of the form of a message: Size, Served and Envelope. ErrNotFound if it has none of that kind.
+func (tx *Tx) FormLine(kind FormKind, id uint64) (Entry, error) {
+	e, err := formLines.Get(tx, formKey(id, kind))
+	if err != nil {
+		return e, fmt.Errorf("line of the form of message %d: %w", id, err)
+	}
+	return e, nil
+}
+
+// FormHead returns the head of the form of a message; ErrNotFound if it has none of that kind.
+func (tx *Tx) FormHead(kind FormKind, id uint64) (Head, error) {
+	h, err := formHeads.Get(tx, formKey(id, kind))
+	if err != nil {
+		return h, fmt.Errorf("head of the form of message %d: %w", id, err)
+	}
+	return h, nil
 }
 
 // HasForm says whether a message has a form of that kind, without opening it.
@@ -106,7 +123,8 @@ func (tx *Tx) moveForms(id uint64, to Scope) error {
 		if err != nil {
 			return err
 		}
-		if err := reseal(tx, forms, to, formKey(id, kind)); err != nil {
+		key := formKey(id, kind)
+		if err := errors.Join(reseal(tx, forms, to, key), reseal(tx, formLines, to, key), reseal(tx, formHeads, to, key)); err != nil {
 			return err
 		}
 		if f.Envelope.MessageID == "" {
@@ -120,14 +138,15 @@ func (tx *Tx) moveForms(id uint64, to Scope) error {
 }
 
 func (tx *Tx) dropForm(kind FormKind, id uint64) error {
+	key := formKey(id, kind)
 	f, err := tx.Form(kind, id)
-	if errors.Is(err, ErrShredded) {
-		return forms.Delete(tx, formKey(id, kind)) // its bytes cannot be opened any more, nor named
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrShredded) { // of a shredded one neither bytes nor Message-ID are known any more
 		return err
 	}
-	err = errors.Join(forms.Delete(tx, formKey(id, kind)), tx.Forget(f.Served))
+	err = errors.Join(forms.Delete(tx, key), formLines.Delete(tx, key), formHeads.Delete(tx, key))
+	if f.Served.ID != 0 {
+		err = errors.Join(err, tx.Forget(f.Served))
+	}
 	if f.Envelope.MessageID != "" {
 		err = errors.Join(err, formIDs.Delete(tx, tx.formIDKey(kind, f.Envelope.MessageID, id)))
 	}

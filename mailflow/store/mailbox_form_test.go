@@ -22,7 +22,11 @@ func putForm(t testing.TB, s *Store, kind FormKind, id uint64, raw string) error
 		if err != nil {
 			return err
 		}
-		return tx.PutForm(kind, id, Form{Served: body, Envelope: tree.Envelope(), Structure: tree.Structure()})
+		m, err := tx.Message(id)
+		if err != nil {
+			return err
+		}
+		return tx.PutForm(kind, m, Form{Served: body, Envelope: tree.Envelope(), Structure: tree.Structure()})
 	})
 }
 
@@ -37,10 +41,12 @@ func formIs(t testing.TB, s *Store, kind FormKind, id uint64) (raw string) {
 		must(t, err)
 		b, err := tx.Bytes(f.Served)
 		raw = string(b)
-		if want := EnvelopeLine(f.Envelope); string(f.Line) != string(want) || len(f.Head.Header) == 0 {
-			t.Errorf("line %s, header %q", f.Line, f.Head.Header)
+		line, err2 := tx.FormLine(kind, id)
+		head, err3 := tx.FormHead(kind, id)
+		if want := EnvelopeLine(f.Envelope); string(line.Envelope) != string(want) || line.Size != int64(len(raw)) || len(head.Header) == 0 {
+			t.Errorf("line %+v, header %q", line, head.Header)
 		}
-		return err
+		return errors.Join(err, err2, err3)
 	}))
 	return raw
 }
