@@ -1,18 +1,25 @@
 package imapd_test
 
 import (
+	"bytes"
 	"fmt"
+	"io/fs"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp"
+	"github.com/ProtonMail/go-crypto/openpgp/armor"
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
 	"parley/gateway/auth"
+	"parley/mailflow"
 	"parley/mailflow/mailtest"
+	"parley/mailflow/store"
 )
 
 // What a sealed login is served is encrypted to the coordinator's own key: of
@@ -314,4 +321,92 @@ func TestA4_NoKeyNoSealedView(t *testing.T) {
 	h.send("a UID FETCH 1:* BODY.PEEK[]")
 	h.want("a NO [CANNOT] your own OpenPGP key cannot be encrypted to (...")
 	h.silent(secrets...)
+}
+
+// Not every original is handed on: what the clear view leaves out, a secret key
+// that somebody sent, and what nobody signed comes encrypted afresh by us.
+func TestA4_SealedHandsOnNoSecretKey(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	var secret bytes.Buffer
+	w, err := armor.Encode(&secret, "PGP PRIVATE KEY BLOCK", nil)
+	must(t, err)
+	must(t, s.person("Leaked", "leaked@acme.example").Entity.SerializePrivateWithoutSigning(w, nil))
+	must(t, w.Close())
+	s.receive(s.acme, s.thread("acme"), mailtest.Entity("With a wombat key", "By mistake.\n", mailtest.File{Name: "key.asc", Type: "application/pgp-keys", Data: secret.String()}))
+	armored, err := s.acme.Seal(mailtest.Entity("Unsigned wombat", "Nobody signed this.\n"), s.ourKey(), false)
+	must(t, err)
+	raw := mailtest.PGPMIME(s.acme.Address, s.thread("acme"), s.clock.Now(), armored)
+	must(t, s.intake.Receive(t.Context(), mailflow.Envelope{From: s.acme.Address, To: []string{s.thread("acme")}, Remote: "192.0.2.9"}, bytes.NewReader(raw)))
+	must(t, s.intake.RunSpool(t.Context()))
+	found := map[string]bool{}
+	h := s.hears("ana/phone")
+	for _, folder := range h.tree() {
+		for _, m := range h.everything(folder) {
+			o, err := s.ana.Open([]byte(m.raw), s.ourKey())
+			must(t, err)
+			for _, words := range []string{"By mistake.", "Nobody signed this."} {
+				if !strings.Contains(string(o.Inner), words) {
+					continue
+				}
+				found[words] = true
+				if o.Signer != string(s.base.Own.Signing().Certificate().Fingerprint()) || !strings.Contains(string(o.Inner), "Parley-Signature: ") {
+					t.Errorf("%q in %s is not ours: signed by %q", words, folder, o.Signer)
+				}
+			}
+			if strings.Contains(string(o.Inner), "PRIVATE KEY BLOCK") {
+				t.Errorf("the secret key is in %s", folder)
+			}
+		}
+	}
+	if len(found) != 2 {
+		t.Errorf("found only %v", found)
+	}
+	h.silent(secrets...)
+}
+
+// A login that is to see another view ends its sessions, and sees that when it
+// comes back.
+func TestA6_ViewChanges(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	h := s.hears("ana/watch")
+	s.update(func(tx *store.Tx) error { return s.logins.SetView(tx, "ana/watch", auth.ViewSealed) })
+	h.talk(`
+		C: a NOOP
+		S: * BYE Your login was ended or changed
+		S: EOF`)
+	h = s.hears("ana/watch")
+	for _, m := range h.everything("Intake") {
+		s.opens(m.raw)
+	}
+	h.silent(secrets...)
+}
+
+// What was made for the views is as sealed on the disk as all else, and whole.
+func TestH4_FormsAreSealed(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	for _, login := range []string{"ana/phone", "ana/watch"} {
+		h := s.hears(login)
+		for _, folder := range h.tree() {
+			h.everything(folder)
+		}
+	}
+	r, err := s.Verify(t.Context())
+	if err != nil || len(r.Problems) > 0 {
+		t.Errorf("verify: %v, %q", err, r.Problems)
+	}
+	must(t, filepath.WalkDir(s.dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		for _, word := range append([]string{"headlines only", "BEGIN PGP MESSAGE"}, secrets...) {
+			if bytes.Contains(bytes.ToLower(b), []byte(strings.ToLower(word))) {
+				t.Errorf("%q lies in %s", word, filepath.Base(path))
+			}
+		}
+		return err
+	}))
 }
