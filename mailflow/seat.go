@@ -142,7 +142,8 @@ func (s *Seat) uids(tx *store.Tx, box uint32) ([]uint32, []store.Marks, error) {
 // Body opens the bytes of a message.
 func (s *Seats) Body(b store.Body) (io.ReadSeekCloser, error) { return s.Store.Body(b) }
 
-// topicReceipt is that of changes to what expires in Do/.
+// topicReceipt is that of changes to what expires at the seats: in Do/, and what
+// was made for views.
 const topicReceipt = "receipt"
 
 // Run does what falls due at the seats until ctx ends: receipts that expire, and

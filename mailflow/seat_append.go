@@ -14,10 +14,11 @@ import (
 )
 
 // Append puts a message that a client wrote or kept into a folder. In a
-// private folder it is the coordinator's own, served as it came. In Do/ it
-// counts only if we served it (rule A5), and is then the command that copying
-// it there would be; so it is in folders of cases, where a new message is
-// refused too. at is its date, the zero time for now. It returns UIDVALIDITY
+// private folder it is the coordinator's own, served as it came unless the view
+// is sealed: whoever steals that login's password must not read what its client
+// stored, either (rule A4). In Do/ it counts only if we served it (rule A5), and
+// is then the command that copying it there would be; so it is in folders of
+// cases, where a new message is refused too. at is its date, the zero time for now. It returns UIDVALIDITY
 // and UID of where it is; UID 0 where it did not stay.
 func (s *Seat) Append(ctx context.Context, to string, raw []byte, marks store.Marks, at time.Time) (validity, uid uint32, err error) {
 	dest, err := s.find(to)

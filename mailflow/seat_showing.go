@@ -51,10 +51,11 @@ const (
 
 // sealing is what is kept of the sealed view of a coordinator.
 type sealing struct {
-	Kind store.FormKind   // of what is encrypted to the key
-	Keys uint32           // how many keys there were
-	Hash [32]byte         // of the certificate
-	Old  []store.FormKind // encrypted to former keys, to be dropped
+	Coordinator string
+	Kind        store.FormKind   // of what is encrypted to the key
+	Keys        uint32           // how many keys there were
+	Hash        [32]byte         // of the certificate; zero once its owner left or has another
+	Old         []store.FormKind // encrypted to former keys, to be dropped
 }
 
 var sealings = store.Versioned[sealing]("sealings")
@@ -102,14 +103,14 @@ func sealingOf(tx *store.Tx, c Coordinator) (sealing, error) {
 		return row, nil
 	case err != nil && !errors.Is(err, store.ErrNotFound):
 		return row, err
-	case err == nil:
+	case err == nil && row.Hash != [32]byte{}:
 		row.Old = append(row.Old, row.Kind)
 	}
 	n, err := tx.Next("sealing")
 	if err != nil {
 		return row, err
 	}
-	row.Kind, row.Keys, row.Hash = sealedForms+store.FormKind(n), row.Keys+1, hash
+	row.Coordinator, row.Kind, row.Keys, row.Hash = c.Name, sealedForms+store.FormKind(n), row.Keys+1, hash
 	tx.Changed(store.Change{Topic: topicReceipt})
 	return row, sealings.Put(tx, DeskScope, at, row)
 }
@@ -123,65 +124,6 @@ func (b *Base) CanSeal(tx *store.Tx, c Coordinator) error {
 	}
 	if err := cert.CanEncrypt(tx.Now); err != nil {
 		return &Denied{fmt.Sprintf("%s's own key cannot be encrypted to (%v), so nothing can be encrypted for a sealed login", c.Name, err)}
-	}
-	return nil
-}
-
-// dropOldForms removes what was encrypted to keys that coordinators do not have
-// any more.
-func (s *Seats) dropOldForms() error {
-	var stale []sealing
-	err := s.Store.View(func(tx *store.Tx) error {
-		stale = nil
-		for row, err := range sealings.All(tx, nil) {
-			if err != nil {
-				return err
-			}
-			if len(row.Value.Old) > 0 {
-				stale = append(stale, row.Value)
-			}
-		}
-		return nil
-	})
-	for _, row := range stale {
-		for _, kind := range row.Old {
-			err = errors.Join(err, s.dropForms(kind))
-		}
-	}
-	if err != nil || len(stale) == 0 {
-		return err
-	}
-	return s.Store.Update(func(tx *store.Tx) error { return forgetOld(tx, stale) })
-}
-
-func (s *Seats) dropForms(kind store.FormKind) error {
-	var last uint64
-	for more := true; more; {
-		err := s.Store.Update(func(tx *store.Tx) (err error) {
-			last, more, err = tx.DropForms(kind, last, atOnce)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// forgetOld notes that the forms of former keys are gone.
-func forgetOld(tx *store.Tx, gone []sealing) error {
-	for row, err := range sealings.All(tx, nil) {
-		if err != nil {
-			return err
-		}
-		for _, g := range gone {
-			if g.Kind == row.Value.Kind && len(g.Old) == len(row.Value.Old) {
-				row.Value.Old = nil
-				if err := sealings.Put(tx, DeskScope, row.Key, row.Value); err != nil {
-					return err
-				}
-			}
-		}
 	}
 	return nil
 }
