@@ -101,6 +101,8 @@ func commands() map[string]command {
 		"coordinator add":      addCoordinator,
 		"coordinator list":     listCoordinators,
 		"coordinator password": setPassword,
+		"coordinator view":     setView,
+		"coordinator key":      setKey,
 		"coordinator end":      endLogin,
 		"coordinator remove":   removeCoordinator,
 		"coordinator card":     showCard,

@@ -12,6 +12,8 @@ type coordinatorCommand struct {
 	Add      coordinatorAdd      `cmd:"" help:"Add a coordinator, or a further login NAME/DEVICE of one."`
 	List     coordinatorList     `cmd:"" help:"List coordinators and their logins."`
 	Password coordinatorPassword `cmd:"" help:"Give a login another password."`
+	View     coordinatorView     `cmd:"" help:"Let a login see another view: clear, headlines or sealed. Its open sessions end."`
+	Key      coordinatorKey      `cmd:"" help:"Put another OpenPGP certificate of a coordinator on file. Its open sessions end."`
 	End      coordinatorEnd      `cmd:"" help:"End a login at once, open sessions included."`
 	Remove   coordinatorRemove   `cmd:"" help:"Remove a coordinator from the desk, with all logins."`
 	Card     coordinatorCard     `cmd:"" help:"Print ready settings for mail clients, without the password."`

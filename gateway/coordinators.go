@@ -81,6 +81,9 @@ func addCoordinator(_ context.Context, a *app, r ctl.Request) (string, error) {
 		if err := a.noLogin(tx, login); err != nil {
 			return err
 		}
+		if err := a.mayShow(tx, login, name, r.Flags["view"]); err != nil {
+			return err
+		}
 		if err := a.logins.Set(tx, login, name, r.Flags["view"], p); err != nil {
 			return err
 		}

@@ -273,8 +273,10 @@ func CoordinatorByName(tx *store.Tx, name string) (Coordinator, error) {
 	return c, err
 }
 
-// PutCoordinator writes a coordinator.
+// PutCoordinator writes a coordinator. With another key, or gone, what was sealed
+// to it is dropped: see Seats.RunDue.
 func PutCoordinator(tx *store.Tx, c Coordinator) error {
+	tx.Changed(store.Change{Topic: topicReceipt})
 	return coordinators.Put(tx, DeskScope, tx.Name("coordinator", c.Name), c)
 }
 

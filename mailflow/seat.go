@@ -23,7 +23,8 @@ type Seats struct {
 	*Base
 	Desk *Desk
 
-	acting sync.Mutex // so that a message acts once
+	acting  sync.Mutex // so that a message acts once
+	forming sync.Mutex // so that one large message is encrypted at a time
 }
 
 // Seat is one coordinator's view of the folders, for one connection. Each has
@@ -32,6 +33,7 @@ type Seats struct {
 type Seat struct {
 	*Seats
 	name      string
+	shown     *showing // nil for the clear view
 	sub       *store.Subscription
 	tree      map[string]uint32 // the folders by name
 	treeAt    uint64            // the commit it shows
@@ -39,11 +41,22 @@ type Seat struct {
 	window    *Window
 }
 
-// Sit gives a coordinator a seat, and its own folders at the first time. It
-// must be closed.
+// Sit gives a coordinator a seat with the clear view, and its own folders at the
+// first time. It must be closed.
 func (s *Seats) Sit(coordinator string) (*Seat, error) {
-	err := s.Store.Update(func(tx *store.Tx) error {
+	return s.SitAs(SeatFor{Coordinator: coordinator, Login: coordinator, View: ClearView})
+}
+
+// SitAs is Sit for a login with any view. *Denied where the view cannot be served:
+// nothing else is served in its place.
+func (s *Seats) SitAs(who SeatFor) (*Seat, error) {
+	coordinator := who.Coordinator
+	var shown *showing
+	err := s.Store.Update(func(tx *store.Tx) (err error) {
 		if _, err := CoordinatorByName(tx, coordinator); err != nil {
+			return err
+		}
+		if shown, err = s.shows(tx, who); err != nil {
 			return err
 		}
 		if err := s.ensureFolders(tx); err != nil {
@@ -54,7 +67,7 @@ func (s *Seats) Sit(coordinator string) (*Seat, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seat of %s: %w", coordinator, err)
 	}
-	return &Seat{Seats: s, name: coordinator, sub: s.Store.Subscribe(store.TopicMailbox)}, nil
+	return &Seat{Seats: s, name: coordinator, shown: shown, sub: s.Store.Subscribe(store.TopicMailbox)}, nil
 }
 
 // Close ends the seat.
@@ -139,10 +152,12 @@ func (s *Seat) uids(tx *store.Tx, box uint32) ([]uint32, []store.Marks, error) {
 // Body opens the bytes of a message.
 func (s *Seats) Body(b store.Body) (io.ReadSeekCloser, error) { return s.Store.Body(b) }
 
-// topicReceipt is that of changes to what expires in Do/.
+// topicReceipt is that of changes to what expires at the seats: in Do/, and what
+// was made for views.
 const topicReceipt = "receipt"
 
-// Run does what falls due at the seats until ctx ends: receipts that expire.
+// Run does what falls due at the seats until ctx ends: receipts that expire, and
+// what was encrypted to a key that is another now.
 func (s *Seats) Run(ctx context.Context) error {
 	changes := s.Store.Subscribe(topicReceipt)
 	defer changes.Close()

@@ -14,10 +14,11 @@ import (
 )
 
 // Append puts a message that a client wrote or kept into a folder. In a
-// private folder it is the coordinator's own, served as it came. In Do/ it
-// counts only if we served it (rule A5), and is then the command that copying
-// it there would be; so it is in folders of cases, where a new message is
-// refused too. at is its date, the zero time for now. It returns UIDVALIDITY
+// private folder it is the coordinator's own, served as it came unless the view
+// is sealed: whoever steals that login's password must not read what its client
+// stored, either (rule A4). In Do/ it counts only if we served it (rule A5), and
+// is then the command that copying it there would be; so it is in folders of
+// cases, where a new message is refused too. at is its date, the zero time for now. It returns UIDVALIDITY
 // and UID of where it is; UID 0 where it did not stay.
 func (s *Seat) Append(ctx context.Context, to string, raw []byte, marks store.Marks, at time.Time) (validity, uid uint32, err error) {
 	dest, err := s.find(to)
@@ -110,6 +111,9 @@ func (s *Seat) write(dest store.Mailbox, raw []byte, marks store.Marks, at time.
 // kept as one file, and comes back octet for octet like everything else.
 func (s *Seat) ownMail(raw []byte) store.Message {
 	m := store.Message{Scope: DeskScope, Direction: ownMail, Sender: s.name}
+	if s.shown != nil {
+		m.Ref = s.shown.mark()
+	}
 	tree, err := message.Parse(raw, ownLimits(s.Limits))
 	if err != nil {
 		m.Structure = &message.Structure{Type: "application", Subtype: "octet-stream", Encoding: "binary", Size: uint32(len(raw)), BodyEnd: int64(len(raw))}
@@ -145,8 +149,9 @@ func (s *Seat) seesCase(id cvd.CaseID) bool {
 }
 
 // served finds the message that a client gives back: one with the same
-// Message-ID and the same body, which this seat sees. Header lines that
-// clients add, like the X-TUID of mbsync, do not matter. 0 if there is none.
+// Message-ID and the same body, which this seat sees, as its view serves it or as
+// it is stored. Header lines that clients add, like the X-TUID of mbsync, do not
+// matter. 0 if there is none.
 func (s *Seat) served(raw []byte) (uint64, error) {
 	tree, err := message.Parse(raw, ownLimits(s.Limits))
 	if err != nil || tree.Header.MessageID() == "" {
@@ -154,21 +159,7 @@ func (s *Seat) served(raw []byte) (uint64, error) {
 	}
 	var found []store.Message
 	err = s.Store.View(func(tx *store.Tx) error {
-		found = nil
-		ids, err := tx.MessagesWithID(tree.Header.MessageID())
-		for _, id := range ids {
-			m, err := tx.Message(id)
-			if err != nil {
-				return err
-			}
-			ok, err := s.sees(tx, m.Scope)
-			if err != nil {
-				return err
-			}
-			if ok && m.Direction != ownMail {
-				found = append(found, m)
-			}
-		}
+		found, err = s.servedAs(tx, tree.Header.MessageID())
 		return err
 	})
 	if err != nil {
@@ -176,6 +167,9 @@ func (s *Seat) served(raw []byte) (uint64, error) {
 	}
 	body := unixLines(tree.RawBody())
 	for _, m := range slices.Backward(found) {
+		if s.shown != nil && m.Envelope.Subject != tree.Header.Text("Subject") {
+			continue // headlines have one body for all
+		}
 		ours, err := s.Store.Bytes(m.Served)
 		if errors.Is(err, store.ErrNotFound) {
 			continue
@@ -188,6 +182,53 @@ func (s *Seat) served(raw []byte) (uint64, error) {
 		}
 	}
 	return 0, nil
+}
+
+// servedAs lists what this seat is or could be served under a Message-ID, with
+// the bytes that it would be.
+func (s *Seat) servedAs(tx *store.Tx, messageID string) ([]store.Message, error) {
+	ids, err := tx.MessagesWithID(messageID)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.seen(tx, ids, nil)
+	if err != nil || s.shown == nil {
+		return found, err
+	}
+	if ids, err = tx.FormsWithID(s.shown.kind, messageID); err != nil {
+		return nil, err
+	}
+	formed, err := s.seen(tx, ids, func(m *store.Message) error {
+		form, err := tx.Form(s.shown.kind, m.ID)
+		m.Served, m.Structure, m.Envelope = form.Served, form.Structure, form.Envelope
+		return err
+	})
+	return append(found, formed...), err
+}
+
+// seen reads those messages that are the desk's and that this seat sees.
+func (s *Seat) seen(tx *store.Tx, ids []uint64, change func(*store.Message) error) ([]store.Message, error) {
+	var found []store.Message
+	for _, id := range ids {
+		m, err := tx.Message(id)
+		if err != nil {
+			return nil, err
+		}
+		ok, err := s.sees(tx, m.Scope)
+		if err != nil {
+			return nil, err
+		}
+		if !ok || m.Direction == ownMail {
+			continue
+		}
+		if change != nil {
+			if err := change(&m); err != nil {
+				return nil, err
+			}
+		}
+		found = append(found, m)
+	}
+	return found, nil
 }
 
 // unixLines lets bodies be compared that a client stored with line ends of

@@ -239,8 +239,16 @@ func (s *Seat) message(id uint64) (m store.Message, err error) {
 }
 
 // RunDue takes receipts out of Do/ that are a day old, and says when the next
-// one will be; the zero time if there is none.
+// one will be; the zero time if there is none. It drops what was encrypted to
+// coordinators' former keys.
 func (s *Seats) RunDue(ctx context.Context, now time.Time) (next time.Time, err error) {
+	if err := s.dropOldForms(); err != nil {
+		return next, err
+	}
+	return s.expireReceipts(ctx, now)
+}
+
+func (s *Seats) expireReceipts(ctx context.Context, now time.Time) (next time.Time, err error) {
 	var old []receipt
 	err = s.Store.View(func(tx *store.Tx) error {
 		for row, err := range receipts.All(tx, nil) {

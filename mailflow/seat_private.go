@@ -28,6 +28,9 @@ const (
 
 // CreateFolder makes a folder that only this coordinator sees.
 func (s *Seat) CreateFolder(name string) error {
+	if err := s.mayArrange(); err != nil {
+		return err
+	}
 	name = strings.TrimSuffix(name, delimiter)
 	return s.Store.Update(func(tx *store.Tx) error {
 		if err := checkOwnName(name); err != nil {
@@ -73,6 +76,9 @@ func (s *Seat) ownBoxes(tx *store.Tx) ([]store.Mailbox, error) {
 
 // own finds a folder that its coordinator may rename or delete.
 func (s *Seat) own(name string) (store.Mailbox, error) {
+	if err := s.mayArrange(); err != nil {
+		return store.Mailbox{}, err
+	}
 	m, err := s.find(name)
 	switch {
 	case err != nil:
@@ -211,6 +217,6 @@ func (s *Seat) Subscribe(name string, on bool) error {
 		if !on {
 			row.Unsubscribed = append(row.Unsubscribed, name)
 		}
-		return seatRows.Put(tx, DeskScope, tx.Name("seat", s.name), row)
+		return seatRows.Put(tx, DeskScope, s.rowKey(tx), row)
 	})
 }

@@ -36,7 +36,7 @@ func (s *Seat) Folders() ([]Folder, error) {
 		if err != nil {
 			return err
 		}
-		all = foldersOf(boxes, row.Unsubscribed)
+		all = foldersOf(s.named(boxes), row.Unsubscribed)
 		return nil
 	})
 	return all, err
@@ -92,11 +92,20 @@ func foldersOf(boxes []store.Mailbox, unsubscribed []string) []Folder {
 }
 
 func (s *Seat) row(tx *store.Tx) (seatRow, error) {
-	row, err := seatRows.Get(tx, tx.Name("seat", s.name))
+	row, err := seatRows.Get(tx, s.rowKey(tx))
 	if errors.Is(err, store.ErrNotFound) {
 		return seatRow{}, nil
 	}
 	return row, err
+}
+
+// rowKey is where the row of a seat stands. Names of folders are in it, which in
+// a sealed view are others.
+func (s *Seat) rowKey(tx *store.Tx) []byte {
+	if s.sealed() {
+		return tx.Name("seat", s.name, string(SealedView))
+	}
+	return tx.Name("seat", s.name)
 }
 
 // find looks a folder up by its name. It asks a list of the folders that this
@@ -128,13 +137,14 @@ func (s *Seat) readTree(tx *store.Tx) error {
 		return err
 	}
 	s.tree, s.treeAt = make(map[string]uint32, len(boxes)), tx.Serial()
-	for _, m := range boxes {
-		s.tree[m.Name] = m.Number
+	for number, name := range s.shownNames(boxes) {
+		s.tree[name] = number
 	}
 	return nil
 }
 
-// enter reads a mailbox that was found, if it is still there to be seen.
+// enter reads a mailbox that was found, if it is still there to be seen, with the
+// UIDVALIDITY that it has in this view.
 func (s *Seat) enter(tx *store.Tx, number uint32) (store.Mailbox, error) {
 	m, err := tx.Mailbox(number)
 	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrShredded) {
@@ -147,6 +157,9 @@ func (s *Seat) enter(tx *store.Tx, number uint32) (store.Mailbox, error) {
 	if err == nil && !ok {
 		err = ErrNoFolder
 	}
+	if s.shown != nil {
+		m.UIDValidity += s.shown.lift
+	}
 	return m, err
 }
 
@@ -154,7 +167,10 @@ func (s *Seat) enter(tx *store.Tx, number uint32) (store.Mailbox, error) {
 type Status struct {
 	UIDValidity, UIDNext      uint32
 	Messages, Unseen, Deleted uint32
-	Size, DeletedSize         int64 // octets, of all messages and of those marked as deleted; only where asked for
+	// Octets of all messages and of those marked as deleted, only where asked for.
+	// In a view that is not clear they are more than that: what was never read was
+	// not made yet (RFC 9051 section 6.3.11 allows it).
+	Size, DeletedSize int64
 }
 
 // Status looks into a folder; ErrNoFolder if there is none.
@@ -190,8 +206,9 @@ func (s *Seat) Status(name string, size bool) (Status, error) {
 			for uids[next] != e.UID {
 				next++
 			}
-			if st.Size += e.Size; marks[next]&store.MarkDeleted != 0 {
-				st.DeletedSize += e.Size
+			n := s.atMost(e.Size)
+			if st.Size += n; marks[next]&store.MarkDeleted != 0 {
+				st.DeletedSize += n
 			}
 			return nil
 		})

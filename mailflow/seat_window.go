@@ -16,7 +16,8 @@ import (
 // reading saw already are left out by their serial, so nothing is missed or
 // told twice.
 type Window struct {
-	store.Mailbox // as it was when opened
+	store.Mailbox        // as it was when opened
+	Shown         string // its name in the view of the seat
 	seat          *Seat
 	serial        uint64
 	pending       []store.Change
@@ -36,7 +37,7 @@ func (s *Seat) Open(name string) (*Window, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Window{seat: s, gone: map[uint32]bool{}, fresh: map[uint32]bool{}}
+	w := &Window{seat: s, Shown: name, gone: map[uint32]bool{}, fresh: map[uint32]bool{}}
 	err = s.Store.View(func(tx *store.Tx) error {
 		if w.Mailbox, err = s.enter(tx, box.Number); err != nil {
 			return err
@@ -241,10 +242,31 @@ func (w *Window) Marked() []int {
 	return at
 }
 
-// Read calls fn for the messages at these positions, in ascending order; those
-// that are gone are left out. The entry is valid until fn returns. A
-// transaction is open meanwhile: fn must not write to a client.
+// Read calls fn for the messages at these positions as this seat is served them,
+// in ascending order; those that are gone are left out. The entry is valid until
+// fn returns. A transaction is open meanwhile: fn must not write to a client.
+//
+// In a view that is not clear what was never served before is made first, which
+// can take long.
 func (w *Window) Read(at []int, fn func(tx *store.Tx, at int, e *store.Entry) error) error {
+	s := w.seat
+	if s.shown == nil {
+		return w.Filed(at, fn)
+	}
+	if err := w.prepare(at); err != nil {
+		return err
+	}
+	return w.Filed(at, func(tx *store.Tx, i int, e *store.Entry) error {
+		if err := s.reshape(tx, e); err != nil {
+			return err
+		}
+		return fn(tx, i, e)
+	})
+}
+
+// Filed is Read of the messages as they are filed, whatever the view: only where
+// nothing of Size, Served and Envelope is looked at.
+func (w *Window) Filed(at []int, fn func(tx *store.Tx, at int, e *store.Entry) error) error {
 	uids := w.uidsAt(at)
 	next := 0
 	return w.seat.Store.View(func(tx *store.Tx) error {
@@ -278,26 +300,6 @@ func (w *Window) Mark(at []int, clear, set store.Marks) error {
 		w.marks[p] = w.marks[p]&^clear | set
 	}
 	return nil
-}
-
-// Keywords lists the coordinator's keywords; that at i has the mark
-// store.KeywordMark(i).
-func (s *Seat) Keywords() (names []string, err error) {
-	err = s.Store.View(func(tx *store.Tx) error {
-		names, err = tx.Keywords(s.name)
-		return err
-	})
-	return names, err
-}
-
-// Keyword gives the mark of a keyword; store.ErrKeywords if there are too
-// many.
-func (s *Seat) Keyword(name string) (m store.Marks, err error) {
-	err = s.Store.Update(func(tx *store.Tx) error {
-		m, err = tx.Keyword(DeskScope, s.name, name)
-		return err
-	})
-	return m, err
 }
 
 // Expunge takes those of the messages at these positions out of the window

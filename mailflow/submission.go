@@ -70,15 +70,18 @@ func (s *Submission) CheckRcpt(_ context.Context, by string, before []string, rc
 }
 
 // inItsCase follows the address of a report that became part of a case, or of a
-// case that was merged: views that were filed before keep the old one.
+// case that was merged: views that were filed before keep the old one. The number
+// of a thread becomes whose it is.
 func inItsCase(tx *store.Tx, d deskAddress) (deskAddress, error) {
-	if d.Party == "" {
-		id, err := caseNow(tx, d.Case)
-		d.Case = id
+	d, err := d.byThread(tx)
+	if err != nil {
 		return d, err
 	}
-	id, party, err := threadNow(tx, d.Case, d.Party)
-	d.Case, d.Party = id, party
+	if d.Party == "" {
+		d.Case, err = caseNow(tx, d.Case)
+		return d, err
+	}
+	d.Case, d.Party, err = threadNow(tx, d.Case, d.Party)
 	return d, err
 }
 
@@ -121,7 +124,11 @@ func (s *Submission) mayWrite(tx *store.Tx, by string, asked deskAddress) (*Repl
 	if err != nil || d.Kind != addrParty {
 		return nil, err
 	}
-	return s.mayReach(tx, who)
+	reply, err := s.mayReach(tx, who)
+	if _, unnamed := asked.thread(); unnamed && reply != nil { // a sealed login is not told whose the thread is
+		reply = refuse("nothing can be sent to %s.%s now; write to control@%s `plan`, the answer says why", asked.Party, asked.Case.Lower(), s.DeskDomain)
+	}
+	return reply, err
 }
 
 // mayReach says why a letter cannot be sealed to a participant, or nil.

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"parley/mailflow"
 	"parley/mailflow/store"
 )
 
@@ -24,9 +25,9 @@ var (
 
 // Views of a login: what IMAP serves to the device that uses it.
 const (
-	ViewClear     = "clear"     // decrypted
-	ViewHeadlines = "headlines" // subjects and senders, no bodies
-	ViewSealed    = "sealed"    // encrypted again to the coordinator's own key
+	ViewClear     = string(mailflow.ClearView)     // decrypted
+	ViewHeadlines = string(mailflow.HeadlinesView) // subjects and senders, no bodies
+	ViewSealed    = string(mailflow.SealedView)    // encrypted again to the coordinator's own key
 )
 
 // Login is one device of one coordinator.
@@ -36,6 +37,7 @@ type Login struct {
 	View        string // ViewClear, ViewHeadlines or ViewSealed
 
 	password [sha256.Size]byte // which password it came in with: see Current
+	key      [sha256.Size]byte // which OpenPGP key the coordinator had
 }
 
 // defaultFailures is how many failures close one login to one address.

@@ -56,7 +56,8 @@ func (l *Logins) Check(ctx context.Context, login, password, remote string) (Log
 }
 
 // Current tells whether a login that once passed Check still stands, with the
-// same password, view and coordinator: a session asks before it acts (rule A6).
+// same password, view and coordinator, who has the same OpenPGP key: a session
+// asks before it acts (rule A6).
 func (l *Logins) Current(g Login) bool {
 	l.start()
 	rec, known, err := l.record(g.Name)
@@ -76,13 +77,15 @@ func (l *Logins) record(name string) (record, bool, error) {
 		if err != nil {
 			return err
 		}
-		if _, err := mailflow.CoordinatorByName(tx, found.Coordinator); err != nil {
+		c, err := mailflow.CoordinatorByName(tx, found.Coordinator)
+		if err != nil {
 			if errors.Is(err, mailflow.ErrNoCoordinator) {
 				return nil
 			}
 			return err
 		}
 		rec, known = found, true
+		rec.key = sha256.Sum256(c.Key)
 		return nil
 	})
 	return rec, known, err

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"regexp"
@@ -16,6 +17,8 @@ type record struct {
 	Coordinator string
 	View        string
 	Password    Password
+
+	key [sha256.Size]byte // of the coordinator, not stored here
 }
 
 var logins = store.Versioned[record]("logins")
@@ -23,7 +26,7 @@ var logins = store.Versioned[record]("logins")
 func loginKey(tx *store.Tx, name string) []byte { return tx.Name("login", name) }
 
 func (r record) login() Login {
-	return Login{Name: r.Name, Coordinator: r.Coordinator, View: r.View, password: r.Password.fingerprint()}
+	return Login{Name: r.Name, Coordinator: r.Coordinator, View: r.View, password: r.Password.fingerprint(), key: r.key}
 }
 
 // Sentinels of keeping logins.
@@ -72,6 +75,16 @@ func (l *Logins) SetPassword(tx *store.Tx, login string, p Password) error {
 	}
 	rec.Password = p
 	return put(tx, rec)
+}
+
+// SetView lets a login see another view; sessions that came in before are no
+// longer Current. ErrNoLogin, ErrView.
+func (l *Logins) SetView(tx *store.Tx, login, view string) error {
+	rec, err := find(tx, l.canonical(login))
+	if err != nil {
+		return err
+	}
+	return l.Set(tx, rec.Name, rec.Coordinator, view, rec.Password)
 }
 
 // End removes a login; its sessions are no longer Current. ErrNoLogin when

@@ -89,7 +89,7 @@ func (f *fetch) items(w *imapserver.FetchWriter) error {
 			it.entry.Served.Key = bytes.Clone(e.Served.Key)
 			if f.needsMail() {
 				var err error
-				if it.mail, err = tx.Message(e.Message); err != nil {
+				if it.mail, err = f.seat.Message(tx, e); err != nil {
 					return err
 				}
 			}

@@ -169,11 +169,11 @@ func (l *lister) line(b []byte, tx *store.Tx, at int, e *store.Entry) ([]byte, e
 
 // header is the header block of a message.
 func (l *lister) header(tx *store.Tx, e *store.Entry) ([]byte, error) {
-	h, err := tx.Head(e.Message)
+	h, err := l.seat.Head(tx, e)
 	if err != nil || h.Header != nil {
 		return h.Header, err
 	}
-	m, err := tx.Message(e.Message)
+	m, err := l.seat.Message(tx, e)
 	if err != nil {
 		return nil, err
 	}

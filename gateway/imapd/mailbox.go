@@ -31,7 +31,7 @@ func (s *session) Select(mailbox string, options *imap.SelectOptions) (*imap.Sel
 		d.PermanentFlags = append(names.all(), imap.FlagWildcard)
 	}
 	if s.conn.EnabledCaps().Has(imap.CapIMAP4rev2) {
-		d.List = &imap.ListData{Delim: delimiter, Mailbox: w.Name}
+		d.List = &imap.ListData{Delim: delimiter, Mailbox: w.Shown}
 	}
 	return d, nil
 }

@@ -108,18 +108,6 @@ func TestA6_LoginEnds(t *testing.T) {
 	phone.ask("NOOP")
 }
 
-// What a view withholds is not served because the view is not built.
-func TestA4_OtherViewsAreNotServed(t *testing.T) {
-	t.Parallel()
-	o := newOffice(t)
-	o.login("ana/train", "ana", auth.ViewSealed, password)
-	o.dial().talk(`
-		C: a LOGIN ana/train "correct horse battery"
-		S: a NO [CANNOT] ...
-		C: b LIST "" *
-		S: b BAD ...`)
-}
-
 func TestM8_ConnectionsPerAddress(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t, limited(5, 2))

@@ -121,7 +121,11 @@ func (s *session) searchDeep(q *query, at []int) ([]int, error) {
 
 func (s *session) searchChunk(q *query, at []int) (found []int, err error) {
 	m := &subject{seat: s.seat}
-	err = s.window.Read(at, func(tx *store.Tx, i int, e *store.Entry) error {
+	read := s.window.Filed
+	if q.reads() {
+		read = s.window.Read
+	}
+	err = read(at, func(tx *store.Tx, i int, e *store.Entry) error {
 		m.look(tx, i, e)
 		if q.matches(s.window, m) {
 			found = append(found, i)
@@ -194,8 +198,7 @@ func (s *session) setOf(numSet imap.NumSet) []bool {
 
 // deep says whether the answer needs more than the window.
 func (q *query) deep() bool {
-	deep := !q.since.IsZero() || !q.before.IsZero() || !q.sentSince.IsZero() || !q.sentBy.IsZero() || q.larger > 0 || q.smaller > 0 ||
-		len(q.headers)+len(q.body)+len(q.text) > 0
+	deep := !q.since.IsZero() || !q.before.IsZero() || q.reads()
 	for _, n := range q.not {
 		deep = deep || n.deep()
 	}
@@ -203,6 +206,18 @@ func (q *query) deep() bool {
 		deep = deep || o[0].deep() || o[1].deep()
 	}
 	return deep
+}
+
+// reads says whether the answer depends on what is served of a message.
+func (q *query) reads() bool {
+	reads := !q.sentSince.IsZero() || !q.sentBy.IsZero() || q.larger > 0 || q.smaller > 0 || len(q.headers)+len(q.body)+len(q.text) > 0
+	for _, n := range q.not {
+		reads = reads || n.reads()
+	}
+	for _, o := range q.or {
+		reads = reads || o[0].reads() || o[1].reads()
+	}
+	return reads
 }
 
 // own asks what the window knows.

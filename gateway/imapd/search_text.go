@@ -59,7 +59,7 @@ func (m *subject) readHead() {
 		return
 	}
 	m.hasHead = true
-	h, err := m.tx.Head(m.entry.Message)
+	h, err := m.seat.Head(m.tx, m.entry)
 	m.fail(err)
 	m.head = h
 }
@@ -72,7 +72,7 @@ func (m *subject) readHeader() {
 	m.readHead()
 	m.header = m.head.Header
 	if m.header == nil && m.err == nil {
-		full, err := m.tx.Message(m.entry.Message)
+		full, err := m.seat.Message(m.tx, m.entry)
 		m.fail(err)
 		if err == nil {
 			m.header = m.read(store.Span{From: full.Structure.HeaderStart, To: full.Structure.HeaderEnd})

@@ -72,11 +72,9 @@ func (s *session) Login(username, password string) error {
 	if err != nil {
 		return s.denied(err)
 	}
-	if login.View != auth.ViewClear {
-		// What a view withholds must not be served because it is not built.
-		return &imap.Error{Type: imap.StatusResponseTypeNo, Code: imap.ResponseCodeCannot, Text: "The view of this login is not served yet"}
-	}
-	if s.seat, err = s.server.Seats.Sit(login.Coordinator); err != nil {
+	// What a view withholds must not be served: one that cannot be is no login.
+	who := mailflow.SeatFor{Coordinator: login.Coordinator, Login: login.Name, View: mailflow.View(login.View)}
+	if s.seat, err = s.server.Seats.SitAs(who); err != nil {
 		return s.answer(err)
 	}
 	s.login = login
@@ -134,6 +132,8 @@ func (s *session) answer(err error) error {
 		return nil
 	case errors.As(err, &response):
 		return response
+	case errors.As(err, &refusal) && s.login.View == auth.ViewSealed:
+		return no("ALERT", "Not done, and nothing was changed. If there is more to say, a sealed mail in INBOX says it")
 	case errors.As(err, &refusal):
 		return no("ALERT", refusal.Sentence)
 	case errors.As(err, &denied):

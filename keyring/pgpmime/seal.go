@@ -41,6 +41,14 @@ func sealTo(w io.Writer, inner io.Reader, size int64, outer Outer, to []*keyring
 	if err != nil {
 		return err
 	}
+	return frame(w, outer, at, func(armor io.Writer) error {
+		return keyring.EncryptTo(armor, e.reader(), e.size, to, signer, at)
+	})
+}
+
+// frame writes a message that is encrypted as a whole (RFC 3156, section 4)
+// around the OpenPGP message that write gives.
+func frame(w io.Writer, outer Outer, at time.Time, write func(armor io.Writer) error) error {
 	head, err := outer.append(make([]byte, 0, 4096), at)
 	if err != nil {
 		return err
@@ -57,7 +65,7 @@ func sealTo(w io.Writer, inner io.Reader, size int64, outer Outer, to []*keyring
 	if err != nil {
 		return err
 	}
-	if err := keyring.EncryptTo(armor, e.reader(), e.size, to, signer, at); err != nil {
+	if err := write(armor); err != nil {
 		return err
 	}
 	if err := armor.Close(); err != nil {

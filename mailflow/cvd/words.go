@@ -99,6 +99,9 @@ var reserved = []string{
 	"bounce", "postmaster", "abuse", "desk", "operator", "all", "everybody",
 }
 
+// threadPattern are the words by which sealed views address a thread.
+var threadPattern = regexp.MustCompile(`^thread-[0-9]+$`)
+
 // ParsePartyID checks a name for the directory: [a-z0-9-]+, at most 40
 // characters, and never a stage, a role or a fixed address.
 func ParsePartyID(s string) (PartyID, error) {
@@ -106,7 +109,7 @@ func ParsePartyID(s string) (PartyID, error) {
 	if !partyPattern.MatchString(name) || len(name) > 40 {
 		return "", fmt.Errorf("%q is not a party name: use a-z, 0-9 and -, at most 40", s)
 	}
-	if _, err := ParseStage(name); err == nil || slices.Contains(reserved, name) || finderPattern.MatchString(name) {
+	if _, err := ParseStage(name); err == nil || slices.Contains(reserved, name) || finderPattern.MatchString(name) || threadPattern.MatchString(name) {
 		return "", fmt.Errorf("%q cannot name a party: the word has a meaning of its own", s)
 	}
 	return PartyID(name), nil

@@ -44,7 +44,7 @@ func ownMark(name string) bool {
 func withoutMarks(p *Part) (header []byte, changed bool) {
 	var b bytes.Buffer
 	for rest := p.Header.raw; len(rest) > 0; {
-		n := fieldEnd(rest)
+		n := FieldEnd(rest)
 		if marked(rest[:n]) {
 			changed = true
 		} else {

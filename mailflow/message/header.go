@@ -67,7 +67,7 @@ func (h Header) all() iter.Seq2[[]byte, []byte] {
 	return func(yield func(name, value []byte) bool) {
 		rest := h.raw
 		for len(rest) > 0 {
-			n := fieldEnd(rest)
+			n := FieldEnd(rest)
 			name, value, ok := splitField(rest[:n])
 			rest = rest[n:]
 			if ok && !yield(name, value) {
@@ -77,9 +77,9 @@ func (h Header) all() iter.Seq2[[]byte, []byte] {
 	}
 }
 
-// fieldEnd is the length of the first line with the continuation lines that
+// FieldEnd is the length of the first line with the continuation lines that
 // follow it (RFC 5322 section 2.2.3).
-func fieldEnd(b []byte) int {
+func FieldEnd(b []byte) int {
 	for at := 0; ; {
 		i := bytes.IndexByte(b[at:], '\n')
 		if i < 0 {

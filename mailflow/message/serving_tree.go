@@ -122,7 +122,7 @@ func (s *serving) cutLeaf(p *Part, above bool) bool {
 	}
 	var b bytes.Buffer
 	for rest := p.Header.raw; len(rest) > 0 && p != s.root; {
-		n := fieldEnd(rest)
+		n := FieldEnd(rest)
 		if name, _, ok := splitField(rest[:n]); ok && !marked(rest[:n]) && !strings.HasPrefix(strings.ToLower(string(name)), "content-") {
 			b.Write(withCRLF(rest[:n]))
 		}

@@ -135,6 +135,9 @@ func (tx *Tx) moveMessage(id uint64, to Scope, change func(*Message)) error {
 			return err
 		}
 	}
+	if err := tx.moveForms(id, to); err != nil {
+		return err
+	}
 	filed, err := tx.FiledIn(id)
 	if err != nil {
 		return err
@@ -176,6 +179,11 @@ func (tx *Tx) DropMessage(id uint64) error {
 	}
 	if len(filed) > 0 {
 		return fmt.Errorf("drop message %d: it is filed in %d places", id, len(filed))
+	}
+	for _, kind := range tx.kindsOf(id) {
+		if err := tx.dropForm(kind, id); err != nil {
+			return err
+		}
 	}
 	err = errors.Join(messages.Delete(tx, Seq(id)), heads.Delete(tx, Seq(id)), tx.Forget(m.Served))
 	if m.Raw != nil {
