@@ -129,7 +129,7 @@ func TestClients_Curl(t *testing.T) {
 	if !d.held(tag) {
 		t.Error("the case is not on hold")
 	}
-	want("COPYUID", "Do/Hold", `UID MOVE 1 "`+folder+`/Case file"`, true)
+	want("OK UID MOVE", "Do/Hold", `UID MOVE 1 "`+folder+`/Case file"`, true)
 	if d.held(tag) {
 		t.Error("the hold is not undone")
 	}

@@ -21,7 +21,9 @@ func (s *Secret) Extend(end, at time.Time) (*Secret, error) {
 	if !end.IsZero() && !end.After(at) {
 		return nil, fmt.Errorf("extend key: %s has passed", end.UTC().Format(day))
 	}
-	// Of two statements of one second nobody could say which is the newer.
+	// Of two statements of one second nobody could say which is the newer, and a
+	// signature's date has no parts of one (RFC 9580 section 3.5).
+	at = at.Truncate(time.Second)
 	if last := c.latest(); !at.After(last) {
 		at = last.Add(time.Second)
 	}

@@ -91,6 +91,10 @@ func TestExtend(t *testing.T) {
 	}
 	sealed := encryptTo(t, s.Certificate())
 	for _, end := range []time.Time{noon.Add(400 * days), noon.Add(10 * days), {}} {
+		// Within the second of what the certificate said last, too.
+		if quick, err := until(t, "report@vdp.example.org", noon, noon.Add(30*days)).Extend(end, noon.Add(300*time.Millisecond)); err != nil || !quick.Certificate().Expires().Equal(end) {
+			t.Errorf("at once: %v, not %v: %v", quick.Certificate().Expires(), end, err)
+		}
 		longer, err := s.Extend(end, noon)
 		if err != nil {
 			t.Fatal(err)

@@ -40,7 +40,7 @@ func faqOf(tx *store.Tx, c cvd.CaseID, s cvd.Stage) ([]string, error) {
 	return out, err
 }
 
-// caseAnswerAll is `answer-all STAGE "TEXT"`: a vendor's question, answered to
+// caseAnswerAll is `answer-all [stage] STAGE "TEXT"`: a vendor's question, answered to
 // every vendor that has reached the stage, in a mail to each, without a word on
 // who asked.
 func caseAnswerAll(s *sitting, p *phrase) (string, error) {
@@ -48,6 +48,7 @@ func caseAnswerAll(s *sitting, p *phrase) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	p.word("stage")
 	stage, err := p.stage()
 	if err != nil {
 		return "", err

@@ -88,7 +88,7 @@ func (l caseLook) day() (day, days int) {
 	if !l.Started() {
 		return 0, 0
 	}
-	return daysBetween(l.Start, l.now) + 1, daysBetween(l.Start, l.Embargo().End)
+	return daysBetween(l.Start, l.now) + 1, max(daysBetween(l.Start, l.Embargo().End), 1)
 }
 
 // date is the beginning of the day of an instant, in UTC.

@@ -72,6 +72,7 @@ func TestLanguage_AsDocumented(t *testing.T) {
 		{"case PAR-2026-0001", `record acme accept v1 via phone "…"`, "accepted v1"},
 		{"case PAR-2026-0001", `record acme called "…"`, "in its history"},
 		{"case PAR-2026-0001", `record acme status fixed 4.8`, "acme: fixed 4.8"},
+		{"case PAR-2026-0001; told", `answer-all stage details "…"`, "goes to 1 vendor at details"},
 		{"case PAR-2026-0001; told", `answer-all details "…"`, "goes to 1 vendor at details"},
 		{"case PAR-2026-0001", `exploited source "telemetry"`, "known since"},
 		{"", `sending pause`, "nothing leaves"},

@@ -95,7 +95,7 @@ func wordCommands() []command {
 	return []command{
 		{words: "record", such: `record acme accept v1 via phone "Jo Doe, 3 Dec"`, usage: `record PARTY ack via HOW | accept vN via HOW | declined because "WHY" | status WORD [TEXT] [via HOW] | ready by DATE via HOW | called "WHAT" | delivered STAGE via HOW | reported early-warning|notification|final-report via HOW`,
 			help: "Files what a party said, or was handed, another way.", run: caseRecord},
-		{words: "answer-all", such: `answer-all details "The 8.x branch is not affected."`, usage: `answer-all STAGE "TEXT"`,
+		{words: "answer-all", such: `answer-all stage details "The 8.x branch is not affected."`, usage: `answer-all [stage] STAGE "TEXT"`,
 			help:   "A vendor's question, answered to every vendor that has reached the stage, each in a mail of its own and without a word on who asked; whoever reaches the stage later gets it with the stage.",
 			signed: "writes to every vendor", run: caseAnswerAll},
 		{words: "exploited", such: `exploited source "telemetry"`, usage: `exploited source "WHERE FROM" [at INSTANT]`,

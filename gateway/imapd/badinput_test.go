@@ -78,7 +78,7 @@ func TestBadInput_FoldersOfTheDesk(t *testing.T) {
 		"DELETE Drafts":                  "[CANNOT] your folder Drafts always stays, nothing was changed; ...",
 		"DELETE Nowhere":                 "[NONEXISTENT] There is no such folder; ...",
 		"RENAME INBOX Old":               "[CANNOT] the folders of the desk stay ...",
-		"RENAME " + top + " Mine2":       "[CANNOT] the folders of the desk stay ...",
+		"RENAME " + top + " Mine2":       "[CANNOT] only the words after the tag can be changed: ...",
 		"RENAME Trash Bin":               "[CANNOT] your folder Trash always stays, ...",
 		"RENAME Mine Do/Approve2":        "[CANNOT] nothing was changed: what is below Do is the desk's; ...",
 		"RENAME Mine " + top:             "[CANNOT] nothing was changed: what is below Cases is the desk's; ...",
