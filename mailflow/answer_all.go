@@ -1,9 +1,10 @@
 package mailflow
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
-	"strings"
+	"time"
 
 	"parley/mailflow/cvd"
 	"parley/mailflow/journal"
@@ -18,6 +19,7 @@ type faqEntry struct {
 	Stage  cvd.Stage
 	Text   string
 	Author string
+	At     time.Time // zero where it was written before that was kept
 }
 
 var faqs = store.WriteOnce[faqEntry]("faqs")
@@ -31,13 +33,35 @@ func faqKey(tx *store.Tx, c cvd.CaseID, s cvd.Stage, n uint64) []byte {
 }
 
 // faqOf lists the answers that belong to a stage, oldest first.
-func faqOf(tx *store.Tx, c cvd.CaseID, s cvd.Stage) ([]string, error) {
-	all, err := collect(faqs.All(tx, faqPrefix(tx, c, s)), nil)
+func faqOf(tx *store.Tx, c cvd.CaseID, s cvd.Stage) ([]faqEntry, error) {
+	return collect(faqs.All(tx, faqPrefix(tx, c, s)), nil)
+}
+
+// faqStage stands for the stage of what is said of answers.
+const faqStage cvd.Stage = "answers"
+
+// answerWords are the answers of a stage as the guard looks at them: each may have
+// been written long before the participant came that it goes to now.
+func answerWords(all []faqEntry) ([]wording, error) {
+	var out []wording
+	for i, e := range all {
+		w := wording{Material: cvd.Material{Case: e.Case, Stage: faqStage, Version: i + 1, At: e.At, Author: e.Author, Text: e.Text}}
+		var err error
+		if w.Digest, err = digestOf(e.Text); err != nil {
+			return nil, err
+		}
+		out = append(out, w)
+	}
+	return out, nil
+}
+
+// faqTexts are the answers as they go out with a stage.
+func faqTexts(all []faqEntry) []string {
 	var out []string
 	for _, e := range all {
 		out = append(out, e.Text)
 	}
-	return out, err
+	return out
 }
 
 // caseAnswerAll is `answer-all [stage] STAGE "TEXT"`: a vendor's question, answered to
@@ -71,7 +95,7 @@ func caseAnswerAll(s *sitting, p *phrase) (string, error) {
 		return "", err
 	}
 	key := faqKey(s.tx, c.ID, stage, n)
-	if err := faqs.Put(s.tx, caseScope(c.ID), key, faqEntry{c.ID, stage, text, s.by.Name}); err != nil {
+	if err := faqs.Put(s.tx, caseScope(c.ID), key, faqEntry{c.ID, stage, text, s.by.Name, s.tx.Now}); err != nil {
 		return "", err
 	}
 	s.undo = &undoRow{Verb: "answer-all", Case: c.ID, Stage: stage, Answer: n}
@@ -168,32 +192,26 @@ func (s *sitting) lettersOf(c cvd.Case, ids []uint64) ([]cvd.Notice, error) {
 	return out, nil
 }
 
-// namesNobody refuses an answer for all that names a party of the case, by its
-// name, an address or a domain (rule V6).
+// namesNobody refuses an answer for all that names a participant of the case, by
+// any of the names that the guard knows: an answer joins the stage, and goes to
+// who is told that later, too (rule V6).
 func (s *sitting) namesNobody(c cvd.Case, text string) error {
 	ps, err := Participants(s.tx, c.ID)
 	if err != nil {
 		return err
 	}
-	for _, p := range ps {
-		words := []string{p.Address, domainOf(p.Address)}
-		if p.Party == cvd.Finder {
-			words = append(words, p.Name)
-		} else {
-			party, err := PartyByID(s.tx, p.Party)
-			if err != nil {
-				return err
-			}
-			words = append(words, string(p.Party))
-			for _, a := range party.Addresses() {
-				words = append(words, a, domainOf(a))
-			}
-		}
-		if i := slices.IndexFunc(words, func(w string) bool { return hasWords(text, w) }); i >= 0 {
-			return notDone("the answer says %q, which would tell every vendor of %s; nothing was sent. Say it without the name", words[i], p.Party)
+	all, err := s.namesIn(s.tx, c.ID)
+	if err != nil {
+		return err
+	}
+	words := &spelled{}
+	words.spell("", text)
+	named := all.in(words.text)
+	slices.SortStableFunc(named, func(x, y mention) int { return cmp.Or(x.from-y.from, y.to-x.to) })
+	for _, m := range named {
+		if slices.ContainsFunc(ps, func(p cvd.Participant) bool { return p.Party == m.party }) {
+			return notDone("the answer says %q, which would tell every vendor of %s; nothing was sent. Say it without the name", string(words.text[m.from:m.to]), m.party)
 		}
 	}
 	return nil
 }
-
-func domainOf(addr string) string { return addr[strings.LastIndexByte(addr, '@')+1:] }

@@ -240,7 +240,7 @@ func (a archiver) answers() error {
 		if len(all) == 0 {
 			continue
 		}
-		if err := a.file(fmt.Sprintf("answers/%s.txt", stage), []byte(strings.Join(all, "\n\n")+"\n")); err != nil {
+		if err := a.file(fmt.Sprintf("answers/%s.txt", stage), []byte(strings.Join(faqTexts(all), "\n\n")+"\n")); err != nil {
 			return err
 		}
 	}

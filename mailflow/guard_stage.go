@@ -1,13 +1,15 @@
 package mailflow
 
 import (
+	"fmt"
+
 	"parley/mailflow/cvd"
 	"parley/mailflow/store"
 )
 
 // foundIn says what of the words of a stage a person must see before they go to
-// a participant: of its material and annex, of what goes with every stage, and
-// of what the desk says that its product is.
+// a participant: of its material and annex, of what goes with every stage, of
+// answers, and of what the desk says that its product is.
 func (b *Base) foundIn(tx *store.Tx, p *parcel, l *looks, words ...wording) ([]Crossing, error) {
 	var out []Crossing
 	reach := p.Notice.Stage
@@ -39,6 +41,8 @@ func inPiece(found []Crossing, m cvd.Material) []Crossing {
 			found[i].Piece = "the annex"
 		case m.Stage == cvd.Mitigation:
 			found[i].Piece = "the mitigation"
+		case m.Stage == faqStage:
+			found[i].Piece = "the answers"
 		}
 	}
 	return found
@@ -46,7 +50,7 @@ func inPiece(found []Crossing, m cvd.Material) []Crossing {
 
 // examined compares one version of a material once in a run.
 func (l *looks) examined(tx *store.Tx, b *Base, w wording) (*examined, error) {
-	key := string(materialKey(tx, w.Case, w.Stage, w.Party, w.Version))
+	key := fmt.Sprint(w.Case, w.Stage, w.Party, w.Version, w.Digest)
 	l.mu.Lock()
 	e := l.compared[key]
 	l.mu.Unlock()
@@ -118,7 +122,7 @@ func (b *Base) suspicious(tx *store.Tx, who cvd.Participant, n cvd.Notice, l *lo
 }
 
 // wordsOf reads what a stage notice is made of: what everybody gets, the annex,
-// and what goes with every stage.
+// what goes with every stage, and then each answer that was given to all.
 func (l *looks) wordsOf(tx *store.Tx, n cvd.Notice) ([]wording, error) {
 	all, err := l.forStage(tx, n.Case, n.Stage, "")
 	if err != nil {
@@ -129,5 +133,13 @@ func (l *looks) wordsOf(tx *store.Tx, n cvd.Notice) ([]wording, error) {
 		return nil, err
 	}
 	mitigation, err := l.latest(tx, n.Case, cvd.Mitigation, "")
-	return []wording{all, annex, mitigation}, err
+	if err != nil {
+		return nil, err
+	}
+	faq, err := faqOf(tx, n.Case, n.Stage)
+	if err != nil {
+		return nil, err
+	}
+	said, err := answerWords(faq)
+	return append([]wording{all, annex, mitigation}, said...), err
 }

@@ -167,9 +167,11 @@ func (b *Base) gatherWords(tx *store.Tx, p *parcel, l *looks) (err error) {
 	p.Made = []string{all.Digest, annex.Digest, mitigation.Digest}
 	p.View = b.noticeView(p)
 	p.View.Material, p.View.Annex, p.View.Mitigation = all.Text, annex.Text, mitigation.Text
-	if p.View.FAQ, err = faqOf(tx, n.Case, n.Stage); err != nil {
+	faq, err := faqOf(tx, n.Case, n.Stage)
+	if err != nil {
 		return err
 	}
+	p.View.FAQ = faqTexts(faq)
 	p.Found, err = b.foundIn(tx, p, l, words...)
 	return err
 }
