@@ -68,7 +68,7 @@ func (s *sitting) newParty(name string) (cvd.Party, error) {
 	} else if !errors.Is(err, ErrNoCoordinator) {
 		return cvd.Party{}, err
 	}
-	return cvd.Party{ID: id, Channel: cvd.ChannelPGP, Added: s.tx.Now, AddedBy: s.by.Name}, s.unnamed(id)
+	return cvd.Party{ID: id, Channel: cvd.ChannelPGP, Added: s.tx.Now, AddedBy: s.by.Name}, s.unnamed(string(id))
 }
 
 // editParty applies options to a party.
@@ -80,7 +80,9 @@ func (s *sitting) editParty(p *cvd.Party, got map[string]string) (err error) {
 		case "second":
 			p.Second, err = s.freeAddress(value, p.ID)
 		case "alias":
-			p.Aliases, err = aliases(value)
+			if p.Aliases, err = aliases(value); err == nil {
+				err = s.unnamed(p.Aliases...)
+			}
 		case "zone":
 			loc, bad := cvd.ParseZone(value)
 			if bad != nil {

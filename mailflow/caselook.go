@@ -24,7 +24,7 @@ type vendorLook struct {
 type caseLook struct {
 	cvd.Case
 	vendors []vendorLook // by wave and name
-	finder  string       // where the finder stands, or ""
+	finder  string       // where the finder stands, and each other one, or ""
 	needs   []string
 	now     time.Time
 }
@@ -36,6 +36,7 @@ func (b *Base) look(tx *store.Tx, c cvd.Case) (caseLook, error) {
 	if err != nil {
 		return l, err
 	}
+	var finders []string
 	for _, p := range ps {
 		all, err := Notices(tx, c.ID, p.Party)
 		if err != nil {
@@ -44,12 +45,18 @@ func (b *Base) look(tx *store.Tx, c cvd.Case) (caseLook, error) {
 		if p.Has(cvd.RoleVendor) {
 			l.vendors = append(l.vendors, vendorLook{p, all})
 		}
-		if p.Party == cvd.Finder {
-			if l.finder, err = finderLine(tx, p); err != nil {
+		if p.Party.IsFinder() {
+			line, err := finderLine(tx, p)
+			if err != nil {
 				return l, err
+			}
+			finders = append(finders, line)
+			if len(finders) > 1 {
+				finders[len(finders)-1] = string(p.Party) + ": " + line
 			}
 		}
 	}
+	l.finder = strings.Join(finders, ". ")
 	slices.SortStableFunc(l.vendors, func(x, y vendorLook) int { return cmp.Compare(x.Wave, y.Wave) })
 	open, err := openTasks(tx, c.ID)
 	l.needs = slices.Concat(exploitedLines(l.Case), needsOf(l.vendors, open), taskNeeds(open))

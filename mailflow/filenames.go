@@ -23,23 +23,21 @@ var ourFiles = []string{"our-key.asc", "embargo.ics"}
 // party's manner says so (rule V7). A name that is another party's (rule V2), that
 // cannot stand in a header, or that the letter holds already is a number all the
 // same.
-func letterFiles(tx *store.Tx, files []cvd.File, to cvd.PartyID) ([]cvd.File, error) {
+func (b *Base) letterFiles(tx *store.Tx, id cvd.CaseID, files []cvd.File, to cvd.PartyID) ([]cvd.File, error) {
 	p, err := PartyByID(tx, to)
 	if err != nil && !errors.Is(err, ErrNoParty) { // the finder may be in no directory
 		return nil, err
 	}
-	var strangers []string
+	all := &names{}
 	if p.Manner.FileNames {
-		all, err := Parties(tx)
-		if err != nil {
+		if all, err = b.namesIn(tx, id); err != nil {
 			return nil, err
 		}
-		strangers = partyWords(slices.DeleteFunc(all, func(o cvd.Party) bool { return o.ID == to }))
 	}
 	used := slices.Clone(ourFiles)
 	out := slices.Clone(files)
 	for i, f := range files {
-		if !p.Manner.FileNames || !mayKeepName(f.Name, strangers, used) {
+		if !p.Manner.FileNames || !mayKeepName(f.Name, all, to, used) {
 			out[i].Name = fileNumber(i, f)
 		}
 		used = append(used, out[i].Name)
@@ -52,17 +50,20 @@ func fileNumber(i int, f cvd.File) string {
 	return fmt.Sprintf("file-%d%s", i+1, safeExtension(f.Name))
 }
 
-func mayKeepName(name string, strangers, used []string) bool {
+func mayKeepName(name string, all *names, to cvd.PartyID, used []string) bool {
+	words := &spelled{}
+	words.spell("", name)
 	return name != "" && !strings.HasPrefix(name, ".") && utf8.RuneCountInString(name) <= maxFileName && message.CheckHeaderValue(name) == nil &&
-		!slices.ContainsFunc(strangers, func(w string) bool { return hasWords(name, w) }) &&
+		len(others(all.in(words.text), to)) == 0 &&
 		!slices.ContainsFunc(used, func(u string) bool { return strings.EqualFold(u, name) })
 }
 
-// partyWords are the words that name parties: their names and their domains.
+// partyWords are the words that name parties: all their names and their domains.
 func partyWords(all []cvd.Party) []string {
 	var out []string
 	for _, p := range all {
 		out = append(out, string(p.ID))
+		out = append(out, p.Aliases...)
 		for _, a := range p.Addresses() {
 			out = append(out, a[strings.LastIndexByte(a, '@')+1:])
 		}

@@ -52,7 +52,7 @@ func TestV7_FileNames(t *testing.T) {
 	}
 	w.refuses(theOperator, "neither on nor off", "vendor edit acme file-names some")
 	w.update(func(tx *store.Tx) error {
-		named, err := letterFiles(tx, []cvd.File{{Name: "a.txt"}}, cvd.Finder)
+		named, err := w.letterFiles(tx, id, []cvd.File{{Name: "a.txt"}}, cvd.Finder)
 		if err != nil || named[0].Name != "file-1.txt" {
 			t.Errorf("to the finder: %+v, %v", named, err)
 		}

@@ -18,6 +18,7 @@ const (
 	crossNames  crossingKind = "names"  // names another party
 	crossLater  crossingKind = "later"  // repeats what belongs to a later stage
 	crossFile   crossingKind = "file"   // is a file of a later stage
+	crossSent   crossingKind = "sent"   // is a file that another party sent
 	crossLong   crossingKind = "long"   // holds more text than can be compared
 )
 
@@ -61,6 +62,7 @@ type examined struct {
 	material []stageText // of the case
 	later    []laterRun
 	files    []laterFile
+	sent     []sentFile
 }
 
 // question is what is to be examined: a text of a case, and since when it
@@ -86,6 +88,9 @@ func (b *Base) examine(tx *store.Tx, q question) (*examined, error) {
 	}
 	e.mentions = all.in(e.words.text)
 	if err := b.findShared(tx, q, e); err != nil {
+		return nil, err
+	}
+	if err := b.findSent(tx, q, e); err != nil {
 		return nil, err
 	}
 	return e, findLater(tx, q, e)

@@ -95,7 +95,13 @@ func (g *Guard) look(tx *store.Tx, b *Base, m store.Message, err error) error {
 	if err != nil {
 		return err
 	}
-	g.inThread(threadOfMessage(m), uint32(m.ID))
+	astray, err := astray(tx, m)
+	if err != nil {
+		return err
+	}
+	if !astray {
+		g.inThread(threadOfMessage(m), uint32(m.ID))
+	}
 	if m.Direction != "in" {
 		return nil
 	}
@@ -107,6 +113,9 @@ func (g *Guard) look(tx *store.Tx, b *Base, m store.Message, err error) error {
 		return err
 	}
 	g.hash.chosen(s.text, func(_ int, print uint32) { g.put(print, uint32(m.ID)) })
+	for _, sum := range s.files {
+		g.put(sum.print(), uint32(m.ID))
+	}
 	return nil
 }
 

@@ -1,8 +1,10 @@
 package mailflow
 
 import (
+	"errors"
 	"slices"
 
+	"parley/keyring"
 	"parley/mailflow/cvd"
 	"parley/mailflow/store"
 )
@@ -14,7 +16,12 @@ func (b *Base) crossings(tx *store.Tx, e *examined, who cvd.Participant, reach c
 	if !e.whole {
 		out = append(out, Crossing{Kind: crossLong})
 	}
-	quoted, err := sharedWithOthers(tx, e, who)
+	sent, err := b.sentByOthers(tx, e, who)
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, sent...)
+	quoted, err := b.sharedWithOthers(tx, e, who)
 	if err != nil {
 		return nil, err
 	}
@@ -45,17 +52,51 @@ func (b *Base) crossings(tx *store.Tx, e *examined, who cvd.Participant, reach c
 }
 
 // sharedWithOthers leaves out what the participant wrote.
-func sharedWithOthers(tx *store.Tx, e *examined, who cvd.Participant) ([]shared, error) {
-	keys, err := threadKeys(tx, who.Case, 0, who.Party)
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(slices.Clone(e.shared), func(s shared) bool {
-		if !who.Party.IsFinder() {
-			return cvd.PartyID(s.by.Party) == who.Party
+func (b *Base) sharedWithOthers(tx *store.Tx, e *examined, who cvd.Participant) ([]shared, error) {
+	var out []shared
+	for _, s := range e.shared {
+		theirs, err := b.wroteIt(tx, s.by, who)
+		if err != nil {
+			return nil, err
 		}
-		return slices.Contains(keys, threadOfMessage(s.by)) // everybody's finder has the same name
-	}), nil
+		if !theirs {
+			out = append(out, s)
+		}
+	}
+	return out, nil
+}
+
+// wroteIt says whether a message is a participant's own.
+func (b *Base) wroteIt(tx *store.Tx, m store.Message, who cvd.Participant) (bool, error) {
+	if !who.Party.IsFinder() && cvd.PartyID(m.Party) != who.Party {
+		return false, nil
+	}
+	if strange, err := astray(tx, m); err != nil || strange {
+		return false, err
+	}
+	if !who.Party.IsFinder() {
+		return true, nil
+	}
+	keys, err := threadKeys(tx, who.Case, 0, who.Party)
+	return slices.Contains(keys, threadOfMessage(m)), err // everybody's finder has the same name
+}
+
+// astray says whether a mail came to the address of a participant, was not taken
+// for its, and is from somebody else's address: whoever wrote it, it was not the
+// participant.
+func astray(tx *store.Tx, m store.Message) (bool, error) {
+	if m.Direction != "in" || m.Party == "" || m.Kind != "quarantine" && m.Kind != kindFiled && m.Kind != kindUnfiled {
+		return false, nil
+	}
+	who, err := ParticipantByID(tx, cvd.CaseID(m.Case), cvd.PartyID(m.Party))
+	if errors.Is(err, ErrNoParticipant) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	own, err := addressesOf(tx, who)
+	return !slices.ContainsFunc(own, func(o string) bool { return keyring.SameAddress(o, m.Sender) }), err
 }
 
 // othersNamed are the mentions of others, those in the name of the participant's

@@ -16,6 +16,8 @@ type spelled struct {
 	text []rune
 	line []int32 // of each rune, the line that it stands in, from 1
 	from []piece // where each piece of the text begins
+
+	files []fileSum // of a message: its files that are no text
 }
 
 // piece is a part of a text that has a name of its own: a file, the Subject.

@@ -45,6 +45,9 @@ func (s *spelled) spellPart(p *message.Part, room int, below *bool) {
 	if text != "" {
 		s.spell("", text)
 	}
+	if sum, ok := sumOf(p); ok {
+		s.files = append(s.files, sum)
+	}
 	if len(p.Filename) >= runeRun {
 		s.spell("", p.Filename)
 	}
@@ -102,7 +105,8 @@ func (o outgoing) spelled() (*spelled, bool) {
 	whole := len(o.text) <= guardText
 	for _, f := range o.files {
 		s.spell("the name of "+f.Name, f.Name)
-		text := fileText(f)
+		text, all := fileText(f)
+		whole = whole && all
 		if whole = whole && len(s.text)+len(text) <= guardText; !whole {
 			return s, false
 		}
@@ -114,11 +118,24 @@ func (o outgoing) spelled() (*spelled, bool) {
 }
 
 // fileText is what a file says in words, or "". A message in a file is read
-// like any other.
-func fileText(f cvd.File) string {
+// like any other, and so are the files of an archive; it is false where not all
+// of those could be.
+func fileText(f cvd.File) (string, bool) {
 	if strings.HasPrefix(f.MediaType, "application/pgp-") {
-		return ""
+		return "", true
 	}
+	if packed, whole := filesOfZip(f.Data); len(packed) > 0 || !whole {
+		var all []string
+		for _, p := range packed {
+			all = append(all, p.Name, readableText(p.Data))
+		}
+		return strings.Join(all, "\n"), whole
+	}
+	return textOfMail(f), true
+}
+
+// textOfMail is what a file says that is a text, a page or a mail.
+func textOfMail(f cvd.File) string {
 	head := "Content-Type: " + f.MediaType + "\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
 	if f.Charset != "" {
 		head = "Content-Type: " + f.MediaType + "; charset=\"" + f.Charset + "\"\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"

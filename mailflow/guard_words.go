@@ -15,21 +15,28 @@ import (
 func (c Crossing) sentence(home cvd.CaseID) string {
 	switch c.Kind {
 	case crossQuotes:
-		where := ""
-		if n, inReport := reportNumber(c.Case); inReport && c.Case != home {
-			where = fmt.Sprintf(" in report #%d", n)
-		} else if !inReport && c.Case != home && c.Case != "" {
-			where = " in " + string(c.Case)
-		}
-		return fmt.Sprintf("%s repeats %d characters that %s wrote on %s%s", c.place(), c.Chars, byName(c.Party), c.At.UTC().Format("2 Jan"), where)
+		return fmt.Sprintf("%s repeats %d characters that %s wrote on %s%s", c.place(), c.Chars, byName(c.Party), c.At.UTC().Format("2 Jan"), c.elsewhere(home))
 	case crossNames:
 		return fmt.Sprintf("%s names %s", c.place(), byName(c.Party))
+	case crossSent:
+		return fmt.Sprintf("%s is, or holds, a file that %s sent on %s%s", c.Piece, byName(c.Party), c.At.UTC().Format("2 Jan"), c.elsewhere(home))
 	case crossFile:
 		return fmt.Sprintf("%s is a file of %s", c.Piece, c.Stage)
 	case crossLater:
 		return fmt.Sprintf("%s repeats %d characters of what belongs to %s", c.place(), c.Chars, c.Stage)
 	}
 	return "it holds more text than can be compared with other threads"
+}
+
+// elsewhere names the other case, or report, in which something was written.
+func (c Crossing) elsewhere(home cvd.CaseID) string {
+	switch n, inReport := reportNumber(c.Case); {
+	case c.Case == home || c.Case == "":
+		return ""
+	case inReport:
+		return fmt.Sprintf(" in report #%d", n)
+	}
+	return " in " + string(c.Case)
 }
 
 // veiled says of what is hidden from some of those who read it only that it
@@ -39,6 +46,9 @@ func (c Crossing) veiled() string {
 }
 
 func (c Crossing) place() string {
+	if c.Kind == crossSent || c.Kind == crossFile {
+		return c.Piece
+	}
 	line := fmt.Sprintf("line %d", c.Line)
 	switch {
 	case c.Piece == "":

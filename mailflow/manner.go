@@ -84,15 +84,17 @@ func (s *sitting) outerSubject(text string, of cvd.PartyID) (string, error) {
 	return text, nil
 }
 
-// unnamed refuses a name for the directory that stands in an outer Subject.
-func (s *sitting) unnamed(id cvd.PartyID) error {
+// unnamed refuses names for the directory that stand in an outer Subject.
+func (s *sitting) unnamed(names ...string) error {
 	all, err := Parties(s.tx)
 	if err != nil {
 		return err
 	}
 	for _, p := range all {
-		if hasWords(p.Manner.Subject, string(id)) {
-			return notDone("the outer Subject of %s says %q, which would name the new party to everybody on the way; `vendor edit %s subject default` first", p.ID, id, p.ID)
+		for _, name := range names {
+			if hasWords(p.Manner.Subject, name) {
+				return notDone("the outer Subject of %s says %q, which would name the new party to everybody on the way; `vendor edit %s subject default` first", p.ID, name, p.ID)
+			}
 		}
 	}
 	return nil

@@ -1,10 +1,16 @@
 package mailflow
 
 import (
+	"archive/zip"
+	"bytes"
+	"encoding/base64"
+	"errors"
 	"strings"
 	"testing"
 
 	"parley/mailflow/cvd"
+	"parley/mailflow/mailtest"
+	"parley/mailflow/store"
 )
 
 // An answer for all joins its stage. Whom it names may come later, and gets a name
@@ -54,5 +60,121 @@ func TestV6_AnswersAndFinders(t *testing.T) {
 	}
 	if tr := w.as(anaSigned, "case "+string(id), `answer-all details "The 8.x branch is not affected."`); !tr.Done() {
 		t.Errorf("%s", tr)
+	}
+}
+
+const noText = "\x00\x01\x02\x03 the crash, as bytes that no person reads, and long enough \xff\xfe"
+
+// packed is a ZIP archive with one file.
+func packed(t *testing.T, name, data string) string {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	f, err := z.Create(name)
+	if err == nil {
+		_, err = f.Write([]byte(data))
+	}
+	if err := errors.Join(err, z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// A file that somebody sent is somebody's words, whatever it holds and however it
+// is packed; back to whoever sent it it goes.
+func TestV6_FilesOfOthers(t *testing.T) {
+	t.Parallel()
+	const binary = "application/octet-stream"
+	for name, row := range map[string]struct {
+		file mailtest.File
+		why  string
+	}{
+		"as it came":         {mailtest.File{Name: "a.bin", Type: binary, Data: noText}, "file-1.bin is, or holds, a file that globex sent on 1 Dec"},
+		"packed":             {mailtest.File{Name: "a.zip", Type: "application/zip", Data: packed(t, "x.bin", noText)}, "file-1.zip is, or holds, a file that globex sent on 1 Dec"},
+		"words, packed":      {mailtest.File{Name: "a.zip", Type: "application/zip", Data: packed(t, "x.txt", globexWords)}, "of file-1.zip repeats"},
+		"a name, packed":     {mailtest.File{Name: "a.zip", Type: "application/zip", Data: packed(t, "globex/x.bin", noText[1:])}, "of file-1.zip names globex"},
+		"in a mail":          {mailtest.File{Name: "a.eml", Type: "message/rfc822", Data: "Subject: x\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n" + base64.StdEncoding.EncodeToString([]byte(noText)) + "\r\n"}, "file-1.eml is, or holds, a file"},
+		"another":            {mailtest.File{Name: "a.bin", Type: binary, Data: noText[1:]}, ""},
+		"another, packed":    {mailtest.File{Name: "a.zip", Type: "application/zip", Data: packed(t, "x.bin", noText[1:])}, ""},
+		"no archive, though": {mailtest.File{Name: "a.zip", Type: "application/zip", Data: "PK\x03\x04" + noText[1:]}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, id := crossing(t)
+			globex, to := w.people["globex"], w.thread(id, "globex")
+			w.arrives(globex.Address, to, w.seal(globex, to, true, mailtest.Entity("Re: ["+string(id)+"]", "see the file",
+				mailtest.File{Name: "crash.bin", Type: binary, Data: noText})))
+			w.settle()
+			w.submits("ana", w.deskTo("globex", id), false, "back", "is this yours?\n", mailtest.File{Name: "b.bin", Type: binary, Data: noText})
+			if all := w.requests(""); len(all) != 0 {
+				t.Fatalf("its own file is kept back: %s", w.words(w.last("INBOX")))
+			}
+			w.restart()
+			w.submits("ana", w.deskTo("acme", id), false, "look", "a file\n", row.file)
+			if row.why != "" {
+				w.keptBack(row.why)
+			} else if all := w.requests(""); len(all) != 0 {
+				t.Errorf("kept back: %s", w.words(w.last("INBOX")))
+			}
+		})
+	}
+}
+
+// What somebody else mailed to a vendor's address is not that vendor's own, nor
+// known to it.
+func TestV6_Astray(t *testing.T) {
+	t.Parallel()
+	w, id := crossing(t)
+	const words = "we at our place will ship the repaired decoder in the second week of january"
+	globex, to := w.people["globex"], w.thread(id, "acme")
+	w.arrives(globex.Address, to, w.seal(globex, to, true, mailtest.Entity("Re: ["+string(id)+"]", words)))
+	w.settle()
+	if n := len(w.filed("Quarantine")); n != 1 {
+		t.Fatalf("%d mails in Quarantine", n)
+	}
+	w.submits("ana", w.deskTo("acme", id), false, "Re: yours", "> "+words+"\nthank you\n")
+	w.keptBack("line 1 repeats")
+	// What it wrote itself, in clear, is its own.
+	acme := w.people["acme"]
+	const own = "in clear, since our mail client lost all of its keys in yesterday's update"
+	w.arrives(acme.Address, to, mailtest.Plain(acme.Address, to, "hello", own, w.clock.Now()))
+	w.settle()
+	w.submits("ana", w.deskTo("acme", id), false, "Re: keys", "> "+own+"\nplease mend that\n")
+	if all := w.requests(""); len(all) != 1 {
+		t.Errorf("its own words are kept back: %s", w.words(w.last("INBOX")))
+	}
+}
+
+// Names of files tell of nobody, by whatever name: an alias, the finder.
+func TestV7_FileNamesOfOthers(t *testing.T) {
+	t.Parallel()
+	w, id := twoFinders(t)
+	w.control("ana", false, "report 2 join "+string(id))
+	w.vendor("acme")
+	w.vendor("globex")
+	w.do("vendor edit globex alias \"Big Corp\"", "vendor edit acme file-names on")
+	w.update(func(tx *store.Tx) error {
+		for name, kept := range map[string]bool{
+			"Big_Corp-poc.txt": false, "from gil@other.example.txt": false, "globex.txt": false, "other.example.log": false, "acme-poc.txt": true, "bigcorp.txt": false,
+		} {
+			got, err := w.letterFiles(tx, id, []cvd.File{{Name: name}}, "acme")
+			if err != nil || (got[0].Name == name) != kept {
+				t.Errorf("%s: %+v, %v", name, got, err)
+			}
+		}
+		return nil
+	})
+	w.refuses(theOperator, "it may name no case, no stage and no party", `vendor edit acme subject "News of Big Corp"`)
+	w.do(`vendor edit acme subject "News of Small Corp"`)
+	w.refuses(theOperator, "would name the new party", `vendor edit globex alias "Small Corp"`)
+}
+
+// A case file tells where each finder stands.
+func TestCaseFile_Finders(t *testing.T) {
+	t.Parallel()
+	w, id := twoFinders(t)
+	w.control("ana", false, "report 2 join "+string(id))
+	if words := w.wordsIn(w.folderOf(id, "Case file"), string(id)); !strings.Contains(words, "FINDER key claimed;") || !strings.Contains(words, "finder-2: key claimed;") {
+		t.Errorf("%s", words)
 	}
 }

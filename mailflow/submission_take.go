@@ -268,7 +268,7 @@ func (s *Submission) letter(tx *store.Tx, m *submitted, id cvd.CaseID, party cvd
 		return n, err
 	}
 	l := Letter{Subject: text.Subject, Text: text.Text, Author: m.by.Name, Draft: m.subject, Found: m.found[party]}
-	if l.Files, err = letterFiles(tx, m.files, party); err != nil {
+	if l.Files, err = s.letterFiles(tx, id, m.files, party); err != nil {
 		return n, err
 	}
 	n, err = s.newNotice(tx, cvd.Notice{Case: id, Party: party, Kind: cvd.KindLetter, LastAct: tx.Now}, &l)
