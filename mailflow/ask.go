@@ -298,6 +298,15 @@ func authorsOf(tx *store.Tx, g []*parcel, l *looks) ([]string, error) {
 				return nil, err
 			}
 		}
+		faq, err := faqOf(tx, c.ID, s)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range faq {
+			if !slices.Contains(out, e.Author) {
+				out = append(out, e.Author)
+			}
+		}
 	}
 	if len(out) == 0 && len(c.Embargoes) > 0 {
 		out = append(out, c.Embargoes[0].By)

@@ -16,6 +16,7 @@ type crossingKind string
 const (
 	crossQuotes crossingKind = "quotes" // repeats what another party wrote
 	crossNames  crossingKind = "names"  // names another party
+	crossTag    crossingKind = "tag"    // names another case
 	crossLater  crossingKind = "later"  // repeats what belongs to a later stage
 	crossFile   crossingKind = "file"   // is a file of a later stage
 	crossSent   crossingKind = "sent"   // is a file that another party sent
@@ -33,6 +34,7 @@ type Crossing struct {
 	Case  cvd.CaseID  // in whose thread
 	At    time.Time
 	Stage cvd.Stage
+	Tag   cvd.CaseID `json:",omitempty"` // that stands in it
 }
 
 // coverRun is how many characters at least must stand together in what a party
@@ -59,6 +61,7 @@ type examined struct {
 	whole    bool
 	shared   []shared
 	mentions []mention
+	tags     []tagged
 	material []stageText // of the case
 	later    []laterRun
 	files    []laterFile
@@ -87,6 +90,9 @@ func (b *Base) examine(tx *store.Tx, q question) (*examined, error) {
 		return nil, err
 	}
 	e.mentions = all.in(e.words.text)
+	if e.tags, err = b.tagsOfOthers(tx, e.words.text, q.id); err != nil {
+		return nil, err
+	}
 	if err := b.findShared(tx, q, e); err != nil {
 		return nil, err
 	}

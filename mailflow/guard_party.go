@@ -25,6 +25,11 @@ func (b *Base) crossings(tx *store.Tx, e *examined, who cvd.Participant, reach c
 	if err != nil {
 		return nil, err
 	}
+	tags, err := tagsFor(tx, e, who)
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, e.named(tags)...)
 	mentions := e.othersNamed(who)
 	later := e.laterThan(who, reach)
 	if len(quoted)+len(mentions)+len(later) == 0 {
@@ -160,6 +165,19 @@ func (e *examined) uncovered(cover []bool, quoted []shared, mentions []mention, 
 	for _, m := range mentions {
 		if c := (Crossing{Kind: crossNames, Party: m.party}); slices.Contains(cover[m.from:m.to], false) {
 			add(c, c, m.run)
+		}
+	}
+	return out
+}
+
+// named words the tags of other cases, each at its first place.
+func (e *examined) named(tags []tagged) []Crossing {
+	var out []Crossing
+	for _, t := range tags {
+		c := Crossing{Kind: crossTag, Tag: t.id}
+		if len(out) < mostCrossings && !slices.ContainsFunc(out, func(o Crossing) bool { return o.Tag == t.id }) {
+			c.Piece, c.Line = e.words.where(t.from)
+			out = append(out, c)
 		}
 	}
 	return out

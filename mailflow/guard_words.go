@@ -18,6 +18,8 @@ func (c Crossing) sentence(home cvd.CaseID) string {
 		return fmt.Sprintf("%s repeats %d characters that %s wrote on %s%s", c.place(), c.Chars, byName(c.Party), c.At.UTC().Format("2 Jan"), c.elsewhere(home))
 	case crossNames:
 		return fmt.Sprintf("%s names %s", c.place(), byName(c.Party))
+	case crossTag:
+		return fmt.Sprintf("%s names %s, which is another case", c.place(), c.Tag)
 	case crossSent:
 		return fmt.Sprintf("%s is, or holds, a file that %s sent on %s%s", c.Piece, byName(c.Party), c.At.UTC().Format("2 Jan"), c.elsewhere(home))
 	case crossFile:

@@ -130,7 +130,11 @@ func (in *Intake) deliver(tx *store.Tx, a *arrival, p place) error {
 // present makes the view of a mail that the desk reads, frozen from now on,
 // and stores it beside the bytes received.
 func (in *Intake) present(tx *store.Tx, a *arrival, p place, v view) (store.Message, error) {
-	r, err := in.rendering(a, in.viewFields(a, p, v), v.note)
+	mask, err := maskCodes(tx, p)
+	if err != nil {
+		return store.Message{}, err
+	}
+	r, err := in.rendering(a, in.viewFields(a, p, v), v.note, mask)
 	if err != nil {
 		return store.Message{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -177,4 +178,60 @@ func TestCaseFile_Finders(t *testing.T) {
 	if words := w.wordsIn(w.folderOf(id, "Case file"), string(id)); !strings.Contains(words, "FINDER key claimed;") || !strings.Contains(words, "finder-2: key claimed;") {
 		t.Errorf("%s", words)
 	}
+}
+
+// The tag of another case tells that there is one.
+func TestV6_TagsOfOthers(t *testing.T) {
+	t.Parallel()
+	w, id := crossing(t)
+	beside := cvd.FindCaseIDs(w.do(`case open "Another" policy fast`))[0]
+	w.do("case "+string(beside), "invite globex", "start now")
+	w.after(2 * w.Undo)
+	for text, why := range map[string]string{
+		"as in " + string(beside) + ", please": "line 1 names " + string(beside) + ", which is another case",
+		"[par-2026-0099]":                      "names PAR-2026-0099",
+		string(id) + " and CVE-2026-12345":     "",
+	} {
+		before := len(w.requests(""))
+		w.submits("ana", w.deskTo("acme", id), false, "about "+text, text+"\n")
+		if all := w.requests(""); len(all)-before != min(len(why), 1) {
+			t.Errorf("%q: %d drafts more", text, len(all)-before)
+		} else if why != "" && !strings.Contains(w.wordsIn("INBOX", "Not done"), why) {
+			t.Errorf("%q: %s", text, w.wordsIn("INBOX", "Not done"))
+		}
+	}
+	before := len(w.requests(""))
+	w.submits("ana", w.deskTo("globex", id), false, "yours", "you know "+string(beside)+"\n")
+	if n := len(w.requests("")); n != before {
+		t.Errorf("its own other case is kept back: %s", w.wordsIn("INBOX", "Not done"))
+	}
+}
+
+// What a vendor quotes of a notice brings no live code before the desk.
+func TestS5_QuotedCodesAreMasked(t *testing.T) {
+	t.Parallel()
+	w, id := crossing(t)
+	code, notice := w.code("acme"), w.got("acme")[0].Text
+	w.answers("acme", id, true, "We will look at it.\n\n> "+strings.ReplaceAll(notice, "\n", "\n> ")+"\n")
+	m := w.last(w.folderOf(id, "Vendor acme"))
+	if words := w.words(m); strings.Contains(words, code) || !strings.Contains(words, "ACK "+string(id)+" "+maskedCode) || !strings.Contains(words, "We will look at it.") {
+		t.Errorf("the desk reads\n%s", words)
+	}
+	w.answers("acme", id, false, "ACK "+string(id)+" "+code+"\n")
+	if w.who(id, "acme").Acknowledged == nil {
+		t.Error("the code does not count any more")
+	}
+}
+
+// Who wrote an answer that goes with a stage is one of its authors.
+func TestA3_AuthorsOfAnswers(t *testing.T) {
+	t.Parallel()
+	w, id := strict(t, "acme")
+	w.as(benSigned, "case "+string(id), `answer-all scope "The 8.x branch is not affected."`)
+	w.settle()
+	a := w.request(cvd.Scope)
+	if !slices.Contains(a.Authors, "ben") || !slices.Contains(a.Authors, "ana") {
+		t.Errorf("authors %q", a.Authors)
+	}
+	w.refuses(benSigned, "your own text", "approve "+a.ID)
 }
