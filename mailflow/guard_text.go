@@ -1,7 +1,10 @@
 package mailflow
 
 import (
+	"bytes"
+	"encoding/binary"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"parley/mailflow/cvd"
@@ -74,17 +77,39 @@ func partText(p *message.Part) string {
 	return readableText(data)
 }
 
-// readableText is the text that bytes are, or "" for what no person reads.
+// readableText is the text that bytes are, or "" for what no person reads. Where
+// nothing says in which characters it is, what is no UTF-8 may be UTF-16 with its
+// mark, as some editors save it, or a text with some characters of its own.
 func readableText(data []byte) string {
-	if !utf8.Valid(data) {
-		return ""
+	text := string(data)
+	if order := byteOrder(data); order != nil {
+		text = fromUTF16(data[2:], order)
 	}
-	for _, c := range data[:min(len(data), 64<<10)] {
+	for _, c := range text[:min(len(text), 64<<10)] {
 		if c < ' ' && c != '\t' && c != '\n' && c != '\r' && c != '\f' {
 			return ""
 		}
 	}
-	return string(data)
+	return strings.ToValidUTF8(text, string(utf8.RuneError))
+}
+
+// byteOrder is that of a text in UTF-16, by its mark; nil for any other.
+func byteOrder(data []byte) binary.ByteOrder {
+	switch {
+	case bytes.HasPrefix(data, []byte{0xff, 0xfe}):
+		return binary.LittleEndian
+	case bytes.HasPrefix(data, []byte{0xfe, 0xff}):
+		return binary.BigEndian
+	}
+	return nil
+}
+
+func fromUTF16(data []byte, order binary.ByteOrder) string {
+	units := make([]uint16, len(data)/2)
+	for i := range units {
+		units[i] = order.Uint16(data[2*i:])
+	}
+	return string(utf16.Decode(units))
 }
 
 // outgoing is a text that is to leave, as its author wrote it.

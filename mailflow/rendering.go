@@ -3,10 +3,7 @@ package mailflow
 import (
 	"errors"
 	"fmt"
-	"regexp"
-	"slices"
 
-	"parley/mailflow/cvd"
 	"parley/mailflow/message"
 	"parley/mailflow/store"
 )
@@ -55,6 +52,7 @@ func (in *Intake) rendering(a *arrival, fields []message.Field, note string, mas
 	if r.tree, err = message.Parse(r.bytes, ownLimits(in.Limits)); err != nil {
 		return nil, fmt.Errorf("read our own view: %w", err)
 	}
+	maskEncoded(r.tree, mask)
 	if len(r.bytes) > inlineView {
 		if a.views == nil {
 			a.views = map[string]*rendering{}
@@ -65,44 +63,6 @@ func (in *Intake) rendering(a *arrival, fields []message.Field, note string, mas
 	r.draft, err = in.Store.SealBytes(r.bytes)
 	return r, err
 }
-
-// printedCode is a one-time code as our notices print it.
-var printedCode = regexp.MustCompile(`\b[0-9A-Z]{4}-[0-9A-Z]{4}\b`)
-
-// maskCodes gives what masks the unused one-time codes of a participant where it
-// quotes a notice of ours: who reads the desk's mail must not answer for it. All
-// else keeps its place, since the mask is as long as a code. What a mail client
-// wrote in base64 stays as it is.
-func maskCodes(tx *store.Tx, p place) (func(view []byte), error) {
-	nothing := func([]byte) {}
-	if !p.thread() {
-		return nothing, nil
-	}
-	who, err := ParticipantByID(tx, p.Case, p.Party)
-	if errors.Is(err, ErrNoParticipant) || err == nil && !slices.ContainsFunc(who.Codes, func(c cvd.Code) bool { return c.Used.IsZero() }) {
-		return nothing, nil
-	}
-	return func(view []byte) {
-		tried := map[string]bool{}
-		for _, at := range printedCode.FindAllIndex(view, -1) {
-			word := string(view[at[0]:at[1]])
-			live, known := tried[word]
-			if !known {
-				if len(tried) == maxCodeWords {
-					return
-				}
-				live = who.Knows(word)
-				tried[word] = live
-			}
-			if live {
-				copy(view[at[0]:at[1]], maskedCode)
-			}
-		}
-	}, err
-}
-
-// maxCodeWords is how many different words of a mail are tried as codes.
-const maxCodeWords = 10_000
 
 // sealViews seals what was too large to be sealed in a transaction.
 func (in *Intake) sealViews(a *arrival) error {

@@ -4,10 +4,12 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
 	"parley/mailflow/cvd"
 	"parley/mailflow/mailtest"
@@ -81,6 +83,15 @@ func packed(t *testing.T, name, data string) string {
 	return b.String()
 }
 
+// inUTF16 is a text as some editors save it.
+func inUTF16(s string) string {
+	b := []byte{0xff, 0xfe}
+	for _, u := range utf16.Encode([]rune(s)) {
+		b = binary.LittleEndian.AppendUint16(b, u)
+	}
+	return string(b)
+}
+
 // A file that somebody sent is somebody's words, whatever it holds and however it
 // is packed; back to whoever sent it it goes.
 func TestV6_FilesOfOthers(t *testing.T) {
@@ -95,6 +106,8 @@ func TestV6_FilesOfOthers(t *testing.T) {
 		"words, packed":      {mailtest.File{Name: "a.zip", Type: "application/zip", Data: packed(t, "x.txt", globexWords)}, "of file-1.zip repeats"},
 		"a name, packed":     {mailtest.File{Name: "a.zip", Type: "application/zip", Data: packed(t, "globex/x.bin", noText[1:])}, "of file-1.zip names globex"},
 		"in a mail":          {mailtest.File{Name: "a.eml", Type: "message/rfc822", Data: "Subject: x\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n" + base64.StdEncoding.EncodeToString([]byte(noText)) + "\r\n"}, "file-1.eml is, or holds, a file"},
+		"words in UTF-16":    {mailtest.File{Name: "a.txt", Type: binary, Data: inUTF16("they say " + globexWords)}, "line 1 of file-1.txt repeats"},
+		"in Latin-1":         {mailtest.File{Name: "a.txt", Type: binary, Data: "f\xfcr acme: " + globexWords}, "line 1 of file-1.txt repeats"},
 		"another":            {mailtest.File{Name: "a.bin", Type: binary, Data: noText[1:]}, ""},
 		"another, packed":    {mailtest.File{Name: "a.zip", Type: "application/zip", Data: packed(t, "x.bin", noText[1:])}, ""},
 		"no archive, though": {mailtest.File{Name: "a.zip", Type: "application/zip", Data: "PK\x03\x04" + noText[1:]}, ""},
@@ -207,15 +220,31 @@ func TestV6_TagsOfOthers(t *testing.T) {
 	}
 }
 
-// What a vendor quotes of a notice brings no live code before the desk.
+// What a vendor quotes of a notice brings no live code before the desk, however
+// its mail client encodes the quotation.
 func TestS5_QuotedCodesAreMasked(t *testing.T) {
 	t.Parallel()
 	w, id := crossing(t)
 	code, notice := w.code("acme"), w.got("acme")[0].Text
-	w.answers("acme", id, true, "We will look at it.\n\n> "+strings.ReplaceAll(notice, "\n", "\n> ")+"\n")
-	m := w.last(w.folderOf(id, "Vendor acme"))
-	if words := w.words(m); strings.Contains(words, code) || !strings.Contains(words, "ACK "+string(id)+" "+maskedCode) || !strings.Contains(words, "We will look at it.") {
-		t.Errorf("the desk reads\n%s", words)
+	text := "We will look at it.\r\n\r\n> " + strings.ReplaceAll(crlf(notice), "\r\n", "\r\n> ") + "\r\n"
+	head := "Subject: Re: [" + string(id) + "]\r\nContent-Type: text/plain; charset=utf-8\r\n"
+	var lines strings.Builder
+	for all := base64.StdEncoding.EncodeToString([]byte(text)); all != ""; {
+		n := min(76, len(all))
+		lines.WriteString(all[:n] + "\r\n")
+		all = all[n:]
+	}
+	for name, mail := range map[string]string{
+		"plain":  head + "\r\n" + text,
+		"base64": head + "Content-Transfer-Encoding: base64\r\n\r\n" + lines.String(),
+	} {
+		acme, to := w.people["acme"], w.thread(id, "acme")
+		w.arrives(acme.Address, to, w.seal(acme, to, true, []byte(mail)))
+		w.settle()
+		m := w.last(w.folderOf(id, "Vendor acme"))
+		if words := w.words(m); strings.Contains(words, code) || !strings.Contains(words, "ACK "+string(id)+" "+maskedCode) || !strings.Contains(words, "We will look at it.") {
+			t.Errorf("%s: the desk reads\n%s", name, words)
+		}
 	}
 	w.answers("acme", id, false, "ACK "+string(id)+" "+code+"\n")
 	if w.who(id, "acme").Acknowledged == nil {
