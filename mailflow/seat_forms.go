@@ -207,19 +207,33 @@ func (s *Seat) Message(tx *store.Tx, e *store.Entry) (store.Message, error) {
 	return tx.Message(e.Message)
 }
 
-// Head is that of what the seat is served.
-func (s *Seat) Head(tx *store.Tx, e *store.Entry) (store.Head, error) {
+// HeadIn reads the head of what the seat is served into h, in the memory that h
+// has from the message read before.
+func (s *Seat) HeadIn(h *store.Head, tx *store.Tx, e *store.Entry) error {
 	if s.shown == nil {
-		return tx.Head(e.Message)
+		return tx.HeadIn(h, e.Message)
 	}
-	h, err := tx.FormHead(s.shown.kind, e.Message)
+	err := tx.FormHeadIn(h, s.shown.kind, e.Message)
 	if err == nil {
-		return h, nil
+		return nil
 	}
 	if err := s.orAsItCame(tx, e, err); err != nil {
-		return h, err
+		return err
 	}
-	return tx.Head(e.Message)
+	return tx.HeadIn(h, e.Message)
+}
+
+// AppendStructure appends the BODYSTRUCTURE of what the seat is served, for a
+// client that takes UTF-8 in strings or not.
+func (s *Seat) AppendStructure(dst []byte, tx *store.Tx, e *store.Entry, utf8 bool) ([]byte, error) {
+	if s.shown == nil {
+		return tx.AppendStructure(dst, e.Message, utf8)
+	}
+	m, err := s.Message(tx, e)
+	if err != nil {
+		return dst, err
+	}
+	return store.AppendStructureLine(dst, m.Structure, utf8), nil
 }
 
 // atMost bounds the size of what this seat is served of a message of n octets.

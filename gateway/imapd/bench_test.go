@@ -71,12 +71,14 @@ func BenchmarkLists(b *testing.B) {
 		{"Mutt", "UID FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (DATE FROM SENDER SUBJECT TO CC MESSAGE-ID REFERENCES IN-REPLY-TO REPLY-TO)])"},
 		{"Select", "SELECT Intake"},
 		{"Status", "STATUS Intake (MESSAGES UNSEEN UIDNEXT)"},
+		{"Structures", "UID FETCH 1:* (UID BODYSTRUCTURE)"},
 		{"SearchText", "UID SEARCH TEXT mangosteen"},
 		{"SearchUnseen", "UID SEARCH RETURN (COUNT) UNSEEN"},
 		{"SearchSubject", "UID SEARCH RETURN (COUNT) SUBJECT 99999"},
 	} {
 		b.Run(q.name, func(b *testing.B) {
 			c := o.in("ana", "Intake")
+			must(b, c.conn.SetReadDeadline(time.Time{}))
 			b.ReportAllocs()
 			for b.Loop() {
 				b.SetBytes(c.drain(q.command))

@@ -11,12 +11,12 @@ import (
 )
 
 // isList says whether only that is asked for which a list of messages shows:
-// everything that stands in the entry of a message or is a selection of its
-// header. The library does not tell whether a section was asked for by an old
+// everything that stands in the entry of a message, its structure, or a
+// selection of its header. The library does not tell whether a section was asked for by an old
 // name (RFC822.HEADER), but a selection of fields has no other.
 func (f *fetch) isList() bool {
 	o := f.options
-	if o.BodyStructure != nil || len(o.BinarySection)+len(o.BinarySectionSize) > 0 {
+	if o.BodyStructure != nil && !o.BodyStructure.Extended || len(o.BinarySection)+len(o.BinarySectionSize) > 0 {
 		return false
 	}
 	for _, b := range o.BodySection {
@@ -34,8 +34,8 @@ const listAtOnce = 256
 // message was filed. The library flushes each line; here they go out
 // together.
 func (f *fetch) list() error {
-	l := &lister{fetch: f, more: make(chan []byte, 2)}
-	if o := f.options; !o.InternalDate && !o.RFC822Size && !o.Envelope && len(o.BodySection) == 0 {
+	l := &lister{fetch: f, more: make(chan []byte, 2), free: make(chan []byte, 4)}
+	if o := f.options; !o.InternalDate && !o.RFC822Size && !o.Envelope && o.BodyStructure == nil && len(o.BodySection) == 0 {
 		return l.fromWindow()
 	}
 	for _, b := range f.options.BodySection {
@@ -55,6 +55,7 @@ func (f *fetch) list() error {
 		if _, err = f.wire.Write(lines); err != nil {
 			close(stop)
 		}
+		l.free <- lines[:0]
 	}
 	if readErr := <-failed; err == nil {
 		err = readErr
@@ -68,7 +69,9 @@ type lister struct {
 	*fetch
 	sections []string
 	more     chan []byte
-	date     []byte // of the second below, as written
+	free     chan []byte // memory of lines that were written
+	head     store.Head  // of the message before, whose memory the next one uses
+	date     []byte      // of the second below, as written
 	second   int64
 }
 
@@ -92,7 +95,7 @@ func (l *lister) fromWindow() error {
 func (l *lister) read(stop <-chan struct{}) error {
 	for at := l.at; len(at) > 0; {
 		n := min(len(at), listAtOnce)
-		buf := make([]byte, 0, gather)
+		buf := l.memory()
 		err := l.window.Read(at[:n], func(tx *store.Tx, i int, e *store.Entry) (err error) {
 			buf, err = l.line(buf, tx, i, e)
 			return err
@@ -108,6 +111,17 @@ func (l *lister) read(stop <-chan struct{}) error {
 		at = at[n:]
 	}
 	return nil
+}
+
+// memory is where the next lines are made. There are never more than four: one
+// that is being written, two that wait for it, and one that is being made.
+func (l *lister) memory() []byte {
+	select {
+	case b := <-l.free:
+		return b
+	default:
+		return make([]byte, 0, 2*gather)
+	}
 }
 
 // begin writes a line up to what needs the entry.
@@ -149,6 +163,12 @@ func (l *lister) line(b []byte, tx *store.Tx, at int, e *store.Entry) ([]byte, e
 	if o.Envelope {
 		b = append(append(b, " ENVELOPE "...), e.Envelope...)
 	}
+	if o.BodyStructure != nil {
+		var err error
+		if b, err = l.seat.AppendStructure(append(b, " BODYSTRUCTURE "...), tx, e, l.utf8()); err != nil {
+			return b[:start], err
+		}
+	}
 	if len(l.sections) > 0 {
 		header, err := l.header(tx, e)
 		if err != nil {
@@ -169,9 +189,8 @@ func (l *lister) line(b []byte, tx *store.Tx, at int, e *store.Entry) ([]byte, e
 
 // header is the header block of a message.
 func (l *lister) header(tx *store.Tx, e *store.Entry) ([]byte, error) {
-	h, err := l.seat.Head(tx, e)
-	if err != nil || h.Header != nil {
-		return h.Header, err
+	if err := l.seat.HeadIn(&l.head, tx, e); err != nil || l.head.Header != nil {
+		return l.head.Header, err
 	}
 	m, err := l.seat.Message(tx, e)
 	if err != nil {

@@ -26,15 +26,16 @@ type subject struct {
 	err   error // why an answer is missing
 
 	hasHead, hasHeader, hasWords bool
-	head                         store.Head
-	header                       []byte // as it stands
-	plain                        []byte // the header, and its encoded words decoded, in lower case
-	words                        []byte // the texts of the body, decoded, in lower case
+	head                         store.Head // this and what follows: in memory that each message uses again
+	raw                          []byte     // what is served, where it is small
+	header                       []byte     // as it stands
+	plain                        []byte     // the header, and its encoded words decoded, in lower case
+	words                        []byte     // the texts of the body, decoded, in lower case
 }
 
 // look turns to another message.
 func (m *subject) look(tx *store.Tx, at int, e *store.Entry) {
-	*m = subject{seat: m.seat, tx: tx, at: at, entry: e, words: m.words[:0], plain: m.plain[:0]}
+	*m = subject{seat: m.seat, tx: tx, at: at, entry: e, head: m.head, raw: m.raw, words: m.words[:0], plain: m.plain[:0]}
 }
 
 func (m *subject) fail(err error) {
@@ -59,9 +60,7 @@ func (m *subject) readHead() {
 		return
 	}
 	m.hasHead = true
-	h, err := m.seat.Head(m.tx, m.entry)
-	m.fail(err)
-	m.head = h
+	m.fail(m.seat.HeadIn(&m.head, m.tx, m.entry))
 }
 
 func (m *subject) readHeader() {
@@ -113,6 +112,9 @@ func (m *subject) headerHas(n needle) bool {
 	if n.in(m.plain) {
 		return true
 	}
+	if !bytes.Contains(m.header, encodedWord) {
+		return false
+	}
 	for line := range fieldsOf(m.header) {
 		if n.in(appendLower(m.plain[:0], decoded(line))) {
 			return true
@@ -141,10 +143,13 @@ func unfolded(value []byte) []byte {
 	return bytes.Trim(bytes.ReplaceAll(bytes.ReplaceAll(value, []byte("\r"), nil), []byte("\n"), nil), " \t")
 }
 
+// encodedWord begins each (RFC 2047 section 2).
+var encodedWord = []byte("=?")
+
 // decoded is the value of a field that holds encoded words (RFC 2047), as
 // people read it; nil for one that holds none.
 func decoded(line []byte) []byte {
-	if !bytes.Contains(line, []byte("=?")) {
+	if !bytes.Contains(line, encodedWord) {
 		return nil
 	}
 	name, _, _ := bytes.Cut(line, []byte(":"))
@@ -174,9 +179,7 @@ func (m *subject) readWords() {
 	}
 	var whole []byte
 	if !m.entry.Served.Blob && len(m.head.Words) > 0 {
-		b, err := m.tx.Bytes(m.entry.Served)
-		m.fail(err)
-		whole = b
+		whole = m.readWhole()
 	}
 	for _, w := range m.head.Words {
 		var raw []byte
@@ -191,6 +194,16 @@ func (m *subject) readWords() {
 		m.words = append(appendDecoded(m.words, raw, w.Encoding), '\n')
 	}
 	lower(m.words)
+}
+
+// readWhole reads all of a message that does not lie in a file.
+func (m *subject) readWhole() []byte {
+	b, err := m.tx.BytesIn(m.raw, m.entry.Served)
+	m.fail(err)
+	if err == nil {
+		m.raw = b
+	}
+	return b
 }
 
 // parseWords reads texts in a charset or encoding that only a parse knows.
@@ -216,9 +229,8 @@ func (m *subject) parseWords() {
 // read reads a stretch of a body that lies in a file.
 func (m *subject) read(w store.Span) []byte {
 	if !m.entry.Served.Blob {
-		b, err := m.tx.Bytes(m.entry.Served)
-		m.fail(err)
-		if err != nil || w.To > int64(len(b)) {
+		b := m.readWhole()
+		if w.To > int64(len(b)) {
 			return nil
 		}
 		return b[w.From:w.To]

@@ -2,8 +2,10 @@ package imapd
 
 import (
 	"mime"
+	"reflect"
 
 	"github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-imap/v2/imapserver"
 
 	"parley/mailflow/message"
 )
@@ -11,9 +13,27 @@ import (
 // structure gives a stored structure to the library. It always has the
 // extended form: the library panics if it is asked for and missing.
 func (f *fetch) structure(s *message.Structure) imap.BodyStructure {
-	caps := f.conn.EnabledCaps()
-	t := tell{utf8: caps.Has(imap.CapIMAP4rev2) || caps.Has(imap.CapUTF8Accept)}
-	return t.structure(s)
+	return tell{f.utf8()}.structure(s)
+}
+
+// utf8 says whether the client takes UTF-8 in strings.
+func (s *session) utf8() bool {
+	caps := s.conn.EnabledCaps()
+	return caps.Has(imap.CapIMAP4rev2) || caps.Has(imap.CapUTF8Accept)
+}
+
+// asksBody says whether BODY was asked for, the structure in its short form.
+// Beside BODYSTRUCTURE only the library knows, in a field of its own; where that
+// is not found the answer is yes, and the library writes both.
+func asksBody(w *imapserver.FetchWriter) bool {
+	field := reflect.ValueOf(w).Elem()
+	for _, name := range []string{"options", "bodyStructure", "nonExtended"} {
+		if field.Kind() != reflect.Struct {
+			return true
+		}
+		field = field.FieldByName(name)
+	}
+	return field.Kind() != reflect.Bool || field.Bool()
 }
 
 // tell writes structures for one client.

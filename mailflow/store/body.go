@@ -104,7 +104,7 @@ func (d *Draft) open() ([]byte, error) {
 	if d.body.Blob {
 		return d.store.blobBytes(d.body)
 	}
-	return openAll(d.body, d.sealed[crcBytes:])
+	return openAll(nil, d.body, d.sealed[crcBytes:])
 }
 
 // settle notes that the commit which keeps the draft is durable.
@@ -166,28 +166,33 @@ func (tx *Tx) Forget(b Body) error {
 
 // Bytes returns all of a body: ErrNotFound if it was forgotten, ErrTampered if it does not open.
 func (tx *Tx) Bytes(b Body) ([]byte, error) {
-	plain, err := tx.bytes(b)
+	return tx.BytesIn(nil, b)
+}
+
+// BytesIn is Bytes in the memory of scratch where that has the room, for whoever reads one body after the other.
+func (tx *Tx) BytesIn(scratch []byte, b Body) ([]byte, error) {
+	plain, err := tx.bytes(scratch, b)
 	if err != nil {
 		return nil, fmt.Errorf("read body %d: %w", b.ID, err)
 	}
 	return plain, nil
 }
 
-func (tx *Tx) bytes(b Body) ([]byte, error) {
+func (tx *Tx) bytes(scratch []byte, b Body) ([]byte, error) {
 	if b.Blob {
 		return tx.store.blobBytes(b)
 	}
 	if err := tx.usable(false); err != nil {
 		return nil, err
 	}
-	row := tx.rows.get(bodyBucket, Seq(b.ID))
+	row := tx.find(bodyBucket, Seq(b.ID))
 	if row == nil {
 		return nil, ErrNotFound
 	}
 	if len(row) < crcBytes {
 		return nil, ErrTampered
 	}
-	return openAll(b, row[crcBytes:])
+	return openAll(scratch, b, row[crcBytes:])
 }
 
 // Bytes is Tx.Bytes with a snapshot of its own, and so not for use inside View or Update.

@@ -175,8 +175,8 @@ func (r *bodyReader) Seek(offset int64, whence int) (int64, error) {
 
 func (r *bodyReader) Close() error { return r.closer.Close() }
 
-// openAll opens a whole sealed body at once.
-func openAll(b Body, sealed []byte) ([]byte, error) {
+// openAll opens a whole sealed body at once, in the memory of scratch where that has the room.
+func openAll(scratch []byte, b Body, sealed []byte) ([]byte, error) {
 	if b.Size < 0 || int64(len(sealed)) != sealedSize(b.Size) {
 		return nil, ErrTampered
 	}
@@ -184,7 +184,10 @@ func openAll(b Body, sealed []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	plain, bound := make([]byte, 0, b.Size), bindBody(b.ID)
+	if int64(cap(scratch)) < b.Size {
+		scratch = make([]byte, 0, b.Size)
+	}
+	plain, bound := scratch[:0], bindBody(b.ID)
 	for number, last := int64(0), chunks(b.Size)-1; number <= last; number++ {
 		n := min(sealedChunk, len(sealed))
 		if plain, err = aead.Open(plain, chunkNonce(number, number == last), sealed[:n], bound); err != nil {

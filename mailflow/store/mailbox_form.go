@@ -78,13 +78,9 @@ func (tx *Tx) FormLine(kind FormKind, id uint64) (Entry, error) {
 	return e, nil
 }
 
-// FormHead returns the head of the form of a message; ErrNotFound if it has none of that kind.
-func (tx *Tx) FormHead(kind FormKind, id uint64) (Head, error) {
-	h, err := formHeads.Get(tx, formKey(id, kind))
-	if err != nil {
-		return h, fmt.Errorf("head of the form of message %d: %w", id, err)
-	}
-	return h, nil
+// FormHeadIn is HeadIn for the form of a message.
+func (tx *Tx) FormHeadIn(h *Head, kind FormKind, id uint64) error {
+	return tx.headIn(h, formHeads.rows, formKey(id, kind))
 }
 
 // HasForm says whether a message has a form of that kind, without opening it.

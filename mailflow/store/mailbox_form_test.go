@@ -42,7 +42,8 @@ func formIs(t testing.TB, s *Store, kind FormKind, id uint64) (raw string) {
 		b, err := tx.Bytes(f.Served)
 		raw = string(b)
 		line, err2 := tx.FormLine(kind, id)
-		head, err3 := tx.FormHead(kind, id)
+		var head Head
+		err3 := tx.FormHeadIn(&head, kind, id)
 		if want := EnvelopeLine(f.Envelope); string(line.Envelope) != string(want) || line.Size != int64(len(raw)) || len(head.Header) == 0 {
 			t.Errorf("line %+v, header %q", line, head.Header)
 		}

@@ -15,6 +15,8 @@ type Head struct {
 	Header []byte // as served, with the blank line; nil where it is longer than 64 KiB
 	Words  []Span // the texts of the message, in order
 	Parse  bool   // some words stand in a form that only a parse of the message reads
+
+	plain []byte // of HeadIn: what Header is a part of
 }
 
 // A Span is a stretch of text in a message: octets [From,To), written in Encoding.
@@ -47,6 +49,25 @@ func (tx *Tx) Head(id uint64) (Head, error) {
 	return h, nil
 }
 
+// HeadIn reads the head of a message into h, in the memory that h has from the message read before.
+func (tx *Tx) HeadIn(h *Head, id uint64) error { return tx.headIn(h, heads.rows, Seq(id)) }
+
+func (tx *Tx) headIn(h *Head, bucket string, key []byte) error {
+	sealed := tx.find(bucket, key)
+	if sealed == nil {
+		return fmt.Errorf("head of message %d: %w", keyNumber(key[:8]), ErrNotFound)
+	}
+	plain, err := tx.keys.open(h.plain[:0], &tx.bound, place{bucket, key, 0}, sealed)
+	if err == nil {
+		h.plain = plain
+		err = h.alias(plain)
+	}
+	if err != nil {
+		return fmt.Errorf("head of message %d: %w", keyNumber(key[:8]), err)
+	}
+	return nil
+}
+
 // headOf makes the head of a message whose body is kept in this update.
 func (tx *Tx) headOf(m Message) (Head, error) {
 	var h Head
@@ -67,7 +88,7 @@ func (tx *Tx) beginning(b Body, n int64) ([]byte, error) {
 		return nil, errors.New("a header longer than its message")
 	}
 	if !b.Blob {
-		plain, err := tx.bytes(b)
+		plain, err := tx.bytes(nil, b)
 		if err != nil {
 			return nil, err
 		}
@@ -129,19 +150,29 @@ func (h Head) MarshalBinary() ([]byte, error) {
 
 // UnmarshalBinary reads the stored form.
 func (h *Head) UnmarshalBinary(b []byte) error {
+	err := h.alias(b)
+	h.Header = append([]byte(nil), h.Header...)
+	return err
+}
+
+// alias reads the stored form without a copy: the header is a part of b.
+func (h *Head) alias(b []byte) error {
 	r := fieldReader{b: b}
 	h.Parse = r.byte() == 1
 	n := r.uvarint()
 	if n > uint64(len(r.b)) {
 		return errors.New("the head of a message does not have its form")
 	}
-	h.Words = make([]Span, n)
-	for i := range h.Words {
-		h.Words[i] = Span{int64(r.uvarint()), int64(r.uvarint()), Encoding(r.byte())}
+	h.Words = h.Words[:0]
+	for range n {
+		h.Words = append(h.Words, Span{int64(r.uvarint()), int64(r.uvarint()), Encoding(r.byte())})
 	}
 	if r.failed {
 		return errors.New("the head of a message does not have its form")
 	}
-	h.Header = append([]byte(nil), r.b...)
+	h.Header = nil
+	if len(r.b) > 0 {
+		h.Header = r.b
+	}
 	return nil
 }

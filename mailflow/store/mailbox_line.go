@@ -72,6 +72,10 @@ func appendNString(b []byte, s string) []byte {
 		b = strconv.AppendInt(append(b, '{'), int64(len(s)), 10)
 		return append(append(b, "}\r\n"...), s...)
 	}
+	return appendQuoted(b, s)
+}
+
+func appendQuoted(b []byte, s string) []byte {
 	b = append(b, '"')
 	for i := range len(s) {
 		if s[i] == '"' || s[i] == '\\' {

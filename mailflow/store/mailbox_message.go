@@ -66,6 +66,9 @@ func (tx *Tx) putMessage(m *Message) error {
 	if err := heads.Put(tx, m.Scope, Seq(m.ID), h); err != nil {
 		return err
 	}
+	if err := tx.putStructure(*m); err != nil {
+		return err
+	}
 	return tx.indexMessageID(*m)
 }
 
@@ -127,7 +130,7 @@ func (tx *Tx) moveMessage(id uint64, to Scope, change func(*Message)) error {
 	if to == old.Scope {
 		return nil
 	}
-	if err := reseal(tx, heads, to, Seq(id)); err != nil {
+	if err := errors.Join(reseal(tx, heads, to, Seq(id)), tx.moveStructure(id, to)); err != nil {
 		return err
 	}
 	if m.Envelope.MessageID != "" {
@@ -185,7 +188,7 @@ func (tx *Tx) DropMessage(id uint64) error {
 			return err
 		}
 	}
-	err = errors.Join(messages.Delete(tx, Seq(id)), heads.Delete(tx, Seq(id)), tx.Forget(m.Served))
+	err = errors.Join(messages.Delete(tx, Seq(id)), heads.Delete(tx, Seq(id)), structures.Delete(tx, Seq(id)), tx.Forget(m.Served))
 	if m.Raw != nil {
 		err = errors.Join(err, tx.Forget(*m.Raw))
 	}

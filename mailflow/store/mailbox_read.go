@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -68,25 +67,16 @@ func (tx *Tx) Entries(mailbox uint32, uids []uint32, fn func(*Entry) error) erro
 	if err := tx.usable(false); err != nil {
 		return err
 	}
-	c := tx.rows.cursor(entries.rows)
-	if c == nil || len(uids) == 0 {
-		return nil
-	}
 	var (
 		e     Entry
-		want  = entryKey(mailbox, uids[0])
-		k, v  = c.seek(want)
+		want  = entryKey(mailbox, 0)
 		plain []byte
 		err   error
 	)
 	for _, uid := range uids {
 		binary.BigEndian.PutUint32(want[4:], uid)
-		if bytes.Compare(k, want) < 0 && k != nil {
-			if k, v = c.next(); k == nil || bytes.Compare(k, want) < 0 {
-				k, v = c.seek(want)
-			}
-		}
-		if !bytes.Equal(k, want) {
+		v := tx.find(entries.rows, want)
+		if v == nil {
 			continue
 		}
 		// Not tx.unseal: fn may open other rows, and so needs the scratch space of the transaction.

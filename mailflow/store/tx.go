@@ -24,6 +24,7 @@ type Tx struct {
 	writable bool
 	ended    bool
 
+	finders   map[string]*finder
 	writes    uint64 // rows put or deleted: cursors look whether they must seek again
 	changed   bool   // something is there to commit
 	newKeys   bool   // keys must reach the key file first

@@ -180,7 +180,7 @@ func (v *verifier) named(b Body) error {
 			return err
 		}
 	} else {
-		plain, err := v.tx.bytes(b)
+		plain, err := v.tx.bytes(nil, b)
 		if err != nil {
 			return err
 		}
