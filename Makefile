@@ -6,9 +6,10 @@ FUZZTIME    ?= 20s
 BENCH       ?= .
 ARGS        ?=
 N           ?= 10000
+MESSAGES    ?= 100000
 SEED        ?= 1
 
-.PHONY: build test race bench fuzz walks demo thunderbird vet clean
+.PHONY: build test race bench bench-imap fuzz walks demo thunderbird vet clean
 
 build:
 	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/parley ./gateway
@@ -21,6 +22,13 @@ race:
 
 bench:
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+# Parley beside Dovecot in one run: what a mail client asks of a folder of so
+# many MESSAGES. PEERS is a folder with what starts Dovecot and makes the mails; see
+# testdata/imapbench/compare.py. For root.
+bench-imap: build
+	go build -o bin/fill ./testdata/fill
+	python3 testdata/imapbench/compare.py -n $(MESSAGES) '$(PEERS)'
 
 # Every fuzz target of every package, one after the other. Inputs are not
 # minimised: what crypto covers differs from run to run, and it would never end.
