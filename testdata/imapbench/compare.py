@@ -69,20 +69,25 @@ class Client:
         self.ask('EXAMINE "%s"' % server.mailbox)
 
     def ask(self, command):
-        """Returns how many untagged responses there were."""
+        """Returns how many untagged responses there were, and for a search what was
+        found. News of how far a long search got, as Dovecot tells, do not count."""
         self.tags += 1
         tag = b'a%d ' % self.tags
         self.sock.sendall(tag + command.encode() + b'\r\n')
-        count = 0
+        count, found = 0, b''
         while True:
             line = self.read.readline()
             if line.startswith(tag):
                 if not line.startswith(tag + b'OK'):
                     raise RuntimeError('%s: %s' % (command, line.decode(errors='replace')))
-                return count
+                return count, found
             if not line:
                 raise EOFError('%s: the server closed the connection' % command)
+            if line.startswith(b'* OK'):
+                continue
             count += 1
+            if line.startswith(b'* SEARCH'):
+                found = line
             while line.endswith(b'}\r\n') and (literal := re.search(rb'\{(\d+)\}\r\n$', line)):
                 left = int(literal.group(1))
                 while left:
@@ -106,7 +111,7 @@ def measure(servers, rounds):
                 counts.add(c.ask(command))
                 taken[s.name].append((time.perf_counter() - begun, s.cpu() - cpu))
             if len(counts) != 1:
-                sys.exit('%s: the servers do not answer alike: %s responses' % (name, counts))
+                sys.exit('%s: the servers do not answer alike: %s' % (name, counts))
         yield name, target, {n: middle(t) for n, t in taken.items()}
     for c in clients:
         c.close()
