@@ -146,17 +146,37 @@ func (s *sitting) approveID(id string) (string, error) {
 	return s.fileAccept(f)
 }
 
-// deskReject is `reject ID because "…"`.
+// deskReject is `reject ID because "…"`; of a letter that has not left,
+// `reject N12`.
 func deskReject(s *sitting, p *phrase) (string, error) {
-	id, err := p.next("the ID of the approval")
+	id, err := p.next("the ID of the approval, or the number of a letter such as N12,")
 	if err != nil {
 		return "", err
+	}
+	if number, ok := letterID(id); ok {
+		return s.rejectNumbered(number, p)
 	}
 	why, err := p.reason(true)
 	if err != nil {
 		return "", err
 	}
 	return s.rejectID(id, why)
+}
+
+// rejectNumbered takes a letter back by its number. Stopping needs no reason.
+func (s *sitting) rejectNumbered(number uint64, p *phrase) (string, error) {
+	why, err := p.reason(false)
+	if err != nil {
+		return "", err
+	}
+	n, err := s.letterNamed(number)
+	if err != nil {
+		return "", err
+	}
+	if why == "" {
+		why = "no reason was given"
+	}
+	return s.rejectLetter(n, why)
 }
 
 func (s *sitting) rejectID(id, why string) (string, error) {

@@ -108,7 +108,7 @@ func wordCommands() []command {
 func deskCommands() []command {
 	return []command{
 		{words: "approve", such: `approve 9f3a-27c1`, usage: "approve ID", help: "A second person's yes to exactly these mails, keys and times.", run: deskApprove},
-		{words: "reject", such: `reject 9f3a-27c1 because "names a component"`, usage: `reject ID because "WHY"`, help: "Ends a request; what it is about stays held.", run: deskReject},
+		{words: "reject", such: `reject 9f3a-27c1 because "names a component"`, usage: `reject ID because "WHY" | LETTER [because "WHY"]`, help: "Ends a request; what it is about stays held. A letter that has not left, by its number such as N12, does not leave.", run: deskReject},
 		{words: "claim", such: `claim T12`, usage: "claim [TASK ...]",
 			help: "You do these tasks (T12, as their mails say), or what nobody does yet of the case at hand; everybody sees your name in the Subject. It takes over what somebody else does.", run: taskClaim},
 		{words: "unclaim", such: `unclaim T12`, usage: "unclaim [TASK ...]", help: "Nobody does these tasks any more, or what you do of the case at hand.", run: taskUnclaim},

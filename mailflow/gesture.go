@@ -142,6 +142,9 @@ func (s *sitting) newCase(m store.Message) error {
 
 // decide says yes or no to the request for approval that a message is.
 func (s *sitting) decide(button string, m store.Message) error {
+	if button == "Reject" && isOwnLetter(m) {
+		return s.rejectShown(m)
+	}
 	if m.Kind != "approval" || m.Ref == "" {
 		return notDone("this is no request for approval; those stand in Approvals")
 	}
@@ -152,6 +155,21 @@ func (s *sitting) decide(button string, m store.Message) error {
 	} else {
 		_, err = s.rejectID(m.Ref, "dropped into Do/Reject")
 	}
+	return err
+}
+
+// isOwnLetter says whether a message is what the desk sees of a letter of its own.
+func isOwnLetter(m store.Message) bool {
+	return m.Direction == "out" && m.Kind == string(cvd.KindLetter)
+}
+
+// rejectShown takes back the letter that a message shows.
+func (s *sitting) rejectShown(m store.Message) error {
+	n, err := s.letterIn(m)
+	if err != nil {
+		return err
+	}
+	_, err = s.rejectLetter(n, "dropped into Do/Reject")
 	return err
 }
 

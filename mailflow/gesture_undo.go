@@ -30,6 +30,9 @@ func (s *sitting) takeBack(g Gesture, m store.Message) error {
 	case "New case":
 		return s.unopen(m)
 	case "Approve", "Reject":
+		if isOwnLetter(m) {
+			return s.unrejectShown(m)
+		}
 		return s.reconsider(m)
 	case "Acknowledge":
 		return s.unacknowledge(g, m)
@@ -39,6 +42,16 @@ func (s *sitting) takeBack(g Gesture, m store.Message) error {
 		return s.unfileBy(m)
 	}
 	return notDone("Do/%s did nothing that could be undone", g.Button)
+}
+
+// unrejectShown lets the letter that a message shows leave after all.
+func (s *sitting) unrejectShown(m store.Message) error {
+	n, err := s.letterIn(m)
+	if err != nil {
+		return err
+	}
+	_, err = s.unrejectLetter(n, m.MessageID)
+	return err
 }
 
 // unopen gives the report of a case back to Intake and closes the case. Its

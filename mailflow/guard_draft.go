@@ -230,6 +230,9 @@ func (b *Base) reviveDraft(tx *store.Tx, a cvd.ApprovalRequest) error {
 			if err := putNotice(tx, n, time.Time{}); err != nil {
 				return err
 			}
+			if err := b.awaits(tx, n); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

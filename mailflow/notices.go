@@ -43,6 +43,9 @@ func putNotice(tx *store.Tx, n cvd.Notice, row time.Time) error {
 		tx.Changed(store.Change{Topic: "due"})
 	}
 	n.Row = row
+	if n.Kind == cvd.KindLetter {
+		tx.Changed(store.Change{Topic: "prepare"})
+	}
 	return notices.Put(tx, caseScope(n.Case), noticeKey(tx, n.Case, n.Party, n.ID), n)
 }
 
@@ -69,7 +72,7 @@ func (b *Base) newNotice(tx *store.Tx, n cvd.Notice, l *Letter) (cvd.Notice, err
 		return n, err
 	}
 	n.Row = row
-	return n, nil
+	return n, b.awaits(tx, n)
 }
 
 // settle writes what the gate said of a notice that does not leave now. A

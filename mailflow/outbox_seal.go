@@ -38,7 +38,10 @@ func (o *Outbox) seal(p *parcel) (*sealed, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &sealed{messageID: newMessageID(o.Domain), bounce: cvd.NewToken()}
+	s := &sealed{messageID: p.As, bounce: cvd.NewToken()}
+	if s.messageID == "" {
+		s.messageID = newMessageID(o.Domain)
+	}
 	outer := o.outer(p, s.messageID)
 	if s.wire, err = o.wire(p, r, outer, files); err != nil {
 		return nil, err

@@ -25,6 +25,7 @@ type parcel struct {
 	Pinned []keyring.Pinned // every key that is known of the participant
 	Ours   *ownSet          // our own keys: one state of them for the whole mail
 	Parts  approvalParts    // what a yes is bound to
+	As     string           // the Message-ID under which a letter shows already, or empty
 }
 
 // home is what all notices to one participant have in common.
@@ -96,6 +97,9 @@ func (b *Base) parcelOf(tx *store.Tx, h home, n cvd.Notice, now time.Time, l *lo
 			return p, err
 		}
 		p.Letter, p.Files, p.Found = &letter, letter.Files, letter.Found
+		if p.As, err = leavesAs(tx, n); err != nil {
+			return p, err
+		}
 	} else if err := b.gatherWords(tx, p, l); err != nil {
 		return nil, err
 	}

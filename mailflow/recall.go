@@ -90,6 +90,9 @@ func (b *Base) planAgain(tx *store.Tx, n cvd.Notice, by string) (cvd.Notice, err
 	err := putNotice(tx, n, row)
 	n.Row = row
 	if err == nil {
+		err = b.awaits(tx, n)
+	}
+	if err == nil {
 		err = record(tx, journal.Record{Case: string(n.Case), Party: string(n.Party), Actor: by, Kind: "notice.recalled", Ref: noticeRef(n)})
 	}
 	return n, err

@@ -52,28 +52,32 @@ func (o *Outbox) sentView(p *parcel, r templates.Rendered, outer pgpmime.Outer, 
 	if p.Notice.Code != "" {
 		r.Text = strings.ReplaceAll(r.Text, p.Notice.Code, maskedCode)
 	}
-	note, encryption := fmt.Sprintf("Sent to %s <%s>.", p.Notice.Party, p.to())+waiting.note(), "yes"
+	note := fmt.Sprintf("Sent to %s <%s>.", p.Notice.Party, p.to()) + waiting.note()
 	for _, c := range p.Keys.Certificates {
 		note += "\nEncrypted to " + c.Fingerprint().Spaced() + "."
 	}
 	if m := p.mannerNote(); m != "" {
 		note += "\nIt left " + m + "."
 	}
+	encryption := "yes"
 	if clearKind(p.Notice.Kind) {
 		note, encryption = note+"\nSigned, in clear: it says nothing of a case.", "no"
 	}
-	fields := []message.Field{
+	fields := append(o.viewFields(p, r.Subject, outer.MessageID), message.Field{Name: "Parley-Encryption", Value: encryption},
+		waiting.field(), message.Field{Name: "Parley-Via", Value: o.ThreadAddress(p.Participant.Token)})
+	return message.Entity{Fields: fields, Text: note + "\n\n" + r.Text, Attachments: files}.Bytes(randomHex(16))
+}
+
+// viewFields begin the view of a mail of ours.
+func (o *Outbox) viewFields(p *parcel, subject, id string) []message.Field {
+	return []message.Field{
 		{Name: "From", Value: mailbox("Desk to "+partyTitle(p.Participant, p.Case), o.aliasOf(p))},
 		{Name: "To", Value: mailbox(partyTitle(p.Participant, p.Case), o.aliasOf(p))},
-		{Name: "Subject", Value: headerText(r.Subject)},
+		{Name: "Subject", Value: headerText(subject)},
 		{Name: "Date", Value: p.Now.UTC().Format(time.RFC1123Z)},
-		{Name: "Message-ID", Value: "<" + outer.MessageID + ">"},
+		{Name: "Message-ID", Value: "<" + id + ">"},
 		{Name: "Parley-Case", Value: string(p.Notice.Case)},
-		{Name: "Parley-Encryption", Value: encryption},
-		waiting.field(),
-		{Name: "Parley-Via", Value: o.ThreadAddress(p.Participant.Token)},
 	}
-	return message.Entity{Fields: fields, Text: note + "\n\n" + r.Text, Attachments: files}.Bytes(randomHex(16))
 }
 
 func (o *Outbox) aliasOf(p *parcel) string { return o.DeskAlias(p.Notice.Party, p.Notice.Case) }
@@ -130,7 +134,29 @@ func (o *Outbox) fileSent(tx *store.Tx, p *parcel, s *sealed) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.File(box.Number, m.ID)
+	return o.inPlace(tx, p.Notice, box, m.ID)
+}
+
+// inPlace files the view of a mail that leaves: of a letter in the place of what
+// said that it was waiting.
+func (o *Outbox) inPlace(tx *store.Tx, n cvd.Notice, box store.Mailbox, id uint64) error {
+	if n.Kind == cvd.KindLetter {
+		row, err := waitingLetter(tx, n)
+		if err != nil || row.Notice == 0 {
+			return errors.Join(err, fileIn(tx, box, id))
+		}
+		if err := waitingRows.Delete(tx, store.Seq(n.ID)); err != nil {
+			return err
+		}
+		if done, err := takesPlace(tx, row.Message, id); err != nil || done {
+			return err
+		}
+	}
+	return fileIn(tx, box, id)
+}
+
+func fileIn(tx *store.Tx, box store.Mailbox, id uint64) error {
+	_, err := tx.File(box.Number, id)
 	return err
 }
 

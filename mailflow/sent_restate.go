@@ -89,6 +89,7 @@ func (b *Base) restateOne(id uint64) error {
 type freshView struct {
 	draft *store.Draft
 	tree  *message.Part
+	size  int64
 }
 
 // freshView makes the view, or none where there is nothing to change.

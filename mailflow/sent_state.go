@@ -70,16 +70,7 @@ func replied(it queue.Item) []string {
 	if words == "" {
 		return nil
 	}
-	var out []string
-	line := "the answer:"
-	for _, w := range strings.Fields(words) {
-		w = shortened(w, answerColumns-2)
-		if len(line)+1+len(w) > answerColumns {
-			out, line = append(out, line), " "
-		}
-		line += " " + w
-	}
-	return append(out, line)
+	return filled("the answer:", words)
 }
 
 // plainWords makes a text one that looks the same in every encoding of a mail, so

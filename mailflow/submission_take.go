@@ -275,10 +275,8 @@ func (s *Submission) letter(tx *store.Tx, m *submitted, id cvd.CaseID, party cvd
 	if err != nil || len(l.Found) > 0 {
 		return n, err
 	}
-	for _, what := range []string{"letter", "declined", "proposes"} {
-		if err := s.taskDone(tx, threadTask(what, id, party)); err != nil {
-			return n, err
-		}
+	if err := s.answersTasks(tx, n); err != nil {
+		return n, err
 	}
 	return n, record(tx, journal.Record{Case: string(id), Party: string(party), Actor: m.by.Name, Kind: "letter"})
 }

@@ -62,7 +62,7 @@ func filesWithout(shown *message.Part, own []*keyring.Certificate) []cvd.File {
 }
 
 // viewWords begin the lines that the gateway puts at the top of its views.
-var viewWords = []string{"Really from ", "It came encrypted.", "It came in CLEAR.", "Only parts of it came", "Not opened: ", "No person wrote it: ", "Sent to ", deliveryLine, "Encrypted to ", "Signed, in clear", theirs}
+var viewWords = []string{"Really from ", "It came encrypted.", "It came in CLEAR.", "Only parts of it came", "Not opened: ", "No person wrote it: ", "Sent to ", waitingFor, deliveryLine, "Encrypted to ", "Signed, in clear", theirs}
 
 // ownWords drops what a client quoted from the desk's view of a mail: the
 // lines that the gateway itself put there are not for the recipient.

@@ -14,7 +14,7 @@ import (
 func takenBack() map[string]func(*sitting, undoRow) (string, error) {
 	return map[string]func(*sitting, undoRow) (string, error){
 		"hold": unhold, "release": unrelease,
-		"approve": undecide, "reject": undecide,
+		"approve": undecide, "reject": undecide, "letter": unletter,
 		"stage": unmoveStage, "embargo": unmoveEnd, "start": unstart,
 		"open": unopenByID, "close": unclose, "reopen": unreopen, "facts": unchange,
 		"ack": unack, "accept": unaccept, "declined": undecline, "status": unstatus, "delivered": undeliver, "ready": unready,

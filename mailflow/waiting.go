@@ -1,0 +1,238 @@
+package mailflow
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"parley/mailflow/cvd"
+	"parley/mailflow/store"
+)
+
+// A letter that a coordinator wrote stands in its thread at once, and says when it
+// leaves, or why it does not: what is seen nowhere is written again. As it leaves,
+// the view of what left takes its place (fileSent). Each step is a message of its
+// own, as it is afterwards (sent_state.go).
+
+// waitingRow is a letter that has not left yet, under the number of its notice.
+type waitingRow struct {
+	Case      cvd.CaseID // of the notice
+	Party     cvd.PartyID
+	Notice    uint64
+	MessageID string // of the view, and of the mail once it leaves
+	Since     time.Time
+	Message   uint64 // the view, 0 while there is none
+	Said      string // what the view says of its delivery
+	Answers   []answeredTask
+}
+
+// answeredTask is a task that somebody ended by writing a letter.
+type answeredTask struct {
+	Key     string
+	Message uint64
+}
+
+var waitingRows = store.Versioned[waitingRow]("letters-waiting")
+
+// awaits notes that a letter is to leave, so that it is shown until it does.
+func (b *Base) awaits(tx *store.Tx, n cvd.Notice) error {
+	if n.Kind != cvd.KindLetter || n.State.Over() {
+		return nil
+	}
+	tx.Changed(store.Change{Topic: "prepare"})
+	if waitingRows.Has(tx, store.Seq(n.ID)) {
+		return nil
+	}
+	return putWaiting(tx, waitingRow{Case: n.Case, Party: n.Party, Notice: n.ID, Since: tx.Now, MessageID: newMessageID(b.Domain)})
+}
+
+func putWaiting(tx *store.Tx, r waitingRow) error {
+	return waitingRows.Put(tx, caseScope(r.Case), store.Seq(r.Notice), r)
+}
+
+// waitingLetter reads the row of a letter; the zero row where it left, or was
+// taken back.
+func waitingLetter(tx *store.Tx, n cvd.Notice) (waitingRow, error) {
+	r, err := waitingRows.Get(tx, store.Seq(n.ID))
+	if errors.Is(err, store.ErrNotFound) {
+		return waitingRow{}, nil
+	}
+	return r, err
+}
+
+// said is what tells one fate from another.
+func (f fate) said() string { return strings.Join(append([]string{f.word}, f.lines...), "\n") }
+
+// waitingFate says what becomes of a letter that has not left; false where it
+// shows elsewhere: as a draft in Approvals, or as a mail that left.
+func (b *Base) waitingFate(tx *store.Tx, n cvd.Notice) (fate, bool, error) {
+	name := noticeRef(n)
+	if n.State == cvd.Cancelled {
+		return fate{"dropped", filled("dropped ("+name+"), it did not leave:", n.Why)}, true, nil
+	}
+	leaves := laterOf(n.Due, n.Row)
+	if n.ApprovalID != "" {
+		a, err := approvalByID(tx, n.ApprovalID)
+		if err != nil || !a.Granted() {
+			return fate{}, false, err
+		}
+		leaves = laterOf(leaves, a.Cool)
+	}
+	now, err := sendingNow(tx)
+	switch {
+	case err != nil || n.State.Over():
+		return fate{}, false, err
+	case now.Paused:
+		return stoppable(fate{"waiting", filled("waiting: sending is paused,", now.Because)}, name), true, nil
+	case n.State == cvd.Held:
+		return stoppable(fate{"held", filled("HELD ("+name+"):", n.Why)}, name), true, nil
+	}
+	if !n.ByNeed && !n.LastAct.IsZero() {
+		leaves = laterOf(leaves, laterOf(n.LastAct, now.At).Add(b.Undo))
+	}
+	return stoppable(fate{"waiting", []string{"waiting: leaves at " + leaves.UTC().Format("15:04 UTC, Mon 2 Jan 2006") + " (" + name + ")"}}, name), true, nil
+}
+
+// stoppable adds how a letter is stopped.
+func stoppable(f fate, name string) fate {
+	f.lines = append(f.lines, "to stop it: this mail into Do/Reject, or `reject "+name+"`")
+	return f
+}
+
+// ShowLetters makes what the desk sees of letters that have not left say how it
+// stands. All that it goes by is in the store; it returns when it wants to be
+// called next.
+func (s *Scheduler) ShowLetters(now time.Time) (next time.Time, err error) {
+	rows, err := s.unshown()
+	if len(rows) == restateBatch {
+		next = now
+	}
+	errs, work := make([]error, len(rows)), make(chan int)
+	var all sync.WaitGroup
+	for range min(restateAtOnce, len(rows)) {
+		all.Go(func() {
+			for i := range work {
+				errs[i] = s.showLetter(rows[i], now)
+			}
+		})
+	}
+	for i := range rows {
+		work <- i
+	}
+	close(work)
+	all.Wait()
+	for i, failed := range errs {
+		if failed != nil {
+			next, err = now.Add(restateAgain), errors.Join(err, fmt.Errorf("show letter N%d: %w", rows[i].Notice, failed))
+		}
+	}
+	return next, err
+}
+
+// unshown lists letters of which the desk is shown something that is not so.
+func (b *Base) unshown() (out []waitingRow, err error) {
+	err = b.Store.View(func(tx *store.Tx) error {
+		for r, err := range waitingRows.All(tx, nil) {
+			if errors.Is(err, store.ErrShredded) {
+				continue // its case is gone, and the view with it
+			}
+			if err != nil {
+				return err
+			}
+			w, err := b.waitingNow(tx, r.Value)
+			if err != nil {
+				return err
+			}
+			if w.settled() {
+				continue
+			}
+			if out = append(out, r.Value); len(out) == restateBatch {
+				return nil
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// waitingState is how a letter stands, and how the desk is to see it.
+type waitingState struct {
+	row    waitingRow
+	notice cvd.Notice
+	home   cvd.CaseID // in whose folders its thread is
+	party  cvd.PartyID
+	fate   fate
+	shows  bool
+}
+
+// settled says whether there is nothing to change.
+func (w waitingState) settled() bool {
+	if w.ended() {
+		return false
+	}
+	return !w.shows || w.fate.said() == w.row.Said
+}
+
+// ended says whether the row is not needed any more, once the view says so.
+func (w waitingState) ended() bool { return w.notice.ID == 0 || w.notice.State.Over() }
+
+func (w waitingState) same(o waitingState) bool {
+	return w.row.Message == o.row.Message && w.row.MessageID == o.row.MessageID && w.shows == o.shows && w.fate.word == o.fate.word &&
+		slices.Equal(w.fate.lines, o.fate.lines) && w.home == o.home && w.party == o.party && w.notice.State == o.notice.State
+}
+
+func (b *Base) waitingNow(tx *store.Tx, r waitingRow) (w waitingState, err error) {
+	w.row = r
+	w.notice, err = notices.Get(tx, noticeKey(tx, r.Case, r.Party, r.Notice))
+	if errors.Is(err, store.ErrNotFound) {
+		return w, nil
+	}
+	if err != nil {
+		return w, err
+	}
+	if _, err := ParticipantByID(tx, r.Case, r.Party); errors.Is(err, ErrNoParticipant) {
+		return waitingState{row: r}, nil // gone with the report that was given back
+	} else if err != nil {
+		return w, err
+	}
+	if w.home, w.party, err = threadNow(tx, r.Case, r.Party); err != nil {
+		return w, err
+	}
+	if _, err := CaseByID(tx, w.home); errors.Is(err, ErrNoCase) {
+		return w, nil // a report that belongs to no case has no thread that could show it
+	} else if err != nil {
+		return w, err
+	}
+	w.fate, w.shows, err = b.waitingFate(tx, w.notice)
+	if w.notice.State == cvd.Cancelled && w.notice.ApprovalID != "" && r.Message == 0 {
+		w.shows = false // a draft that was given up; its text is in Status
+	}
+	return w, err
+}
+
+// filled puts words behind a beginning, and goes on in further lines where they
+// do not fit into one.
+func filled(line, words string) []string {
+	var out []string
+	for _, w := range strings.Fields(plainWords(words)) {
+		w = shortened(w, answerColumns-2)
+		if len(line)+1+len(w) > answerColumns {
+			out, line = append(out, line), " "
+		}
+		line += " " + w
+	}
+	return append(out, line)
+}
+
+// leavesAs is the Message-ID under which a letter leaves: the one that its view
+// has, so that a client sees one mail.
+func leavesAs(tx *store.Tx, n cvd.Notice) (string, error) {
+	if n.Kind != cvd.KindLetter {
+		return "", nil
+	}
+	r, err := waitingLetter(tx, n)
+	return r.MessageID, err
+}
