@@ -23,6 +23,9 @@ func (s *Submission) take(ctx context.Context, m *submitted, d deskAddress) erro
 	if why := m.lacks(d); why != "" {
 		return unreadable(why)
 	}
+	if err := s.commandsAstray(m, d); err != nil {
+		return err
+	}
 	for range 3 {
 		found, err := s.judge(m, d)
 		if err != nil {
