@@ -22,9 +22,22 @@ const (
 	maxCodes   = 8
 )
 
-// vendorVerbs are the first words of the commands that a participant may
-// send (product.md section 3).
-var vendorVerbs = []string{"ACK", "ACCEPT", "DECLINE", "STATUS", "PROPOSE", "READY", "HELP"}
+// vendorVerbs are the first words of the commands that every participant may
+// send, onlyVendors and onlyFinders of those that only some may (product.md
+// section 3). From anybody else they are words of a letter.
+var (
+	vendorVerbs = []string{"ACK", "ACCEPT", "DECLINE", "STATUS", "PROPOSE", "READY", "HELP", "LEAK", "EXPLOITED", "PUBLISHED"}
+	onlyVendors = []string{"HISTORY", "SUGGEST"}
+	onlyFinders = []string{"STATE", "TALK"}
+)
+
+// verbsOf are the first words of the commands that a participant may send.
+func verbsOf(p cvd.PartyID) []string {
+	if p.IsFinder() {
+		return slices.Concat(vendorVerbs, onlyFinders)
+	}
+	return slices.Concat(vendorVerbs, onlyVendors)
+}
 
 // vendorCommand is one line of a reply, taken apart.
 type vendorCommand struct {
@@ -80,20 +93,20 @@ var (
 )
 
 // vendorCommands reads the commands at the top of a reply.
-func vendorCommands(text string) []vendorCommand {
+func vendorCommands(text string, verbs []string) []vendorCommand {
 	var out []vendorCommand
 	for _, l := range commandLines(text) {
-		if c, ok := parseVendorLine(l); ok {
+		if c, ok := parseVendorLine(l, verbs); ok {
 			out = append(out, c)
 		}
 	}
 	return out
 }
 
-func parseVendorLine(line string) (vendorCommand, bool) {
+func parseVendorLine(line string, verbs []string) (vendorCommand, bool) {
 	w := strings.Fields(line)
 	verb := strings.ToUpper(w[0])
-	if !slices.Contains(vendorVerbs, verb) {
+	if !slices.Contains(verbs, verb) {
 		return vendorCommand{}, false
 	}
 	c := vendorCommand{Line: line, Verb: verb}
@@ -114,7 +127,19 @@ func parseVendorLine(line string) (vendorCommand, bool) {
 	if len(c.Codes) > maxCodes {
 		c.Codes = nil
 	}
-	return c, true
+	return c, c.meant()
+}
+
+// meant says whether a line is a command, and not a sentence that begins with the
+// same word, such as "Talk to you soon".
+func (c vendorCommand) meant() bool {
+	switch c.Verb {
+	case "STATE", "HISTORY":
+		return len(c.Args) == 0 || len(c.Args) == 1 && len(c.Codes) == 1
+	case "TALK":
+		return slices.ContainsFunc(c.Args, isDay)
+	}
+	return true
 }
 
 // mayBeCode leaves out plain words of eight letters, such as affected.
@@ -139,7 +164,7 @@ func isDay(s string) bool {
 // S5). It reports whether something was understood, so that the mail is not a
 // mere letter.
 func (in *Intake) obey(tx *store.Tx, a *arrival, p place, replay bool) (bool, error) {
-	commands := vendorCommands(a.text())
+	commands := vendorCommands(a.text(), verbsOf(p.Party))
 	_, inReport := reportNumber(p.Case)
 	if len(commands) == 0 || replay || inReport || !in.atOwnAddress(tx, p) || a.automatic() != "" {
 		return false, nil
@@ -283,6 +308,14 @@ func (in *Intake) apply(tx *store.Tx, c cvd.Case, who *cvd.Participant, cmd vend
 		return in.propose(tx, c, who, cmd.Args, now)
 	case "READY":
 		return ready(who, cmd.Args, now), nil
+	case "LEAK", "EXPLOITED", "PUBLISHED":
+		return in.alarm(tx, c, who, cmd, via)
+	case "SUGGEST":
+		return in.suggest(tx, c, who, cmd.Args)
+	case "TALK":
+		return in.talk(tx, c, who, cmd.Args)
+	case "STATE":
+		return stateOf(tx, c)
 	}
 	return "see below", nil
 }
@@ -379,6 +412,12 @@ func (in *Intake) answer(tx *store.Tx, c cvd.Case, who cvd.Participant, lines []
 	}
 	if party, err := PartyByID(tx, who.Party); err == nil {
 		v.Zone = party.Zone
+	}
+	var err error
+	if slices.ContainsFunc(all, func(c vendorCommand) bool { return c.Verb == "HISTORY" }) {
+		if v.History, err = in.historyFor(tx, c, who); err != nil {
+			return err
+		}
 	}
 	text, err := in.Templates.Answer(v)
 	if err != nil {

@@ -67,6 +67,9 @@ func vendorLetters() []letter {
 	help.Lines, help.Help = []templates.Understood{{Line: "HELP", Result: "see below"}}, true
 	finder := help
 	finder.Finder, finder.TLP, finder.End, finder.Zone = true, "", time.Time{}, ""
+	history := answer
+	history.Lines = []templates.Understood{{Line: "HISTORY", Result: "see below"}}
+	history.History = []string{"2026-12-01 09:02  to you    1/6 heads-up", "2026-12-02 08:15  from you", "2026-12-02 08:15  to you    answer"}
 	later := templates.Embargo{Us: us, Case: caseID, TLP: "AMBER+STRICT", Version: 2, Old: end, New: end.Add(14 * cvd.Day), Zone: "Asia/Tokyo", Code: "M2D8-F4RT", Asks: true}
 	earlier := later
 	earlier.New, earlier.Asks = end.Add(-14*cvd.Day), false
@@ -83,6 +86,7 @@ func vendorLetters() []letter {
 	return []letter{
 		{"answer", func(s *templates.Set) (templates.Rendered, error) { return s.Answer(answer) }},
 		{"answer-help", func(s *templates.Set) (templates.Rendered, error) { return s.Answer(help) }},
+		{"answer-history", func(s *templates.Set) (templates.Rendered, error) { return s.Answer(history) }},
 		{"answer-finder", func(s *templates.Set) (templates.Rendered, error) { return s.Answer(finder) }},
 		{"embargo-later", func(s *templates.Set) (templates.Rendered, error) { return s.Embargo(later) }},
 		{"embargo-earlier", func(s *templates.Set) (templates.Rendered, error) { return s.Embargo(earlier) }},

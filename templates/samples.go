@@ -57,6 +57,7 @@ func answerSamples(us Us, t time.Time) []sample {
 	help.TLP, help.End, help.Zone, help.Help = "AMBER+STRICT", t, "Europe/Berlin", true
 	finder := help
 	finder.Finder = true
+	help.History = []string{"2026-12-01 09:02  to you    1/6 heads-up"}
 	embargo := Embargo{Us: us, Case: "PAR-2026-0007", TLP: "AMBER+STRICT", Version: 2, Old: t, New: t.Add(cvd.Day), Code: "K7Q3-X9PM"}
 	asks := embargo
 	asks.Asks, asks.Zone = true, "Europe/Berlin"

@@ -145,6 +145,7 @@ type Answer struct {
 	Zone    string
 	Help    bool // print what can be answered
 	Finder  bool
+	History []string // of its own exchange, a line for each mail, where it asked for it
 }
 
 // Understood is one command line and what came of it.
