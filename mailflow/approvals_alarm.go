@@ -13,8 +13,12 @@ import (
 )
 
 // alarmBefore is how long before it is due an undecided request alarms another
-// coordinator.
-const alarmBefore = 4 * time.Hour
+// coordinator, and alarmAfter how long after it was made one that is due on no
+// day: a letter that a person must see, or a word that a second one confirms.
+const (
+	alarmBefore = 4 * time.Hour
+	alarmAfter  = 4 * time.Hour
+)
 
 // approvalAlarms hold, under the instant of the alarm, the requests that nobody
 // has decided yet.
@@ -23,12 +27,16 @@ var approvalAlarms = store.Versioned[string]("approvalalarms")
 func alarmTask(id string) string { return "undecided:" + id }
 
 func alarmKey(tx *store.Tx, a cvd.ApprovalRequest) []byte {
-	return append(store.Instant(a.Due.Add(-alarmBefore)), approvalKey(tx, a.ID)...)
+	at := a.Due.Add(-alarmBefore)
+	if a.Due.IsZero() {
+		at = a.Created.Add(alarmAfter)
+	}
+	return append(store.Instant(at), approvalKey(tx, a.ID)...)
 }
 
 // putAlarm keeps the alarm of a request in step with it.
 func putAlarm(tx *store.Tx, a cvd.ApprovalRequest) error {
-	if a.Due.IsZero() {
+	if a.Due.IsZero() && a.Created.IsZero() {
 		return nil
 	}
 	key := alarmKey(tx, a)
@@ -45,7 +53,7 @@ func putAlarm(tx *store.Tx, a cvd.ApprovalRequest) error {
 }
 
 // AlarmApprovals tells another coordinator of every request that is due within
-// four hours and undecided, once for each, and says when the next one will be.
+// four hours, or has no day and waits for as long, and is undecided, once for each, and says when the next one will be.
 func (s *Scheduler) AlarmApprovals(now time.Time) (next time.Time, err error) {
 	var late []string
 	err = s.Store.View(func(tx *store.Tx) error {
@@ -95,7 +103,17 @@ func (b *Base) alarmApproval(tx *store.Tx, id string) error {
 	if a.Signed {
 		how = "send, signed, to control@" + b.DeskDomain + " one of\n    approve " + a.ID + "\n    reject " + a.ID + ` because "..."`
 	}
-	r, err := b.Templates.Refusal(refusal("approval "+a.ID, fmt.Sprintf("%s is due %s, and %s is undecided. Without a yes it does not leave; nothing else happens by itself.", what, instant(a.Due), a.ID),
+	state, since := fmt.Sprintf("%s is due %s, and %s is undecided.", what, instant(a.Due), a.ID), "due "+instant(a.Due)
+	if a.Due.IsZero() {
+		state = fmt.Sprintf("%s waits since %s, and %s is undecided.", what, instant(a.Created), a.ID)
+		since = "waits since " + instant(a.Created)
+	}
+	if _, err := filedOrders.Get(tx, approvalKey(tx, a.ID)); err == nil {
+		state += " Until it has a yes what was filed does not count; nothing else happens by itself."
+	} else {
+		state += " Without a yes it does not leave; nothing else happens by itself."
+	}
+	r, err := b.Templates.Refusal(refusal("approval "+a.ID, state,
 		"it waits for "+name, how))
 	if err != nil {
 		return err
@@ -108,7 +126,7 @@ func (b *Base) alarmApproval(tx *store.Tx, id string) error {
 		return err
 	}
 	return b.task(tx, alarmTask(a.ID), Post{Case: a.Case, Kind: "approval", Ref: a.ID, Text: r.Text,
-		Subject: fmt.Sprintf("%s, please look: %s is undecided, due %s", name, what, instant(a.Due))})
+		Subject: fmt.Sprintf("%s, please look: %s is undecided, %s", name, what, since)})
 }
 
 // whoDecides names the coordinators whose yes would count: the one who answers

@@ -19,6 +19,7 @@ func deskStatus(s *sitting, p *phrase) (string, error) {
 		return "", err
 	}
 	lines := append([]string{sending}, s.ownKeyLines()...)
+	lines = append(lines, s.guardLines()...)
 	if s.this != "" {
 		c, err := s.theCase()
 		if err != nil {

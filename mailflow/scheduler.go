@@ -253,7 +253,7 @@ func (s *Scheduler) round(ctx context.Context) (time.Time, error) {
 type duty func(now time.Time) (next time.Time, err error)
 
 func (s *Scheduler) duties() []duty {
-	return []duty{s.OwnKeysDue, s.ShowLetters, s.RestateSent, s.DaysDue, s.DigestsDue, s.ClocksDue, s.AlarmApprovals}
+	return []duty{s.OwnKeysDue, s.ShowLetters, s.RestateSent, s.DaysDue, s.DigestsDue, s.ClocksDue, s.AlarmApprovals, s.TellGuard}
 }
 
 // keepDuties runs every duty; one that fails does not keep the others from it.
