@@ -158,6 +158,9 @@ func dropOwn(tx *store.Tx, id uint64) error {
 // RenameFolder renames a folder of the coordinator's own with those below it;
 // or that of a case, for everybody, where the tag stays.
 func (s *Seat) RenameFolder(name, to string) error {
+	if err := s.mayArrange(); err != nil {
+		return err
+	}
 	to = strings.TrimSuffix(to, delimiter)
 	if box, err := s.find(name); err == nil && placeOf(box) == casePlace {
 		return s.renameCase(box, to)
