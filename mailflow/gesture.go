@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"parley/mailflow/cvd"
 	"parley/mailflow/store"
@@ -18,6 +19,8 @@ type Gesture struct {
 	Message uint64 // the store's ID of the message
 	Folder  uint32 // the store's number of the folder of a case, where there is no Button
 	From    uint32 // of the folder that the message came from, or 0
+
+	Done time.Time // when it was done, where it is to be undone; zero where that is not known
 }
 
 // Gesture carries out a gesture. What is refused comes back as *Refusal, with

@@ -24,6 +24,9 @@ func (d *Desk) Undo(ctx context.Context, by Actor, g Gesture) error {
 func (s *sitting) takeBack(g Gesture, m store.Message) error {
 	switch g.Button {
 	case "Hold":
+		if err := s.holdStands(g, m); err != nil {
+			return err
+		}
 		return s.holdBy("Release", m)
 	case "Release":
 		return s.holdBy("Hold", m)
@@ -51,6 +54,23 @@ func (s *sitting) unrejectShown(m store.Message) error {
 		return err
 	}
 	_, err = s.unrejectLetter(n, m.MessageID)
+	return err
+}
+
+// holdStands refuses where the hold that a gesture began is over: another one may
+// stand in its place by now, which somebody wanted for a reason of its own.
+func (s *sitting) holdStands(g Gesture, m store.Message) error {
+	if g.Done.IsZero() || s.this == "" {
+		return nil
+	}
+	party, err := s.partyOf(m)
+	if err != nil {
+		return err
+	}
+	now, err := s.holdOf(undoRow{Party: cvd.PartyID(party)})
+	if err == nil && (now == nil || !now.At.Equal(g.Done)) {
+		err = changedSince("the hold", "`status` says what is held, and why")
+	}
 	return err
 }
 

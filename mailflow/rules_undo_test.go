@@ -108,7 +108,7 @@ func TestA5_UndoApproveAndReject(t *testing.T) {
 		if len(w.requests(cvd.Scope)) != 0 {
 			t.Fatalf("%s: the request is open still", button)
 		}
-		w.refusedWith(w.takesBack("ana", button, "Approvals"), "Approvals", "no answer of yours")
+		w.refusedWith(w.takesBack("ana", button, "Approvals"), "Approvals", "only ben can take it back")
 		w.ok(w.takesBack("ben", button, "Approvals"))
 		if got := w.request(cvd.Scope); got.ID != a.ID || len(got.Yes) != 0 || got.How != "" {
 			t.Errorf("after %s and back: %+v", button, got)

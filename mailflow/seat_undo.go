@@ -27,7 +27,7 @@ func (s *Seat) undo(ctx context.Context, from, dest store.Mailbox, m sending) er
 	if why != "" {
 		return s.answer(dest, m.message, notDone("%s; nothing was changed", why))
 	}
-	g := Gesture{Message: m.message, From: r.From}
+	g := Gesture{Message: m.message, From: r.From, Done: r.At}
 	if g.Button = buttonOf(from); r.Stays {
 		g.Button, g.Folder = "", from.Number
 	}
@@ -56,6 +56,8 @@ func (s *Seat) undoable(tx *store.Tx, from, dest store.Mailbox, id uint64) (rece
 		return r, "this receipt has expired", nil
 	case err != nil:
 		return r, "", err
+	case r.By != s.name:
+		return r, fmt.Sprintf("this is what %s did, and only %s can take it back so; give the command that does the opposite", r.By, r.By), nil
 	case r.Spent || r.From != dest.Number:
 		return r, "it did not come from " + dest.Name, nil
 	case tx.Now.After(r.At.Add(s.Undo)):

@@ -181,6 +181,11 @@ func unstart(s *sitting, u undoRow) (string, error) {
 	if err := s.nothingLeft(c, 0); err != nil {
 		return "", err
 	}
+	if u.Case0.Started() && u.Case0.Start.Before(c.Start) {
+		if err := s.mustBeProved("this undo", "moves the start earlier"); err != nil {
+			return "", err
+		}
+	}
 	c.Start, c.Embargoes = u.Case0.Start, u.Case0.Embargoes
 	if err := s.changeCase(c, "case.unstarted", ""); err != nil {
 		return "", err
@@ -190,7 +195,11 @@ func unstart(s *sitting, u undoRow) (string, error) {
 			return "", err
 		}
 	}
-	return fmt.Sprintf("%s has not started; nothing of it goes out", c.ID), s.replan(s.tx, c.ID)
+	said := fmt.Sprintf("%s has not started; nothing of it goes out", c.ID)
+	if c.Started() {
+		said = fmt.Sprintf("%s starts %s again", c.ID, utc(c.Start))
+	}
+	return said, s.replan(s.tx, c.ID)
 }
 
 // nothingLeft refuses where something of a case's plan has left: of any stage,
