@@ -55,8 +55,11 @@ func (s *sitting) resolve(id uint64, how string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if c, err := CaseByID(s.tx, home); err == nil && !s.by.sees(c) {
+	switch c, err := CaseByID(s.tx, home); {
+	case err == nil && !s.by.sees(c):
 		return "", unknown
+	case err == nil && !s.tells(c):
+		return "", errMixed
 	}
 	said := map[string]string{"sent": "counts as sent", "again": "is sent once more, the same bytes", "drop": "is dropped and will not be sent"}[how]
 	if how == "again" {

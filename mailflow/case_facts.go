@@ -133,6 +133,9 @@ func caseRestrict(s *sitting, p *phrase) (string, error) {
 	if err := recallDigests(s.tx, c); err != nil {
 		return "", err
 	}
+	if err := s.narrowMerged(c); err != nil {
+		return "", err
+	}
 	who := strings.Join(names, " ")
 	if who == "" {
 		who = "everybody"

@@ -139,7 +139,35 @@ func (s *sitting) takeIn(c *cvd.Case, other cvd.Case, ps []cvd.Participant, name
 	if err := s.changeCase(other, "case.closed", "merged into "+string(c.ID)); err != nil {
 		return err
 	}
+	if err := s.narrowMerged(*c); err != nil {
+		return err
+	}
 	return s.moveFolders(other, casesFolder+delimiter, closedFolder(other.Closed))
+}
+
+// narrowMerged lets the cases that became part of another be seen by those who
+// may see that one, and by nobody else: what is left of them names it (rule A2).
+func (s *sitting) narrowMerged(c cvd.Case) error {
+	all, err := Cases(s.tx)
+	if err != nil {
+		return err
+	}
+	for _, m := range all {
+		if m.Merged != c.ID {
+			continue
+		}
+		m.Restricted = c.Restricted
+		if err := PutCase(s.tx, m); err != nil {
+			return err
+		}
+		if err := recallDigests(s.tx, m); err != nil {
+			return err
+		}
+		if err := s.narrowMerged(m); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // takeParticipant lets a participant of the other case go on here, at the same

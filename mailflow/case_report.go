@@ -1,6 +1,7 @@
 package mailflow
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
@@ -14,8 +15,11 @@ func (s *sitting) reportSeen(n uint64) (cvd.Report, error) {
 	r, err := reports.Get(s.tx, store.Seq(n))
 	if err == nil && r.Case != "" {
 		c, err := CaseByID(s.tx, r.Case)
-		if err != nil || !s.by.sees(c) {
+		switch {
+		case err != nil || !s.by.sees(c):
 			return r, noReport(n)
+		case !s.tells(c):
+			return r, errMixed
 		}
 	}
 	return reportNumbered(s.tx, n)
@@ -151,6 +155,48 @@ func moveRest(tx *store.Tx, from, to cvd.CaseID, which func(store.Message) bool,
 			if err := moveFiled(tx, box.Number, uid, to, which, names); err != nil {
 				return err
 			}
+		}
+	}
+	return rehomeTasks(tx, from, to)
+}
+
+// rehomeTasks lets open tasks be of the case that their mails are of by now:
+// `status`, `claim` and the digest tell nobody else of them (rule A2).
+func rehomeTasks(tx *store.Tx, from, to cvd.CaseID) error {
+	type row struct {
+		key []byte
+		taskRow
+	}
+	var moved []row
+	for r, err := range tasks.All(tx, nil) {
+		if errors.Is(err, store.ErrShredded) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if r.Value.Case == from {
+			moved = append(moved, row{bytes.Clone(r.Key), r.Value})
+		}
+	}
+	for _, r := range moved {
+		e, err := tx.Entry(r.Mailbox, r.UID)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		m, err := tx.Message(e.Message)
+		if err != nil {
+			return err
+		}
+		if m.Scope != caseScope(to) {
+			continue // it stays where it was
+		}
+		r.Case = to
+		if err := tasks.Put(tx, m.Scope, r.key, r.taskRow); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -112,10 +112,14 @@ func (s *sitting) fileBack(id uint64, folder string) error {
 }
 
 // junk throws a message away: it leaves its folder of the desk for everyone,
-// and is in the Junk of every coordinator. It stays a record.
+// and is in the Junk of every coordinator who may see it. It stays a record.
 func (b *Base) junk(tx *store.Tx, id uint64, folder string) error {
 	was, err := b.takeOut(tx, id, folder)
 	if err != nil || !was {
+		return err
+	}
+	m, err := tx.Message(id)
+	if err != nil {
 		return err
 	}
 	desk, err := Coordinators(tx)
@@ -123,6 +127,13 @@ func (b *Base) junk(tx *store.Tx, id uint64, folder string) error {
 		return err
 	}
 	for _, c := range desk {
+		seen, err := seesScope(tx, c.Name, m.Scope)
+		if err != nil {
+			return err
+		}
+		if !seen {
+			continue // its UIDs would tell of it (rule A2)
+		}
 		if err := ensureOwnFolders(tx, c.Name); err != nil {
 			return err
 		}

@@ -96,8 +96,12 @@ func (s *Seat) take() {
 // all but cases that are restricted to others, and what is for one of the
 // others alone.
 func (s *Seat) sees(tx *store.Tx, scope store.Scope) (bool, error) {
+	return seesScope(tx, s.name, scope)
+}
+
+func seesScope(tx *store.Tx, coordinator string, scope store.Scope) (bool, error) {
 	if who, ok := onlyFor(scope); ok {
-		return who == s.name, nil
+		return who == coordinator, nil
 	}
 	if _, err := cvd.ParseCaseID(string(scope)); err != nil {
 		return true, nil
@@ -106,7 +110,7 @@ func (s *Seat) sees(tx *store.Tx, scope store.Scope) (bool, error) {
 	if errors.Is(err, ErrNoCase) || errors.Is(err, store.ErrShredded) {
 		return false, nil
 	}
-	return maySee(c, s.name), err
+	return maySee(c, coordinator), err
 }
 
 // view is sees for the store. What cannot be read is not seen; the first

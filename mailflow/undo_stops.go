@@ -1,6 +1,7 @@
 package mailflow
 
 import (
+	"errors"
 	"strings"
 	"time"
 
@@ -158,6 +159,9 @@ func unchange(s *sitting, u undoRow) (string, error) {
 			return "", notDone("%s answers for %s by now, and did not see it before; `case restrict` with %s", c.Responsible, c.ID, c.Responsible)
 		}
 		c.Restricted = was.Restricted
+		if err := errors.Join(recallDigests(s.tx, c), s.narrowMerged(c)); err != nil {
+			return "", err
+		}
 		s.tx.Changed(store.Change{Topic: store.TopicMailbox, Kind: store.ChangeFolders})
 	default:
 		return "", changedSince("this", "give the command that says how it should be")
