@@ -24,3 +24,26 @@ func TestA4_SealedRenamesNothing(t *testing.T) {
 		t.Errorf("the case is called otherwise: %s", got)
 	}
 }
+
+// Nor does it find out what keywords are called, by trying or by a $ before them.
+func TestA4_SealedKeywordsCannotBeGuessed(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	s.in("ana", "numbat").ask(`STORE 1:* +FLAGS ($acme $Forwarded)`)
+	before := strings.Join(s.in("ana", "numbat").ask(`FETCH 1 FLAGS`), "")
+	h := s.hears("ana/phone")
+	h.ask(`SELECT Intake`)
+	h.ask(`UID SEARCH KEYWORD bilby`)
+	h.ask(`UID SEARCH UNKEYWORD $acme`)
+	h.silent(secrets...)
+	got := h.ask(`STORE 1 +FLAGS (bilby $acme $Forwarded)`)
+	if flags := strings.Join(got, ""); !strings.Contains(flags, "Keyword4 Keyword5") || !strings.Contains(flags, "$Forwarded") {
+		t.Errorf("it is told which those are: %q", got)
+	}
+	if got := h.ask(`UID SEARCH KEYWORD Keyword4`); !strings.Contains(strings.Join(got, ""), "ALL 2") && !strings.Contains(strings.Join(got, ""), "SEARCH 2") {
+		t.Errorf("its own keyword is not found: %q", got)
+	}
+	if after := strings.Join(s.in("ana", "numbat").ask(`FETCH 1 FLAGS`), ""); after != before {
+		t.Errorf("the flags were %s and are %s", before, after)
+	}
+}
