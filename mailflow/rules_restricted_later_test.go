@@ -2,6 +2,7 @@ package mailflow
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -135,5 +136,23 @@ func TestA2_JunkOfOthers(t *testing.T) {
 	}
 	if before != after {
 		t.Errorf("ben's Junk was %+v and is %+v", before, after)
+	}
+}
+
+// What waits for a yes about a report is decided where it stands after the report
+// became part of a case, and by nobody who may not see that.
+func TestA2_DraftOfAReportInACase(t *testing.T) {
+	t.Parallel()
+	w, other := crossing(t)
+	fin := w.person("Jo Doe", "jo@finder.example")
+	r := w.reported(fin, "A flaw", "Hello")
+	w.submits("ana", fmt.Sprintf("finder.report-%d@%s", r.Number, w.DeskDomain), false, "Re: A flaw", globexWords+"\n")
+	a := w.keptBack("globex wrote on 1 Dec in " + string(other))
+	id := cvd.FindCaseIDs(w.do(fmt.Sprintf(`case open "A flaw" policy fast report %d`, r.Number)))[0]
+	w.in(id, "case restrict ana")
+	w.refuses(benByMail, "there is no approval "+a.ID, `reject `+a.ID+` because "no"`)
+	w.in(id, "case restrict everybody")
+	if err := w.press(benByGesture, "Reject", a.ID); err != nil {
+		t.Fatal(err)
 	}
 }
