@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"regexp"
 	"strings"
 
 	"parley/gateway/auth"
@@ -76,10 +77,15 @@ func showCard(_ context.Context, a *app, r ctl.Request) (string, error) {
 	if c.Host = r.Flags["host"]; c.Host == "" {
 		c.Host = a.set.clientHost(chain[0])
 	}
+	if !hostName.MatchString(c.Host) { // it stands in lines of settings as it is
+		return "", fmt.Errorf("%q is not the name of a host; no card was made", c.Host)
+	}
 	c.Certificate = describe(chain, c.Host)
 	c.Certificate.File = a.set.CertFile
 	return c.text(r.Flags["for"])
 }
+
+var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.:-]{0,252}[A-Za-z0-9])?$`)
 
 // person fills in whose card it is. It returns auth.ErrNoLogin when nobody
 // logs in so.

@@ -91,3 +91,16 @@ func TestCardQuotes(t *testing.T) {
 		t.Errorf("no %q in\n%s", want, text)
 	}
 }
+
+// Nor can what was typed as the name of the machine.
+func TestCardHostIsAName(t *testing.T) {
+	t.Parallel()
+	for host, want := range map[string]bool{
+		"imap.example.org": true, "localhost": true, "192.0.2.1": true, "2001:db8::1": true, "x": true,
+		"a\nPassCmd rm": false, "a b": false, `a"`: false, "../a": false, "a;b": false, "": false, "-a": false, "a\n": false,
+	} {
+		if got := hostName.MatchString(host); got != want {
+			t.Errorf("%q: %v", host, got)
+		}
+	}
+}
