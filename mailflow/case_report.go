@@ -79,7 +79,10 @@ func (b *Base) moveReport(tx *store.Tx, c cvd.Case, r cvd.Report) error {
 		return err
 	}
 	r.Case = c.ID
-	return reports.Put(tx, caseScope(c.ID), store.Seq(r.Number), r)
+	if err := reports.Put(tx, caseScope(c.ID), store.Seq(r.Number), r); err != nil {
+		return err
+	}
+	return recallDigests(tx, c) // that told of the report, where others may not know of the case
 }
 
 // moveFinder lets whoever sent a report take part in its case.

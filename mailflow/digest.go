@@ -188,7 +188,14 @@ func mayStillRead(tx *store.Tx, who Coordinator, told []cvd.CaseID) error {
 		return err
 	}
 	for _, id := range told {
-		c, err := CaseByID(tx, id)
+		now, err := caseNow(tx, id)
+		if err != nil {
+			return err
+		}
+		c, err := CaseByID(tx, now)
+		if errors.Is(err, ErrNoCase) && now == id {
+			continue // a report that is of no case
+		}
 		if err != nil {
 			return err
 		}
@@ -224,7 +231,11 @@ func recallDigests(tx *store.Tx, c cvd.Case) error {
 		}
 		var kept []digestSent
 		for _, s := range row.Sent {
-			if !slices.Contains(s.Cases, c.ID) {
+			tells, err := s.tellsOf(tx, c.ID)
+			if err != nil {
+				return err
+			}
+			if !tells {
 				kept = append(kept, s)
 			} else if err := takeDigest(tx, s); err != nil {
 				return err
@@ -236,6 +247,17 @@ func recallDigests(tx *store.Tx, c cvd.Case) error {
 		}
 	}
 	return nil
+}
+
+// tellsOf says whether a digest tells of a case, or of what became part of it.
+func (s digestSent) tellsOf(tx *store.Tx, id cvd.CaseID) (bool, error) {
+	for _, told := range s.Cases {
+		now, err := caseNow(tx, told)
+		if err != nil || told == id || now == id {
+			return true, err
+		}
+	}
+	return false, nil
 }
 
 // digest is one on its way.

@@ -161,6 +161,9 @@ func (b *Base) tellDesk(tx *store.Tx, d *digest, who Coordinator) error {
 	for _, r := range open {
 		if caseTag(r.Case) == "" || r.Case == deskCase {
 			lines = append(lines, r.id()+" "+r.shown())
+			if _, inReport := reportNumber(r.Case); inReport {
+				d.about(r.Case)
+			}
 		}
 		if r.By == who.Name && (caseTag(r.Case) == "" || slices.Contains(d.cases, r.Case)) {
 			d.Mine++

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"parley/mailflow/cvd"
+	"parley/mailflow/mailtest"
 	"parley/mailflow/store"
 )
 
@@ -154,5 +155,49 @@ func TestA2_DraftOfAReportInACase(t *testing.T) {
 	w.in(id, "case restrict everybody")
 	if err := w.press(benByGesture, "Reject", a.ID); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A digest that told of a report is taken back, too, where its reader may not see
+// the case that it became part of; whichever came first.
+func TestA2_DigestToldOfAReport(t *testing.T) {
+	t.Parallel()
+	for name, become := range map[string]func(w *world){
+		"then restricted": func(w *world) {
+			w.do(`case open "x" report 1`, "case restrict ana")
+		},
+		"into a restricted one": func(w *world) {
+			w.do(`case open "x"`, "case restrict ana")
+			w.do("report 1 join PAR-2026-0001")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := digesting(t)
+			fin := w.person("fin", "fin@finder.example")
+			r := w.reported(fin, "Secretword", "x")
+			to := w.ThreadAddress(r.Token)
+			w.arrives(fin.Address, to, w.seal(fin, to, true, mailtest.Entity("Re: Secretword", "one more thing")))
+			w.after(2 * cvd.Day)
+			for _, who := range []string{"ana", "ben"} {
+				if all := w.digestsOf(who); len(all) == 0 || !strings.Contains(w.words(all[len(all)-1]), "Secretword") {
+					t.Fatalf("%s has %d digests, none of which tells of the report", who, len(all))
+				}
+			}
+			become(w)
+			w.settle()
+			for _, m := range w.digestsOf("ben") {
+				if strings.Contains(w.words(m), "Secretword") {
+					t.Errorf("ben still reads\n%s", w.words(m))
+				}
+			}
+			if len(w.digestsOf("ana")) == 0 {
+				t.Error("ana's are gone, too")
+			}
+			w.after(cvd.Day)
+			if len(w.digestsOf("ben")) == 0 {
+				t.Error("ben gets no digest any more")
+			}
+		})
 	}
 }
