@@ -47,3 +47,32 @@ func TestA4_SealedKeywordsCannotBeGuessed(t *testing.T) {
 		t.Errorf("the flags were %s and are %s", before, after)
 	}
 }
+
+// A copy in a folder of one's own is a headline like the message that it is of,
+// and so are the mails that the desk itself leaves in Drafts.
+func TestA4_HeadlinesOfCopies(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	h := s.hears("ana/watch")
+	h.ask(`CREATE echidna`)
+	h.ask(`SELECT Intake`)
+	h.ask(`UID COPY 1:* echidna`)
+	h.ask(`UID COPY 1:* Drafts`)
+	h.ask(`SELECT numbat`)
+	h.ask(`UID COPY 1:* Drafts`)
+	h.ask(`SELECT Drafts`)
+	h.ask(`UID COPY 1:* Trash`)
+	n := 0
+	for _, folder := range []string{"echidna", "Drafts", "Trash", "numbat"} {
+		for _, m := range h.everything(folder) {
+			n++
+			if !strings.Contains(m.text, "This login shows headlines only") {
+				t.Errorf("%s: %s", folder, m.text)
+			}
+		}
+	}
+	if n < 8 {
+		t.Errorf("only %d messages were looked at", n)
+	}
+	h.silent("wombat")
+}
