@@ -7,6 +7,7 @@ import (
 	"parley/mailflow/cvd"
 	"parley/mailflow/message"
 	"parley/mailflow/store"
+	"parley/mailflow/timeline"
 )
 
 // caseFile is the newest mail of a case's folder, ready to replace the one
@@ -14,6 +15,7 @@ import (
 type caseFile struct {
 	post     Post
 	hash     string
+	picture  string // digest of what its picture shows
 	sequence int
 	fresh    bool // it reads differently
 }
@@ -48,13 +50,58 @@ func (b *Base) renderCaseFile(tx *store.Tx, c cvd.Case) (f caseFile, err error) 
 	if !v.Pictured {
 		return f, nil
 	}
-	drawn, err := picture.Draw()
+	if f.picture, err = digestOf(picture); err != nil {
+		return f, err
+	}
+	drawn, err := b.drawn(tx, picture, f.picture, row)
 	if err != nil {
 		return f, err
 	}
-	f.post.Attachments = []message.Attachment{{Filename: "timeline.png", MediaType: "image/png", Inline: true,
+	f.post.Attachments = []message.Attachment{{Filename: pictureName, MediaType: "image/png", Inline: true,
 		Description: l.alt(), Data: drawn}}
 	return f, f.attach(c.ID, dates, l.now)
+}
+
+// pictureName is the name of the picture in a case file.
+const pictureName = "timeline.png"
+
+// drawn is the picture of a case file. Most of what changes in a case changes
+// nothing in it: it is then that of the case file before, since drawing takes
+// longer than all else.
+func (b *Base) drawn(tx *store.Tx, p timeline.Picture, digest string, before taskRow) ([]byte, error) {
+	if before.Picture == digest {
+		if same := b.pictureOf(tx, before.Message); same != nil {
+			return same, nil
+		}
+	}
+	return p.Draw()
+}
+
+// pictureOf is the picture in a case file; nil where it cannot be read any more,
+// whatever the reason: a new one takes its place.
+func (b *Base) pictureOf(tx *store.Tx, id uint64) (picture []byte) {
+	m, err := tx.Message(id)
+	if err != nil {
+		return nil
+	}
+	raw, err := tx.Bytes(m.Served)
+	if err != nil {
+		return nil
+	}
+	root, err := message.Parse(raw, ownLimits(b.Limits))
+	if err != nil {
+		return nil
+	}
+	root.Walk(func(part *message.Part) bool {
+		if part.Filename == pictureName {
+			picture, err = part.Body()
+		}
+		return true
+	})
+	if err != nil {
+		return nil
+	}
+	return picture
 }
 
 // attach adds the dates of the case as a calendar. Each version replaces the
@@ -91,6 +138,6 @@ func (b *Base) putCaseFile(tx *store.Tx, f caseFile) error {
 	if err != nil {
 		return err
 	}
-	row.Hash, row.Sequence = f.hash, f.sequence
-	return tasks.Put(tx, caseScope(f.post.Case), tx.Name("task", key), row)
+	row.Hash, row.Sequence, row.Picture = f.hash, f.sequence, f.picture
+	return putTask(tx, caseScope(f.post.Case), row)
 }

@@ -203,3 +203,71 @@ func TestCaseFile_FortyVendors(t *testing.T) {
 		}
 	}
 }
+
+// A task that came or went is nothing that the picture shows: it stays, to the
+// octet, and nothing is drawn.
+func TestCaseFile_PictureStays(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.coordinator("ana")
+	id := w.started("acme")
+	before := w.caseFile(id)
+	picture := func(m store.Message) (p []byte) {
+		w.view(func(tx *store.Tx) error {
+			p = w.pictureOf(tx, m.ID)
+			return nil
+		})
+		return p
+	}
+	want, err := w.partOf(before, "image/png").Body()
+	if err != nil || !bytes.Equal(picture(before), want) {
+		t.Fatalf("the picture cannot be read again (%v)", err)
+	}
+	w.answers("acme", id, true, "a question\n")
+	after := w.caseFile(id)
+	if after.ID == before.ID || !bytes.Equal(picture(after), want) {
+		t.Errorf("message %d took the place of %d; its picture is the same: %v", after.ID, before.ID, bytes.Equal(picture(after), want))
+	}
+	w.after(cvd.Day)
+	if bytes.Equal(picture(w.caseFile(id)), want) {
+		t.Error("a day later the picture is the same")
+	}
+	w.view(func(tx *store.Tx) error {
+		if p := w.pictureOf(tx, 1<<40); p != nil {
+			t.Error("a message that is not there has a picture")
+		}
+		return nil
+	})
+}
+
+// At midnight a thousand case files go on by a day: what falls due does not wait
+// for them, and requests for a yes come first.
+func TestPrepare_LetsNoticesGo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first, second := w.started("acme"), w.started("globex")
+	w.update(func(tx *store.Tx) error {
+		w.moved(tx, first)
+		w.moved(tx, second)
+		w.touch(tx, second)
+		return nil
+	})
+	all, err := w.sched.dirty()
+	if err != nil || len(all) != 2 || all[0].Case != second {
+		t.Fatalf("%+v, %v", all, err)
+	}
+	passed := time.Duration(0)
+	w.Clock.Read = func() (time.Time, time.Duration) {
+		passed += prepareMost
+		return w.clock.Now(), passed
+	}
+	if more, err := w.sched.prepareWithin(t.Context(), prepareMost); !more || err != nil {
+		t.Errorf("all were made at once (%v)", err)
+	}
+	if all, err := w.sched.dirty(); err != nil || len(all) != 1 || all[0].Case != first {
+		t.Errorf("left are %+v, %v", all, err)
+	}
+	if more, err := w.sched.prepareWithin(t.Context(), prepareMost); more || err != nil {
+		t.Errorf("one is left and takes its turn: %v, %v", more, err)
+	}
+}

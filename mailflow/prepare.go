@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"time"
 
 	"parley/mailflow/cvd"
 	"parley/mailflow/store"
@@ -33,36 +35,60 @@ func markDirty(tx *store.Tx, c cvd.CaseID, ask bool) {
 	tx.Changed(store.Change{Topic: "prepare"})
 }
 
+// prepareMost is how long a round makes what the desk sees before notices have
+// their turn. At midnight the case file of every case goes on by a day.
+const prepareMost = time.Second
+
 // Prepare makes anew what the desk sees of every case that changed: requests
 // for approval, and the case file. Reading and rendering keep nobody from
 // writing.
 func (s *Scheduler) Prepare(ctx context.Context) error {
-	var dirty []dirtyCase
-	err := s.Store.View(func(tx *store.Tx) error {
-		for r, err := range dirtyCases.All(tx, nil) {
-			if errors.Is(err, store.ErrShredded) {
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			dirty = append(dirty, r.Value)
-		}
-		return nil
-	})
+	_, err := s.prepareWithin(ctx, math.MaxInt64)
+	return err
+}
+
+// prepareWithin is Prepare until so much time has passed, and says whether
+// there is more to make. Requests come first.
+func (s *Scheduler) prepareWithin(ctx context.Context, most time.Duration) (more bool, err error) {
+	dirty, err := s.dirty()
 	if err != nil {
-		return err
+		return false, err
 	}
+	_, began := s.Clock.Read()
 	var errs []error
 	for _, d := range dirty {
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return true, ctx.Err()
+		}
+		if _, passed := s.Clock.Read(); passed-began > most {
+			return true, errors.Join(errs...)
 		}
 		if err := s.prepareCase(d); err != nil {
 			errs = append(errs, fmt.Errorf("prepare %s: %w", d.Case, err)) // one bad case keeps no other waiting
 		}
 	}
-	return errors.Join(errs...)
+	return false, errors.Join(errs...)
+}
+
+// dirty lists the cases that changed, those first in which somebody may have to
+// be asked for a yes.
+func (s *Scheduler) dirty() ([]dirtyCase, error) {
+	var ask, moved []dirtyCase
+	err := s.Store.View(func(tx *store.Tx) error {
+		for r, err := range dirtyCases.All(tx, nil) {
+			switch {
+			case errors.Is(err, store.ErrShredded):
+			case err != nil:
+				return err
+			case r.Value.Ask:
+				ask = append(ask, r.Value)
+			default:
+				moved = append(moved, r.Value)
+			}
+		}
+		return nil
+	})
+	return append(ask, moved...), err
 }
 
 func (b *Base) prepareCase(d dirtyCase) error {

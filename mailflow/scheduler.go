@@ -213,7 +213,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 // While a thousand mails are delivered, what the desk sees of them changes
 // faster than it can be made: it is made in a tenth of the time.
 func (s *Scheduler) rest(ctx context.Context, due, shown *store.Subscription, next time.Time) error {
-	pause := s.Clock.After(min(9*s.preparing, longestPause))
+	pause := s.Clock.After(s.breath())
 	changed := (<-chan struct{})(nil)
 	for {
 		select {
@@ -239,13 +239,20 @@ func (s *Scheduler) round(ctx context.Context) (time.Time, error) {
 	if err := s.CheckClock(now, passed); err != nil {
 		return now.Add(time.Minute), err
 	}
-	prepared := s.Prepare(ctx) // what it could not show holds nothing up: approvals are asked for by the gate
+	more, prepared := s.prepareWithin(ctx, prepareMost) // what it could not show holds nothing up: approvals are asked for by the gate
 	_, after := s.Clock.Read()
 	s.preparing = after - passed
 	kept, failed := s.keepDuties(now)
+	if more {
+		kept = sooner(kept, now.Add(s.breath()))
+	}
 	next, err := s.RunDue(ctx, now)
 	return sooner(next, kept), errors.Join(prepared, failed, err)
 }
+
+// breath is how long the desk's views wait after they were made: they take a
+// tenth of the time.
+func (s *Scheduler) breath() time.Duration { return min(9*s.preparing, longestPause) }
 
 // duty does what falls due at an instant, beside notices, and says when it
 // wants to be called next (zero: when something changes). All that it goes by

@@ -18,6 +18,7 @@ type taskRow struct {
 	Mailbox, UID uint32
 	Hash         string // of what it says, where it replaces itself
 	Sequence     int    // of its calendar, where it has one
+	Picture      string // digest of what its picture shows, where it has one
 
 	// Of what a person must do; Number is 0 for a mail that only shows something.
 	Number  uint64 // T12
@@ -82,7 +83,7 @@ func (b *Base) task(tx *store.Tx, key string, p Post) error {
 	if err := b.taskMoved(tx, row); err != nil {
 		return err
 	}
-	return tasks.Put(tx, m.Scope, tx.Name("task", key), row)
+	return putTask(tx, m.Scope, row)
 }
 
 // taskWords say how to take a task, at the end of its mail.
@@ -119,14 +120,14 @@ func (b *Base) renameTask(tx *store.Tx, key, to string, id cvd.CaseID) error {
 	if err != nil {
 		return err
 	}
-	if err := tasks.Delete(tx, tx.Name("task", key)); err != nil {
+	if err := dropTask(tx, row, key); err != nil {
 		return err
 	}
 	if err := b.taskDone(tx, to); err != nil {
 		return err
 	}
 	row.Case, row.Key = id, to
-	return tasks.Put(tx, caseScope(id), tx.Name("task", to), row)
+	return putTask(tx, caseScope(id), row)
 }
 
 // restoreTask puts the mail of a task that was done back where it stood, unless
@@ -153,7 +154,7 @@ func (b *Base) restoreTask(tx *store.Tx, key, folder string, m store.Message) er
 	if err := b.taskMoved(tx, row); err != nil {
 		return err
 	}
-	return tasks.Put(tx, m.Scope, tx.Name("task", key), row)
+	return putTask(tx, m.Scope, row)
 }
 
 func isCoordinator(tx *store.Tx, name string) bool {
@@ -176,43 +177,7 @@ func (b *Base) taskDone(tx *store.Tx, key string) error {
 	if err := b.taskMoved(tx, row); err != nil {
 		return err
 	}
-	return tasks.Delete(tx, tx.Name("task", key))
-}
-
-// openTasks lists what a person must do, oldest first: of one case, or of all
-// and of none where id is empty.
-func openTasks(tx *store.Tx, id cvd.CaseID) ([]taskRow, error) {
-	var out []taskRow
-	for r, err := range tasks.All(tx, nil) {
-		if errors.Is(err, store.ErrShredded) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		if r.Value.Number != 0 && (id == "" || r.Value.Case == id) {
-			out = append(out, r.Value)
-		}
-	}
-	slices.SortFunc(out, func(a, b taskRow) int { return int(int64(a.Number) - int64(b.Number)) })
-	return out, nil
-}
-
-// endsByItself says what ends a task that nobody can call done, or "".
-func endsByItself(r taskRow) string {
-	switch r.Kind {
-	case "held":
-		return "the notice leaves, or is withdrawn"
-	case "approval":
-		return "somebody approves or rejects it"
-	case "delivery":
-		return "`delivery ID sent`, again or drop answers it"
-	case "own-key":
-		return "our key has a later end, or a next one is announced"
-	case "sending":
-		return "`sending resume`"
-	}
-	return ""
+	return dropTask(tx, row, key)
 }
 
 // dropReplaced forgets a mail that only showed what the records say, and that

@@ -215,7 +215,7 @@ func (b *Base) handTask(tx *store.Tx, r taskRow, who string) error {
 	if err := b.taskMoved(tx, r); err != nil {
 		return err
 	}
-	return tasks.Put(tx, m.Scope, tx.Name("task", r.Key), r)
+	return putTask(tx, m.Scope, r)
 }
 
 // withSubject is a mail of our own with another Subject.

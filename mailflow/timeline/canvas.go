@@ -1,10 +1,13 @@
 package timeline
 
 import (
+	"bytes"
+	"encoding/binary"
 	"fmt"
 	"image"
 	"image/color"
 	"image/draw"
+	"sync"
 
 	"golang.org/x/image/font"
 	"golang.org/x/image/font/gofont/gobold"
@@ -53,18 +56,23 @@ const textSize = 22
 func newCanvas(width, height int) (*canvas, error) {
 	c := &canvas{RGBA: image.NewRGBA(image.Rect(0, 0, width, height))}
 	var err error
-	if c.plain, err = face(goregular.TTF); err != nil {
+	if c.plain, err = face(regular()); err != nil {
 		return nil, err
 	}
-	if c.bold, err = face(gobold.TTF); err != nil {
+	if c.bold, err = face(bold()); err != nil {
 		return nil, err
 	}
 	c.fill(c.Bounds(), paper)
 	return c, nil
 }
 
-func face(ttf []byte) (font.Face, error) {
-	f, err := opentype.Parse(ttf)
+// The fonts, read once: many goroutines may have faces of one.
+var (
+	regular = sync.OnceValues(func() (*opentype.Font, error) { return opentype.Parse(goregular.TTF) })
+	bold    = sync.OnceValues(func() (*opentype.Font, error) { return opentype.Parse(gobold.TTF) })
+)
+
+func face(f *opentype.Font, err error) (font.Face, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read font: %w", err)
 	}
@@ -159,27 +167,39 @@ func mix(below, above uint8, step uint32) uint8 {
 
 // paletted is the picture with a table of its colours, in the order in which
 // they come. Where there are more than fit, the last ones are the nearest of
-// those in the table.
+// those in the table. Most rows are as the one above.
 func (c *canvas) paletted() *image.Paletted {
 	out := image.NewPaletted(c.Bounds(), nil)
-	known := map[color.RGBA]uint8{}
-	var last color.RGBA
-	for i := range out.Pix {
-		k := color.RGBA{c.Pix[4*i], c.Pix[4*i+1], c.Pix[4*i+2], c.Pix[4*i+3]}
-		if i > 0 && k == last {
-			out.Pix[i] = out.Pix[i-1]
+	known := map[uint32]uint8{}
+	for y := range c.Bounds().Dy() {
+		row, to := c.Pix[y*c.Stride:(y+1)*c.Stride], out.Pix[y*out.Stride:(y+1)*out.Stride]
+		if y > 0 && bytes.Equal(row, c.Pix[(y-1)*c.Stride:y*c.Stride]) {
+			copy(to, out.Pix[(y-1)*out.Stride:])
 			continue
 		}
-		last = k
-		n, ok := known[k]
-		if !ok && len(out.Palette) < 256 {
-			n = uint8(len(out.Palette))
-			out.Palette, known[k] = append(out.Palette, k), n
-		} else if !ok {
-			n = uint8(out.Palette.Index(k))
-			known[k] = n
+		last := ^binary.LittleEndian.Uint32(row)
+		for x := range to {
+			k := binary.LittleEndian.Uint32(row[4*x:])
+			if k == last {
+				to[x] = to[x-1]
+				continue
+			}
+			n, ok := known[k]
+			if !ok {
+				n = indexOf(out, color.RGBA{uint8(k), uint8(k >> 8), uint8(k >> 16), uint8(k >> 24)})
+				known[k] = n
+			}
+			to[x], last = n, k
 		}
-		out.Pix[i] = n
 	}
 	return out
+}
+
+// indexOf gives a colour that the table does not hold its place in it.
+func indexOf(p *image.Paletted, k color.RGBA) uint8 {
+	if len(p.Palette) < 256 {
+		p.Palette = append(p.Palette, k)
+		return uint8(len(p.Palette) - 1)
+	}
+	return uint8(p.Palette.Index(k))
 }
