@@ -25,10 +25,12 @@ func untouched(tx *store.Tx, c cvd.Case, r cvd.Report) (bool, error) {
 			return false, err
 		}
 	}
-	own := map[uint64]bool{}
-	for _, id := range r.Messages {
-		own[id] = true
-	}
+	return holdsOnly(tx, c, r.Messages)
+}
+
+// holdsOnly says whether nothing lies in the folders of a case but some messages
+// and its case file.
+func holdsOnly(tx *store.Tx, c cvd.Case, own []uint64) (bool, error) {
 	boxes, err := tx.Mailboxes()
 	if err != nil {
 		return false, err
@@ -47,7 +49,7 @@ func untouched(tx *store.Tx, c cvd.Case, r cvd.Report) (bool, error) {
 				return false, err
 			}
 			m, err := tx.Message(e.Message)
-			if err != nil || m.Kind != "casefile" && !own[m.ID] {
+			if err != nil || m.Kind != "casefile" && !slices.Contains(own, m.ID) {
 				return false, err
 			}
 		}

@@ -76,28 +76,16 @@ func (b *Base) clockOf(c cvd.Case, p cvd.Participant, told, now time.Time) (k cr
 		v.Fixed = fixed
 	}
 	for _, d := range craDuties {
-		step := templates.DutyStep{Title: d.Title, Within: d.Within}
 		from := laterOf(c.Exploited.At, told)
 		if d.OfFix {
 			from = v.Fixed
 		}
-		at, met := p.Reported[d.Name]
-		if !from.IsZero() {
-			step.By = from.Add(d.After)
-		}
-		switch {
-		case met:
-			step.State = "met " + at.UTC().Format("2 Jan")
-		case from.IsZero():
-			step.State = "once there is a fix"
-		case !now.Before(step.By):
-			step.State = "OVERDUE"
-		default:
-			step.State = "open"
+		step := d.step(from, p.Reported[d.Name], now)
+		if step.State == dutyOpen {
 			k.next = sooner(k.next, step.By)
 		}
-		if open := step.State == "OVERDUE" || step.State == "open"; open && v.Next == "" {
-			v.Next, v.NextTitle, v.By, v.Overdue = d.Name, d.Title, step.By, step.State == "OVERDUE"
+		if open := step.State == dutyOverdue || step.State == dutyOpen; open && v.Next == "" {
+			v.Next, v.NextTitle, v.By, v.Overdue = d.Name, d.Title, step.By, step.State == dutyOverdue
 		}
 		v.Steps = append(v.Steps, step)
 	}
@@ -106,6 +94,32 @@ func (b *Base) clockOf(c cvd.Case, p cvd.Participant, told, now time.Time) (k cr
 		k.digest, err = digestOf(v)
 	}
 	return k, err
+}
+
+// States of a duty that is not met.
+const (
+	dutyOpen    = "open"
+	dutyOverdue = "OVERDUE"
+)
+
+// step is how a duty stands that is counted from an instant, where that is known,
+// and was met at another, if it was.
+func (d craDuty) step(from, met, now time.Time) templates.DutyStep {
+	step := templates.DutyStep{Title: d.Title, Within: d.Within}
+	if !from.IsZero() {
+		step.By = from.Add(d.After)
+	}
+	switch {
+	case !met.IsZero():
+		step.State = "met " + met.UTC().Format("2 Jan")
+	case from.IsZero():
+		step.State = "once there is a fix"
+	case !now.Before(step.By):
+		step.State = dutyOverdue
+	default:
+		step.State = dutyOpen
+	}
+	return step
 }
 
 // firstTold is when the first stage left for a participant, zero where none did.

@@ -88,6 +88,15 @@ func (a archiver) facts() error {
 	if err := a.file("plan.txt", []byte(strings.Join(append(lines, "plan "+planHash(lines)), "\n")+"\n")); err != nil {
 		return err
 	}
+	if err := a.json("case.json", a.c); err != nil {
+		return err
+	}
+	return a.people()
+}
+
+// people are the participants and what goes to them, without what would let
+// somebody else act for them.
+func (a archiver) people() error {
 	ps, err := Participants(a.tx, a.c.ID)
 	if err != nil {
 		return err
@@ -103,9 +112,6 @@ func (a archiver) facts() error {
 			all = append(all, n)
 		}
 		ps[i].Token, ps[i].Codes = "", nil
-	}
-	if err := a.json("case.json", a.c); err != nil {
-		return err
 	}
 	if err := a.json("participants.json", ps); err != nil {
 		return err

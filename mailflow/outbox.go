@@ -135,21 +135,8 @@ func (o *Outbox) enqueue(tx *store.Tx, row dueRow, now time.Time, mark string, s
 	if p.mark() != mark {
 		return errStale
 	}
-	body, err := tx.Keep(s.wire)
-	if err != nil {
-		return err
-	}
 	n := p.Notice
-	item := queue.Item{Case: string(n.Case), Party: string(n.Party), Notice: n.ID, Scope: caseScope(n.Case),
-		From: "bounce+" + s.bounce + "@" + o.Domain, To: p.to(), MessageID: s.messageID, Body: body}
-	if n.Delivery, err = o.Queue.Add(tx, item); err != nil {
-		return err
-	}
-	back := tokenRow{Case: n.Case, Party: n.Party}
-	if err := bounces.Put(tx, caseScope(n.Case), tx.Name("bounce", s.bounce), bounceRow{tokenRow: back, Notice: n.ID}); err != nil {
-		return err
-	}
-	if err := msgIDs.Put(tx, caseScope(n.Case), msgIDKey(tx, s.messageID), back); err != nil {
+	if n.Delivery, err = o.toQueue(tx, p, s); err != nil {
 		return err
 	}
 	if n.State == cvd.Held {
@@ -173,6 +160,26 @@ func (o *Outbox) enqueue(tx *store.Tx, row dueRow, now time.Time, mark string, s
 	o.moved(tx, n.Case)
 	return record(tx, journal.Record{Case: string(n.Case), Party: string(n.Party), Actor: letterAuthor(p), Kind: "notice.queued",
 		Ref: noticeRef(n), Detail: string(n.Kind) + " " + string(n.Stage)})
+}
+
+// toQueue hands the exact bytes of a notice to the queue, and remembers whose
+// thread a bounce of it or a reply to it belongs to.
+func (o *Outbox) toQueue(tx *store.Tx, p *parcel, s *sealed) (delivery uint64, err error) {
+	body, err := tx.Keep(s.wire)
+	if err != nil {
+		return 0, err
+	}
+	n := p.Notice
+	item := queue.Item{Case: string(n.Case), Party: string(n.Party), Notice: n.ID, Scope: caseScope(n.Case),
+		From: "bounce+" + s.bounce + "@" + o.Domain, To: p.to(), MessageID: s.messageID, Body: body}
+	if delivery, err = o.Queue.Add(tx, item); err != nil {
+		return 0, err
+	}
+	back := tokenRow{Case: n.Case, Party: n.Party}
+	if err := bounces.Put(tx, caseScope(n.Case), tx.Name("bounce", s.bounce), bounceRow{tokenRow: back, Notice: n.ID}); err != nil {
+		return 0, err
+	}
+	return delivery, msgIDs.Put(tx, caseScope(n.Case), msgIDKey(tx, s.messageID), back)
 }
 
 func letterAuthor(p *parcel) string {

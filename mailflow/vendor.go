@@ -182,35 +182,40 @@ func (in *Intake) obey(tx *store.Tx, a *arrival, p place, replay bool) (bool, er
 		return false, err
 	}
 	signed := p.Verdict.Valid() && !stale(p.Verdict, a.row.At) && slices.Contains(named, p.Case)
-	var lines []templates.Understood
-	changed := false
-	live := liveCodes(who, commands)
-	for _, cmd := range commands {
-		via, ok := counts(&who, &cmd, p.Case, signed, live, tx.Now)
-		if !ok {
-			continue
-		}
-		result, err := in.apply(tx, c, &who, cmd, via)
-		if err != nil {
-			return false, err
-		}
-		changed = true
-		lines = append(lines, templates.Understood{Line: cmd.Line, Result: result})
-		err = record(tx, journal.Record{Case: string(c.ID), Party: string(who.Party), Kind: "command." + strings.ToLower(cmd.Verb), Ref: via, Detail: cmd.Line})
-		if err != nil {
-			return false, err
-		}
-	}
-	if err := PutParticipant(tx, who); err != nil {
+	lines, err := in.applyAll(tx, c, &who, commands, signed)
+	if err != nil {
 		return false, err
 	}
-	if !changed {
-		return false, nil
+	if err := PutParticipant(tx, who); err != nil || len(lines) == 0 { // a wrong code counts, too
+		return false, err
 	}
 	if err := in.answer(tx, c, who, lines, commands); err != nil {
 		return false, err
 	}
 	return true, in.replanParty(tx, c.ID, who.Party)
+}
+
+// applyAll does what those of the commands say that count, and gives what was
+// understood.
+func (in *Intake) applyAll(tx *store.Tx, c cvd.Case, who *cvd.Participant, commands []vendorCommand, signed bool) ([]templates.Understood, error) {
+	var lines []templates.Understood
+	live := liveCodes(*who, commands)
+	for _, cmd := range commands {
+		via, ok := counts(who, &cmd, c.ID, signed, live, tx.Now)
+		if !ok {
+			continue
+		}
+		result, err := in.apply(tx, c, who, cmd, via)
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, templates.Understood{Line: cmd.Line, Result: result})
+		err = record(tx, journal.Record{Case: string(c.ID), Party: string(who.Party), Kind: "command." + strings.ToLower(cmd.Verb), Ref: via, Detail: cmd.Line})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return lines, nil
 }
 
 // namedCases lists the cases that the signed or encrypted words name, and brings
