@@ -48,19 +48,17 @@ func inPiece(found []Crossing, m cvd.Material) []Crossing {
 	return found
 }
 
-// examined compares one version of a material once in a run.
+// examined compares one version of a material once in a run: of the many that
+// are at work on a wave one does it, and the others wait.
 func (l *looks) examined(tx *store.Tx, b *Base, w wording) (*examined, error) {
 	key := fmt.Sprint(w.Case, w.Stage, w.Party, w.Version, w.Digest)
-	l.mu.Lock()
-	e := l.compared[key]
-	l.mu.Unlock()
-	if e != nil {
+	l.comparing.Lock()
+	defer l.comparing.Unlock()
+	if e := l.compared[key]; e != nil {
 		return e, nil
 	}
 	e, err := b.examine(tx, question{outgoing: outgoing{text: w.Text, files: w.Files}, id: w.Case, at: w.At})
 	if err == nil && (l.within == tx || !tx.Writable()) {
-		l.mu.Lock()
-		defer l.mu.Unlock()
 		if l.compared == nil {
 			l.compared = map[string]*examined{}
 		}
@@ -85,18 +83,15 @@ func (l *looks) productNames(tx *store.Tx, b *Base, who cvd.Participant) ([]Cros
 	return e.uncovered(make([]bool, len(e.words.text)), nil, found, nil), nil
 }
 
-// namesIn reads the directory once in a run.
+// namesIn reads the directory once in a run, as examined does.
 func (l *looks) namesIn(tx *store.Tx, b *Base, id cvd.CaseID) (*names, error) {
-	l.mu.Lock()
-	n := l.names[id]
-	l.mu.Unlock()
-	if n != nil {
+	l.comparing.Lock()
+	defer l.comparing.Unlock()
+	if n := l.names[id]; n != nil {
 		return n, nil
 	}
 	n, err := b.namesIn(tx, id)
 	if err == nil && (l.within == tx || !tx.Writable()) {
-		l.mu.Lock()
-		defer l.mu.Unlock()
 		if l.names == nil {
 			l.names = map[cvd.CaseID]*names{}
 		}

@@ -24,10 +24,12 @@ type wording struct {
 type looks struct {
 	within *store.Tx // the update that the run belongs to, or nil
 
-	mu       sync.Mutex
-	kept     map[string]wording   // by the key of the version
-	compared map[string]*examined // likewise: what the guard knows of it
-	names    map[cvd.CaseID]*names
+	mu   sync.Mutex
+	kept map[string]wording // by the key of the version
+
+	comparing sync.Mutex           // held by the one that compares or reads names
+	compared  map[string]*examined // by the key of the version: what the guard knows of it
+	names     map[cvd.CaseID]*names
 
 	large sync.Mutex // held while a large mail is sealed
 }
