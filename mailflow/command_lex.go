@@ -1,6 +1,7 @@
 package mailflow
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"unicode"
@@ -113,6 +114,7 @@ func closingQuote(s, closers string) int {
 // not happen and what to do; nothing was changed.
 type Refusal struct {
 	Sentence string
+	Next     string   // what to do, for a mail: text, then lines to send, indented; or "" where the Sentence says it
 	Already  bool     // since things are so already
 	Sign     bool     // it would be done if it came signed, by a coordinator whose key is on file
 	Lines    []string // of a gesture that counts only signed: the commands that mean the same
@@ -122,6 +124,15 @@ func (r *Refusal) Error() string { return r.Sentence }
 
 func notDone(sentence string, a ...any) error {
 	return &Refusal{Sentence: fmt.Sprintf(sentence, a...)}
+}
+
+// toDo gives a refusal what to do next, for the mail that tells of it.
+func toDo(err error, next string, a ...any) error {
+	var r *Refusal
+	if errors.As(err, &r) {
+		r.Next = fmt.Sprintf(next, a...)
+	}
+	return err
 }
 
 // already is notDone where things are so already.

@@ -65,7 +65,7 @@ func (d *Desk) onMessage(ctx context.Context, by Actor, g Gesture, do func(*sitt
 // messageSeen reads a message that the actor may know of, and makes its case
 // the one at hand.
 func (s *sitting) messageSeen(id uint64) (store.Message, error) {
-	gone := notDone("this message is not here any more")
+	gone := notHere()
 	m, err := s.tx.Message(id)
 	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrShredded) {
 		return m, gone
@@ -85,6 +85,13 @@ func (s *sitting) messageSeen(id uint64) (store.Message, error) {
 	}
 	s.this = home
 	return m, nil
+}
+
+// notHere refuses what is about a message that is gone, or that the actor may
+// not know of: both read alike (rule A2).
+func notHere() error {
+	return toDo(notDone("this message is not here any more"),
+		"let your mail client read the folder anew: somebody may have dealt with it, or it may have been replaced by a newer one. `status` in a mail to control@ lists what is open")
 }
 
 // letterOf gives the letter that a task in INBOX is about, and any other
@@ -127,7 +134,7 @@ func (s *sitting) press(g Gesture, m store.Message) (uint64, error) {
 // newCase opens a case from a report, named by its inner Subject.
 func (s *sitting) newCase(m store.Message) error {
 	if m.Report == 0 {
-		return notDone("this is no report from Intake, so no case can be opened from it; write to new@%s to open one by hand", s.DeskDomain)
+		return notDone("this is no report from Intake, so no case was opened from it; write to new@%s to open one by hand", s.DeskDomain)
 	}
 	r, err := reports.Get(s.tx, store.Seq(m.Report))
 	if err != nil {
@@ -135,7 +142,7 @@ func (s *sitting) newCase(m store.Message) error {
 	}
 	if r.Case != "" {
 		if _, err := s.caseSeen(r.Case); err != nil {
-			return notDone("this message is not here any more")
+			return notHere()
 		}
 		return already("report #%d is case %s already; no other was opened", r.Number, r.Case)
 	}
@@ -149,7 +156,7 @@ func (s *sitting) decide(button string, m store.Message) error {
 		return s.rejectShown(m)
 	}
 	if m.Kind != "approval" || m.Ref == "" {
-		return notDone("this is no request for approval; those stand in Approvals")
+		return notDone("this is no request for approval; those stand in Approvals, and nothing was decided")
 	}
 	var err error
 	if button == "Approve" {
@@ -180,7 +187,9 @@ func (s *sitting) rejectShown(m store.Message) error {
 // thread or notice, or its case.
 func (s *sitting) holdBy(button string, m store.Message) error {
 	if s.this == "" {
-		return notDone("this message is of no case; write `%s PARTY`, `case` or `all` to control@%s", strings.ToLower(button), s.DeskDomain)
+		word := strings.ToLower(button)
+		return toDo(notDone("this message is of no case, so nothing was put on hold or released; write `%s PARTY`, `case` or `all` to control@%s", word, s.DeskDomain),
+			"drop a mail of the case into Do/%s: its case file for all of it, a mail of a thread for one vendor. Or write to control@%s one of\n    %s all\n    case TAG\n    %s case", button, s.DeskDomain, word, word)
 	}
 	party, err := s.partyOf(m)
 	if err != nil {
@@ -207,8 +216,8 @@ func (s *sitting) releaseOne(party string) (string, error) {
 		return "", err
 	}
 	if c.Hold != nil {
-		return "", notDone("the whole case %s is on hold (%s), and %s with it; drop its case file into Do/Release, or write `release case`",
-			c.ID, c.Hold.Because, party)
+		return "", toDo(notDone("the whole case %s is on hold (%s), and %s with it; drop its case file into Do/Release, or write `release case`",
+			c.ID, c.Hold.Because, party), "drop the newest mail in its Case file into Do/Release, or write to control@%s:\n    case %s\n    release case", s.DeskDomain, c.ID)
 	}
 	return s.releaseParty(party)
 }
@@ -236,7 +245,7 @@ func (s *sitting) partyOf(m store.Message) (string, error) {
 			}
 		}
 	}
-	return "", notDone("the notice that this message is about is gone; nothing was changed")
+	return "", toDo(notDone("the notice that this message is about was replaced or ended since; nothing was changed"), "see what is planned now, in the case file or by a mail to control@%s:\n    case %s\n    plan", s.DeskDomain, s.this)
 }
 
 // acknowledgeBy files a participant's letter as its acknowledgement.
@@ -253,7 +262,7 @@ func (s *sitting) acknowledgeBy(m store.Message) error {
 		return err
 	}
 	if !who.Has(cvd.RoleVendor) {
-		return notDone("%s is no vendor of %s and has nothing to acknowledge", who.Party, c.ID)
+		return toDo(notDone("%s is no vendor of %s and has nothing to acknowledge; nothing was recorded", who.Party, c.ID), "nothing: its letter stays in its thread. If it should be told as a vendor, invite it, in a signed mail to control@%s:\n    case %s\n    invite %s wave 1", s.DeskDomain, c.ID, who.Party)
 	}
 	_, err = s.fileAck(c, who, "mail")
 	return err

@@ -41,11 +41,12 @@ func (s *sitting) fileBy(g Gesture, m store.Message) (uint64, error) {
 	case r.Number != 0:
 		return m.ID, s.fileReport(d, r)
 	case m.Direction == "system" && m.Kind == "note":
-		return 0, notDone("this is a note of the desk and stays in Notes; write to a participant at its desk address")
+		return 0, notDone("this is a note of the desk and stays in Notes, where no party reads it; nothing was changed. To tell a participant the same, write to its desk address")
 	case m.Direction == "system":
-		return 0, notDone("this mail is Parley's own, and no letter of anybody; nothing was changed")
+		return 0, notDone("this mail is Parley's own, no letter of anybody, and belongs into no thread; nothing was changed")
 	case m.Case != "" && cvd.CaseID(m.Case) != d.c.ID:
-		return 0, notDone("this mail is of %s, and what a party says in one case stays in it; nothing was changed", m.Case)
+		return 0, toDo(notDone("this mail is of %s, and what a party says in one case stays in it; nothing was changed", m.Case),
+			"leave it there. If both cases are of one flaw, make them one, by a mail to control@%s:\n    case %s\n    case merge %s", s.DeskDomain, d.c.ID, m.Case)
 	case m.Kind == "quarantine":
 		return s.fileQuarantined(d)
 	case m.Party == "":
@@ -72,7 +73,8 @@ func (s *sitting) dropOf(g Gesture, m store.Message) (drop, error) {
 		return drop{}, gone
 	}
 	if !c.Closed.IsZero() {
-		return drop{}, notDone("%s is closed since %s and stays as it is; `case reopen` first", c.ID, day(c.Closed))
+		return drop{}, toDo(notDone("%s is closed since %s and stays as it is; `case reopen` first", c.ID, day(c.Closed)),
+			"open it again by a mail to control@%s, then put the message there once more:\n    case %s\n    case reopen", s.DeskDomain, c.ID)
 	}
 	top, err := caseTop(s.tx, c)
 	sub := strings.TrimPrefix(strings.TrimPrefix(box.Name, top.Name), delimiter)
@@ -97,10 +99,10 @@ func (s *sitting) looseReport(m store.Message) (cvd.Report, error) {
 func (s *sitting) wrongThread(d drop) error {
 	mine := threadFolder(cvd.PartyID(d.m.Party))
 	if d.who == "" {
-		return notDone("this mail is in %s already, the thread of %s; nothing was changed", mine, d.m.Party)
+		return toDo(notDone("this mail is in %s already, the thread of %s; nothing was changed", mine, d.m.Party), "nothing: it is where it belongs. A copy for yourself goes into a folder of your own")
 	}
-	return notDone("this mail is of the thread of %s, and %s is that of %s: neither may learn what the other says. It stays in %s; nothing was changed",
-		d.m.Party, d.sub, d.who, mine)
+	return toDo(notDone("this mail is of the thread of %s, and %s is that of %s: neither may learn what the other says. It stays in %s; nothing was changed",
+		d.m.Party, d.sub, d.who, mine), "nothing: it stays where it belongs. To tell %s something, in words of your own, write to\n    %s.%s@%s", d.who, d.who, d.c.ID.Lower(), s.DeskDomain)
 }
 
 // fileReport lets a report join a case, or takes it as a letter where it comes
@@ -125,8 +127,10 @@ func (s *sitting) fileReport(d drop, r cvd.Report) error {
 		case theirs:
 			return s.reportAsLetter(d.c, who, r)
 		default:
-			return notDone("report #%d is from %s, which is no address of %s; it stays in Intake. If it is theirs, `member add %s ADDRESS`, signed, first; if it is a finder's, put it into Finder",
-				r.Number, orNone(r.From), d.who, d.who)
+			return toDo(notDone("report #%d is from %s, which is no address of %s; it stays in Intake. If it is theirs, `member add %s ADDRESS`, signed, first; if it is a finder's, put it into Finder",
+				r.Number, orNone(r.From), d.who, d.who),
+				"if a finder wrote it, put it into the folder Finder of %s. If it is of %s, add the address in a signed mail to control@%s, and put it there once more:\n    case %s\n    member add %s %s",
+				d.c.ID, d.who, s.DeskDomain, d.c.ID, d.who, orNone(r.From))
 		}
 	}
 	_, err = s.joinReport(d.c, r)

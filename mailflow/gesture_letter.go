@@ -70,8 +70,9 @@ func (s *sitting) fileQuarantined(d drop) (uint64, error) {
 		return 0, err
 	}
 	if d.m.Party == "" && !theirs {
-		return 0, notDone("this mail is from %s, which is no address of %s; it stays in Quarantine. If it is theirs, `member add %s ADDRESS`, signed, first",
-			orNone(d.m.Sender), party, party)
+		return 0, toDo(notDone("this mail is from %s, which is no address of %s; it stays in Quarantine. If it is theirs, `member add %s ADDRESS`, signed, first",
+			orNone(d.m.Sender), party, party),
+			"if it is of %s, add the address in a signed mail to control@%s, and put it there once more:\n    case %s\n    member add %s %s", party, s.DeskDomain, d.c.ID, party, orNone(d.m.Sender))
 	}
 	return s.asLetter(d, who)
 }

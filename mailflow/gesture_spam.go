@@ -22,9 +22,10 @@ func (s *sitting) spamBy(m store.Message) error {
 		}
 		return s.spamReport(r)
 	case m.Report != 0 && folder == "", m.Direction == "in" && folder == "" && m.Party != "":
-		return notDone("%s is a party of %s, and what it writes stays in its thread; `hold %s` stops what goes to it", m.Party, s.this, m.Party)
+		return toDo(notDone("%s is a party of %s, and what it writes stays in its thread; `hold %s` stops what goes to it", m.Party, s.this, m.Party),
+			"delete it to have it out of your own sight: the record stays. To stop what goes to %s, write to control@%s:\n    case %s\n    hold %s because \"...\"", m.Party, s.DeskDomain, s.this, m.Party)
 	case folder == "":
-		return notDone("this is no mail from outside; nothing was changed. To have it out of your own sight, delete it")
+		return notDone("this is no mail from outside, and so no spam; nothing was changed. To have it out of your own sight, delete it")
 	}
 	here, err := s.stands(m.ID, folder)
 	if err != nil {

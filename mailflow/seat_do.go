@@ -3,11 +3,9 @@ package mailflow
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
-	"parley/mailflow/cvd"
 	"parley/mailflow/store"
 )
 
@@ -99,82 +97,6 @@ func (s *Seat) answer(dest store.Mailbox, id uint64, err error) error {
 		return failed
 	}
 	return s.refused(dest, m, r)
-}
-
-// refused tells a refusal by mail, one for each message and folder, and
-// returns it. What counts only signed stands in Drafts then, ready to sign.
-func (s *Seat) refused(dest store.Mailbox, m store.Message, r *Refusal) error {
-	next := "see above; help by mail to control@" + s.DeskDomain + ": HELP"
-	if len(r.Lines) > 0 {
-		next = draftLine(r.Lines)
-	}
-	err := s.Store.Update(func(tx *store.Tx) error {
-		p, what, err := s.refusedPost(tx, dest, m)
-		if err != nil {
-			return err
-		}
-		why := r.Sentence
-		if p.Case == "" && dest.Case != "" {
-			why = "the two are of cases that different coordinators may see; your mail client was told the reason"
-		}
-		text, err := s.Templates.Refusal(refusal(what, "Nothing was changed by it.", why, next))
-		if err != nil {
-			return err
-		}
-		p.Text = text.Text
-		if len(r.Lines) > 0 {
-			p.Text += "\n    " + strings.Join(r.Lines, "\n    ") + "\n"
-			if err := s.putToSign(tx, s.name, p.Case, r.Lines); err != nil {
-				return err
-			}
-		}
-		return s.task(tx, s.refusedKey(dest, m.ID), p)
-	})
-	return errors.Join(err, r)
-}
-
-// refusedPost is the mail of a refusal but for its text, and what was tried.
-// Where a message of one case was put into a folder of another, it is sealed
-// with the one that fewer may see, and names neither where none of them is that
-// (rule A2).
-func (s *Seat) refusedPost(tx *store.Tx, dest store.Mailbox, m store.Message) (Post, string, error) {
-	p := Post{Case: cvd.CaseID(dest.Case), Subject: fmt.Sprintf("Not done: %s (%s)", dest.Name, s.name), Kind: "refused"}
-	what := fmt.Sprintf("a message put into %s", dest.Name)
-	switch {
-	case m.Direction == ownMail: // private
-	case m.Case != "" && m.Envelope.Subject != "": // sealed with the case that it is of
-		what = fmt.Sprintf("%q put into %s", m.Envelope.Subject, dest.Name)
-	case m.Report != 0:
-		what = fmt.Sprintf("report #%d put into %s", m.Report, dest.Name)
-	}
-	_, inReport := reportNumber(cvd.CaseID(m.Case))
-	if p.Case == "" || m.Case == "" || m.Case == dest.Case || inReport {
-		if p.Case == "" {
-			p.Case = cvd.CaseID(m.Case)
-		}
-		return p, what, nil
-	}
-	mine, err := CaseByID(tx, cvd.CaseID(m.Case))
-	if err != nil {
-		return p, what, err
-	}
-	theirs, err := CaseByID(tx, p.Case)
-	if err != nil {
-		return p, what, err
-	}
-	switch {
-	case readersWithin(theirs, mine):
-	case readersWithin(mine, theirs):
-		p.Case = mine.ID
-	default:
-		p.Case, p.Subject, what = "", fmt.Sprintf("Not done: filing (%s)", s.name), "a message put into the folder of another case"
-	}
-	return p, what, nil
-}
-
-// refusedKey names the task of a gesture that was refused.
-func (s *Seat) refusedKey(dest store.Mailbox, id uint64) string {
-	return fmt.Sprintf("refused:%s:%d:%d", s.name, dest.Number, id)
 }
 
 // giveReceipt files a message in Do/X and notes that it acted there. What

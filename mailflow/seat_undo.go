@@ -25,7 +25,7 @@ func (s *Seat) undo(ctx context.Context, from, dest store.Mailbox, m sending) er
 		return err
 	}
 	if why != "" {
-		return s.answer(dest, m.message, notDone("%s; nothing was changed", why))
+		return s.answer(dest, m.message, s.tooLate(from, m.message, why))
 	}
 	g := Gesture{Message: m.message, From: r.From, Done: r.At}
 	if g.Button = buttonOf(from); r.Stays {
@@ -53,13 +53,13 @@ func (s *Seat) undoable(tx *store.Tx, from, dest store.Mailbox, id uint64) (rece
 	r, err := receipts.Get(tx, receiptKey(id, from.Number))
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return r, "this receipt has expired", nil
+		return r, "this receipt is over, and nothing can be taken back by it", nil
 	case err != nil:
 		return r, "", err
 	case r.By != s.name:
 		return r, fmt.Sprintf("this is what %s did, and only %s can take it back so; give the command that does the opposite", r.By, r.By), nil
 	case r.Spent || r.From != dest.Number:
-		return r, "it did not come from " + dest.Name, nil
+		return r, "it did not come from " + dest.Name + ", so moving it there takes nothing back", nil
 	case tx.Now.After(r.At.Add(s.Undo)):
 		return r, fmt.Sprintf("the %s in which it could be undone are over", cvd.FormatDuration(s.Undo)), nil
 	}
@@ -78,4 +78,47 @@ func (s *Seat) wasFiled(from, dest store.Mailbox, id uint64) (ok bool, err error
 		return err
 	})
 	return ok, err
+}
+
+// tooLate refuses to take a gesture back, and says what does the opposite.
+func (s *Seat) tooLate(from store.Mailbox, id uint64, why string) error {
+	m, err := s.message(id)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	tag, party := m.Case, m.Party
+	if _, inReport := reportNumber(cvd.CaseID(tag)); inReport || tag == "" {
+		tag = "TAG"
+	}
+	if party == "" {
+		party = "case"
+	}
+	return toDo(notDone("%s; nothing was changed", why), "%s", s.opposite(buttonOf(from), tag, party, m.Report))
+}
+
+// opposite says how to do by mail what cannot be taken back any more: party is
+// a participant of the case, or "case" for all of it.
+func (s *Seat) opposite(button, tag, party string, report uint64) string {
+	control := "a mail to control@" + s.DeskDomain + ":\n"
+	switch button {
+	case "Hold":
+		return fmt.Sprintf("leave it there; what does the opposite is %s    case %s\n    release %s", control, tag, party)
+	case "Release":
+		return fmt.Sprintf("leave it there; what does the opposite is %s    case %s\n    hold %s because \"...\"", control, tag, party)
+	case "Approve", "Acknowledge":
+		return fmt.Sprintf("leave it there; stop what has not left yet by %s    case %s\n    hold %s because \"...\"", control, tag, party)
+	case "New case":
+		return fmt.Sprintf("leave it there; end the case by %s    case %s\n    case close", control, tag)
+	case "Spam":
+		return fmt.Sprintf("leave it there; bring the report back by %s    report %s reopen", control, reportOr(report, "N"))
+	}
+	return "leave it there; the commands are listed in the answer to " + control + "    help"
+}
+
+// reportOr is the number of a report, or a word where there is none.
+func reportOr(n uint64, word string) string {
+	if n == 0 {
+		return word
+	}
+	return fmt.Sprint(n)
 }
