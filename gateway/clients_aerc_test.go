@@ -90,7 +90,7 @@ func (a aerc) holdsAndUndoes(folder, tag string) {
 func (a aerc) approves(tag string) {
 	a.Helper()
 	a.asks(tag)
-	a.goes("Approvals", "Approve")
+	a.goes("Approvals", `Approve\?`) // Do/Approve stands in the list of folders
 	a.types(",a")
 	a.until("nothing is left in Approvals", func() bool { return len(a.in(a.ben, "Approvals")) == 0 })
 }

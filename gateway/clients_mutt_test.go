@@ -89,7 +89,7 @@ func (m mutt) holdsAndUndoes(folder, tag string) {
 func (m mutt) approves(tag string) {
 	m.Helper()
 	m.asks(tag)
-	m.goes("Approvals", "Approve")
+	m.goes("Approvals", `Approve\?`)
 	m.types(",a")
 	m.until("nothing is left in Approvals", func() bool { return len(m.in(m.ben, "Approvals")) == 0 })
 }

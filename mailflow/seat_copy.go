@@ -140,6 +140,9 @@ func (w *Window) actAll(ctx context.Context, dest store.Mailbox, at []int, move 
 	if err != nil {
 		return err
 	}
+	if len(mail) == 0 && len(at) > 0 && (dest.Name == "Do/Hold" || dest.Name == "Do/Reject") {
+		return w.seat.refused(dest, store.Message{}, replaced(dest))
+	}
 	for i, m := range mail {
 		uid, err := w.arrive(ctx, dest, m, move)
 		var r *Refusal
@@ -154,6 +157,14 @@ func (w *Window) actAll(ctx context.Context, dest store.Mailbox, at []int, move 
 		}
 	}
 	return nil
+}
+
+// replaced refuses to stop something by messages that are all gone by now, such
+// as a case file that a newer one took the place of: whoever reads OK would take
+// it for stopped.
+func replaced(dest store.Mailbox) *Refusal {
+	return &Refusal{Sentence: "this message is not here any more, so this stopped nothing; take the newest one",
+		Next: "let your mail client read the folder anew, and drop the newest mail there into " + dest.Name}
 }
 
 // arrive puts one message into a folder of the desk, and says under which UID:

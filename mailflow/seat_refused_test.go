@@ -1,6 +1,7 @@
 package mailflow
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -73,5 +74,25 @@ func TestA5_RefusedUndoNamesTheOpposite(t *testing.T) {
 	}
 	if text := w.words(w.last("INBOX")); !strings.Contains(text, "    case "+string(id)+"\n    release case\n") {
 		t.Errorf("it does not say how to release:\n%s", text)
+	}
+}
+
+// A case file that a newer one took the place of while a client looked stops
+// nothing, and whoever dropped it is told so.
+func TestA5_HoldByAStaleCaseFile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.coordinator("ana")
+	id := w.started("acme")
+	stale := w.windowOn(w.seatOf("ana"), w.folderOf(id, "Case file"))
+	w.in(id, "case severity high")
+	w.settle()
+	_, err := stale.Copy(context.Background(), []int{0}, "Do/Hold")
+	w.refusedWith(err, "Do/Hold", "so this stopped nothing")
+	if c := w.theCase(id); c.Hold != nil || c.Severity != "high" {
+		t.Errorf("the case is %+v", c)
+	}
+	if _, err := w.drops("ana", w.folderOf(id, "Case file"), string(id), "Do/Hold"); err != nil || w.theCase(id).Hold == nil {
+		t.Errorf("the newest one: %v", err)
 	}
 }

@@ -54,7 +54,9 @@ func (o *office) countsAgree(login string) (folders, messages int) {
 		}
 		for i, item := range []string{"MESSAGES", "UNSEEN", "DELETED", "UIDNEXT", "UIDVALIDITY"} {
 			got := countIn(o, status, item+` (\d+)`)
-			inList := countIn(o, slices.DeleteFunc(slices.Clone(listed), func(l string) bool { return !strings.HasPrefix(l, "* STATUS "+quoted+" ") && !strings.HasPrefix(l, "* STATUS "+name+" ") }), item+` (\d+)`)
+			inList := countIn(o, slices.DeleteFunc(slices.Clone(listed), func(l string) bool {
+				return !strings.HasPrefix(l, "* STATUS "+quoted+" ") && !strings.HasPrefix(l, "* STATUS "+name+" ")
+			}), item+` (\d+)`)
 			if got != want[i] || inList != want[i] {
 				o.Errorf("%s: %s of %s is %d, in LIST-STATUS %d; opened it is %d", login, item, quoted, got, inList, want[i])
 			}
