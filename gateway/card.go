@@ -42,6 +42,7 @@ type card struct {
 	Address     string
 	View        string
 	Fingerprint string // of the coordinator's own key; "": none on file
+	OurKey      string // fingerprint of the gateway's key, which signs what a sealed login is shown
 	Domain      string // of the gateway
 	Desk        string // domain of the desk
 	Undo        string // "2m"
@@ -65,7 +66,7 @@ type cardCertificate struct {
 
 // showCard answers with the settings of one login for one client, or for all.
 func showCard(_ context.Context, a *app, r ctl.Request) (string, error) {
-	c := card{Login: r.Args[0], Domain: a.set.Domain, Desk: a.set.DeskDomain, Undo: cvd.FormatDuration(a.set.Undo)}
+	c := card{Login: r.Args[0], OurKey: string(a.base.Own.Signing().Certificate().Fingerprint()), Domain: a.set.Domain, Desk: a.set.DeskDomain, Undo: cvd.FormatDuration(a.set.Undo)}
 	if err := a.store.View(func(tx *store.Tx) error { return c.person(tx, a.logins) }); err != nil {
 		return "", fmt.Errorf("make the card of %s: %w", r.Args[0], err)
 	}

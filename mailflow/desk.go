@@ -8,6 +8,7 @@ import (
 
 	"parley/mailflow/cvd"
 	"parley/mailflow/store"
+	"parley/templates"
 )
 
 // Ways in which a command reaches the desk.
@@ -103,6 +104,20 @@ func (t Transcript) String() string {
 		}
 	}
 	return b.String()
+}
+
+// letter is String as a mail shows it: sentences end at 72 columns. Lists, such
+// as that of `plan`, stay as they are, a line for each thing.
+func (t Transcript) letter() string {
+	lines := strings.Split(t.String(), "\n")
+	for i, l := range lines {
+		for _, label := range []string{string(DoneOK) + ": ", string(NotDone) + ": ", string(Waits) + " "} {
+			if rest, ok := strings.CutPrefix(l, label); ok {
+				lines[i] = templates.Fill(label, rest)
+			}
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 func (l TranscriptLine) answer() string {

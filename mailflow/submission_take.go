@@ -129,9 +129,9 @@ func (s *Submission) told(m *submitted, t Transcript) error {
 	if !t.Done() {
 		subject = "Not done: your commands"
 	}
-	p := Post{Case: t.Case, Subject: subject + " (" + m.by.Name + ")", Text: t.String(), Kind: "transcript"}
+	p := Post{Case: t.Case, Subject: subject + " (" + m.by.Name + ")", Text: t.letter(), Kind: "transcript"}
 	if t.Sign {
-		p.Text += "\nTo go on: " + draftLine(t.commands()) + ".\n"
+		p.Text += "\n" + templates.Fill("", "To go on: "+draftLine(t.commands())+".") + "\n"
 	}
 	return s.Store.Update(func(tx *store.Tx) error {
 		if _, err := m.taken(tx); err != nil {

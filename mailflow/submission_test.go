@@ -255,3 +255,25 @@ func TestM8_LargeSubmissions(t *testing.T) {
 		t.Errorf("too large: %v", err)
 	}
 }
+
+// The answer to commands is a letter, too: its sentences end at 72 columns, and
+// what was typed and lists stay a line each.
+func TestTranscriptIn72Columns(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.coordinator("ana")
+	id := w.started("acme")
+	w.control("ana", false, "case "+string(id), "member add acme jo@acme.example")
+	w.control("ana", true, "case "+string(id), "member add acme jo@acme.example", "plan")
+	for _, m := range w.filed("Status") {
+		for line := range strings.Lines(w.words(m)) {
+			line = strings.TrimRight(line, "\r\n")
+			if len([]rune(line)) > 72 && !strings.HasPrefix(line, "acme  ") {
+				t.Errorf("%q: %d columns: %s", m.Envelope.Subject, len([]rune(line)), line)
+			}
+		}
+	}
+	if n := w.countIn("Status", "your commands (ana)"); n != 2 {
+		t.Errorf("%d transcripts", n)
+	}
+}

@@ -84,6 +84,10 @@ func hang(label, s string) string {
 	return b.String()
 }
 
+// Fill fills a text to 72 columns behind a label; further lines begin below its
+// first word.
+func Fill(label, text string) string { return hang(label, text) }
+
 // prose fills paragraphs and leaves indented lines, the commands to type, as
 // they are.
 func prose(s string) string {

@@ -6,7 +6,10 @@ thunderbird.py PARLEY DIRECTORY
 Makes a gateway with the program PARLEY, sends it an encrypted report, lets
 Thunderbird run under Xvfb with what the coordinator's card says, and drives it
 by Marionette: it lists the folders, opens the decrypted report, drops it into
-Do/New case, shows the case file, and replies to the finder. PASS or FAIL is
+Do/New case, shows the case file, replies to the finder, is refused a gesture,
+approves a draft, reads the notice in the vendor's thread, opens the mail in
+Drafts that lacks only a signature, sends it signed by Thunderbird's own
+OpenPGP, and reads the day's digest. PASS or FAIL is
 printed by what the gateway has then, and pictures of each step are left in
 DIRECTORY. Needs Thunderbird (with Marionette), Xvfb, ImageMagick's import and
 gpg; standard library otherwise."""
@@ -18,10 +21,12 @@ import re
 import shutil
 import smtplib
 import socket
+import socketserver
 import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from email.message import EmailMessage
 from email.mime.application import MIMEApplication
@@ -29,12 +34,30 @@ from email.mime.multipart import MIMEMultipart
 from email.utils import formatdate, make_msgid
 
 PATIENCE = 60  # seconds for each step
+DIGEST = 150   # seconds from the start until the digest comes: minutes are the finest that the setting takes
+
+# One stage that needs a second person's gesture.
+POLICY = """
+[policy.quick]
+embargo = "30d"
+[[policy.quick.stage]]
+name = "heads-up"
+at = "start"
+trust = "found"
+approvals = 1
+approval = "gesture"
+[[policy.quick.stage]]
+name = "public"
+at = "end"
+trust = "claimed"
+approvals = 0
+"""
 DOMAIN, DESK, PASSWORD = "vdp.example.org", "desk.vdp.example.org", "a pass phrase of ana"
 
 
-def until(what, ask):
-    """The first true answer, or an error after PATIENCE."""
-    end, last = time.time() + PATIENCE, None
+def until(what, ask, patience=PATIENCE):
+    """The first true answer, or an error after so many seconds."""
+    end, last = time.time() + patience, None
     while time.time() < end:
         try:
             last = ask()
@@ -43,7 +66,30 @@ def until(what, ask):
         except (OSError, imaplib.IMAP4.error, RuntimeError) as error:
             last = error
         time.sleep(0.2)
-    raise RuntimeError(f"not within {PATIENCE} s: {what} ({last})")
+    raise RuntimeError(f"not within {patience} s: {what} ({last})")
+
+
+class Relay(socketserver.ThreadingTCPServer):
+    """A mail server that takes whatever the gateway sends."""
+    daemon_threads = allow_reuse_address = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Relay.Dialogue)
+        self.mails = []
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    class Dialogue(socketserver.StreamRequestHandler):
+        def handle(self):
+            say = lambda line: self.wfile.write(line + b"\r\n")
+            say(b"220 relay.example.org")
+            for line in self.rfile:
+                verb = line[:4].upper().strip()
+                if verb == b"DATA":
+                    say(b"354 go on")
+                    self.server.mails.append(b"".join(iter(self.rfile.readline, b".\r\n")))
+                say(b"221 bye" if verb == b"QUIT" else b"250 taken")
+                if verb == b"QUIT":
+                    return
 
 
 class Gateway:
@@ -56,10 +102,19 @@ class Gateway:
         text = open(self.config).read()
         text = re.sub(r'(?m)^listen = ".*?"', 'listen = "127.0.0.1:0"', text)
         text = re.sub(r'(?m)^undo( *)= ".*?"', r'undo\1= "0s"', text)  # a letter leaves, and stands in its thread, at once
-        open(self.config, "w").write(text)
+        self.relay = Relay()
+        text = re.sub(r'(?m)^smarthost( *)= ".*?"', rf'smarthost\1= "smtp://127.0.0.1:{self.relay.server_address[1]}"', text)
+        self.digest = time.time() + DIGEST
+        text = re.sub(r'(?m)^digest( *)= ".*?"', time.strftime(r'digest\1= "%H:%M"', time.gmtime(self.digest)), text)
+        open(self.config, "w").write(text + POLICY)
+        self.gpg = os.path.join(home, "ana")
+        self.fingerprint = new_key(self.gpg, f"ana <ana@{DESK}>")
+        self.secret = gpg(self.gpg, "--armor", "--export-secret-keys", self.fingerprint).decode()
+        key = os.path.join(home, "ana.asc")
+        open(key, "wb").write(gpg(self.gpg, "--armor", "--export", self.fingerprint))
         password = os.path.join(home, "password")
         open(password, "w").write(PASSWORD + "\n")
-        self.cli("coordinator", "add", "ana", "--password-file", password)
+        self.cli("coordinator", "add", "ana", "--password-file", password, "--key", key)
         self.log = open(os.path.join(home, "serve.log"), "w")
         self.process = subprocess.Popen([self.program, "serve", "--config", self.config], stdout=subprocess.PIPE, stderr=self.log, text=True)
         ready = self.process.stdout.readline()
@@ -68,6 +123,16 @@ class Gateway:
     def cli(self, *args, config=True):
         args = [self.program, *args] + (["--config", self.config] if config else [])
         return subprocess.run(args, check=True, capture_output=True, text=True).stdout
+
+    def told(self, *lines):
+        """What the desk answers to ana's mail, which nobody signed."""
+        mail = EmailMessage()
+        mail["From"], mail["To"], mail["Subject"] = f"ana@{DESK}", f"control@{DESK}", "commands"
+        mail.set_content("\n".join(lines) + "\n")
+        trust = ssl.create_default_context(cafile=os.path.join(self.home, "gw", "tls.crt"))
+        with smtplib.SMTP_SSL("localhost", self.port["submission"], context=trust) as server:
+            server.login("ana", PASSWORD)
+            server.send_message(mail)
 
     def imap(self):
         trust = ssl.create_default_context(cafile=os.path.join(self.home, "gw", "tls.crt"))
@@ -94,11 +159,17 @@ def gpg(home, *args, data=b""):
     return subprocess.run(["gpg", "--homedir", home, "--batch", "--quiet", "--trust-model", "always", *args], input=data, check=True, capture_output=True).stdout
 
 
+def new_key(home, name):
+    """The fingerprint of a new key of somebody, without a pass phrase."""
+    os.mkdir(home, 0o700)
+    gpg(home, "--passphrase", "", "--quick-gen-key", name, "future-default", "default", "never")
+    return re.search(rb"(?m)^fpr:+([0-9A-F]{40}):", gpg(home, "--with-colons", "--list-keys")).group(1).decode()
+
+
 def report(gateway):
     """An encrypted report with the finder's key in it, signed."""
     home = os.path.join(gateway.home, "finder")
-    os.mkdir(home, 0o700)
-    gpg(home, "--passphrase", "", "--quick-gen-key", "Robin Finder <robin@finder.example>", "future-default", "default", "never")
+    new_key(home, "Robin Finder <robin@finder.example>")
     gpg(home, "--import", data=gateway.cli("key", "export").encode())
     inner = EmailMessage()
     inner["Subject"] = "Overflow in the initialisation of libquux"
@@ -183,6 +254,8 @@ class Marionette:
             const [...args] = arguments; const done = args.pop();
             (async () => {{ {script} }})().then(v => done({{v}}), e => done({{e: String(e)}}));"""
         value = self.command("WebDriver:ExecuteAsyncScript", {"script": body, "args": list(arguments), "sandbox": "system", "newSandbox": False})["value"]
+        if not value:
+            raise RuntimeError("the window went away")
         if "e" in value:
             raise RuntimeError(value["e"])
         return value.get("v")
@@ -215,13 +288,15 @@ SHOW = """
     if (!folder) { return ""; }
     const pane = win.document.getElementById("tabmail").currentAbout3Pane;
     if (pane.gFolder?.URI !== folder.URI) { pane.displayFolder(folder.URI); }
-    if (!pane.gDBView?.rowCount) { folder.updateFolder(null); return ""; }
+    if (!pane.gDBView?.rowCount) { folder.updateFolder(null); if (folder.getTotalMessages(false)) { pane.displayFolder(folder.URI); } return ""; }
     const rows = [...Array(pane.gDBView.rowCount).keys()];
     const row = rows.find(n => pane.gDBView.getMsgHdrAt(n).mime2DecodedSubject.includes(args[1]));
     if (row === undefined) { folder.updateFolder(null); return ""; }
     if (pane.threadTree.selectedIndex !== row) { pane.threadTree.selectedIndex = row; }
     const message = pane.messageBrowser.contentWindow;
-    return message.getMessagePaneBrowser()?.contentDocument?.body?.innerText ?? "";"""
+    const text = message.getMessagePaneBrowser()?.contentDocument?.body?.innerText ?? "";
+    if (!text) { pane.threadTree.selectedIndex = -1; } // a newer one took the place of what was shown
+    return text;"""
 
 # Copies the mail that is shown to a folder whose URI ends so.
 COPY = """
@@ -255,6 +330,33 @@ SEND = """
     win.goDoCommand("cmd_sendNow");"""
 
 
+# Gives Thunderbird's own OpenPGP the coordinator's secret key, and her account
+# the setting that End-to-End Encryption makes of it.
+OWN_KEY = """
+    const {RNP} = ChromeUtils.importESModule("chrome://openpgp/content/modules/RNP.sys.mjs");
+    const {PgpSqliteDb2} = ChromeUtils.importESModule("chrome://openpgp/content/modules/sqliteDb.sys.mjs");
+    const {MailServices} = ChromeUtils.importESModule("resource:///modules/MailServices.sys.mjs");
+    const win = Services.wm.getMostRecentWindow("mail:3pane");
+    const got = await RNP.importSecKeyBlockImpl(win, () => "", false, args[0], false, []);
+    if (!got || got.exitCode || !got.importedKeys?.length) { throw new Error("no key imported: " + JSON.stringify(got)); }
+    const key = (await RNP.getKeys()).find(k => k.secretAvailable && k.fpr === args[1]);
+    await PgpSqliteDb2.acceptAsPersonalKey(key.fpr);
+    MailServices.accounts.getAccount("account1").defaultIdentity.setUnicharAttribute("openpgp_key_id", key.keyId);
+    return key.keyId;"""
+
+# Opens the draft that is shown, as a click on "Edit" does.
+EDIT = """
+    const win = Services.wm.getMostRecentWindow("mail:3pane");
+    win.document.getElementById("tabmail").currentAboutMessage.commandController.doCommand("cmd_editDraftMsg");"""
+
+# Ticks OpenPGP, Digitally Sign; what the window is ready with.
+SIGN = """
+    const win = Services.wm.getMostRecentWindow("msgcompose");
+    if (!win?.gMsgCompose?.editor || win.document.readyState !== "complete" || !win.gMsgCompose.compFields.to) { return ""; }
+    if (!win.gSendSigned) { win.toggleGlobalSignMessage(); }
+    return win.gSendSigned ? win.gMsgCompose.compFields.to + " " + win.gMsgCompose.compFields.subject : "";"""
+
+
 class Thunderbird:
     """A Thunderbird with a fresh profile, on a screen of its own."""
 
@@ -278,11 +380,11 @@ class Thunderbird:
         self.remote = Marionette(port)
 
     def picture(self, name):
-        time.sleep(1)  # the screen is drawn after the text is there, and says nothing of it
+        time.sleep(2)  # the screen is drawn after the text is there, and says nothing of it
         subprocess.run(["import", "-display", self.display, "-window", "root", os.path.join(self.pictures, name + ".png")], check=True)
 
     def show(self, folder, subject, word):
-        until(f"{word!r} shown in {folder}", lambda: word in self.remote.run(SHOW, folder, subject))
+        until(f"{word!r} shown in {folder}", lambda: word in (self.remote.run(SHOW, folder, subject) or ""))
 
     def close(self):
         for process in (self.process, self.screen):
@@ -325,8 +427,56 @@ def day(gateway, bird):
     bird.remote.run(SEND)
     until("the reply in the thread", lambda: [m for _, m in gateway.mails(case + "/Finder") if "we hear the harmonium" in m.get_body(("plain",)).get_content()])
     print("the reply to", to, "stands in the thread")
-    bird.show(case + "/Finder", "Re: ", "we hear the harmonium")
+    bird.show(case + "/Finder", "Re: ", "accepted")
     bird.picture("5-sent")
+    return case
+
+
+def evening(gateway, bird, case):
+    """What comes after the first hour: refused, approved, signed, told."""
+    tag = re.search(r"PAR-\d{4}-\d{4}", case).group(0)
+    bird.show(case + "/Finder", "Overflow", "Long frames overflow a buffer")
+    try:
+        bird.remote.run(COPY, "/Do/Approve")
+    except RuntimeError:
+        pass  # the server says NO, which may be an error here; the mail in INBOX tells
+    bird.show("/INBOX", "Not done: Do/Approve", "this is no request for approval")
+    bird.picture("6-refused")
+
+    acme = new_key(os.path.join(gateway.home, "acme"), "acme <psirt@acme.example>")
+    path = os.path.join(gateway.home, "acme.asc")
+    open(path, "wb").write(gpg(os.path.join(gateway.home, "acme"), "--armor", "--export", acme))
+    gateway.cli("key", "import", path, "--party", "acme", "--confirm", acme)
+    gateway.cli("do", 'case open "A second flaw" policy quick', 'invite acme wave 1 affects "Player 9.1"', "start now")
+    second = until("the second case", lambda: [f for f in gateway.folders() if re.fullmatch(r"Cases/PAR-\d{4}-\d{4} A second flaw", f)])[0]
+    bird.remote.run(EXPAND)
+    bird.show("/Approvals", "Approve?", "acme.eml")
+    bird.picture("7-approval")
+    bird.remote.run(COPY, "/Do/Approve")
+    until("the notice has left", lambda: len(gateway.relay.mails) > 1)
+    until("the vendor's thread in the folder list", lambda: bird.remote.run(EXPAND) or [f for f in bird.remote.run(FOLDERS) if f.endswith(second + "/Vendor acme")])
+    bird.show(second + "/Vendor acme", "Heads-up", "accepted")
+    bird.picture("8-notice")
+
+    gateway.told("case " + tag, "member add acme jo@acme.example")
+    until("a mail to sign", lambda: gateway.mails("Drafts"))
+    key = bird.remote.run(OWN_KEY, gateway.secret, gateway.fingerprint)
+    bird.show("/Drafts", "member add acme", "member add acme")
+    bird.picture("9-draft")
+    bird.remote.run(EDIT)
+    to = until("the draft in a compose window, to be signed", lambda: bird.remote.run(SIGN))
+    bird.picture("10-to-sign")
+    bird.remote.run(SEND)
+    until("the signed command was carried out", lambda: [m for _, m in gateway.mails("Status") if "OK:" in m.get_content() and "jo@acme.example" in m.get_content()])
+    until("Drafts is empty", lambda: not gateway.mails("Drafts"))
+    print("the draft to", to, "was signed by Thunderbird with", key, "and counted")
+    bird.show("/Status", "Done: your commands", "jo@acme.example")
+    bird.picture("11-transcript")
+
+    until("the digest", lambda: [m for _, m in gateway.mails("Status") if "igest" in m["Subject"]], max(PATIENCE, gateway.digest + PATIENCE - time.time()))
+    bird.remote.run(EXPAND)
+    bird.show("/Status", "igest", tag)
+    bird.picture("12-digest")
 
 
 def main():
@@ -342,7 +492,7 @@ def main():
         report(gateway)
         until("the report in Intake", lambda: gateway.mails("Intake"))
         bird = Thunderbird(home, preferences(gateway), pictures)
-        day(gateway, bird)
+        evening(gateway, bird, day(gateway, bird))
         print("PASS; pictures are in", pictures)
     except (RuntimeError, AssertionError, OSError, subprocess.CalledProcessError) as error:
         if bird:
