@@ -245,7 +245,7 @@ func (s *sitting) partyOf(m store.Message) (string, error) {
 			}
 		}
 	}
-	return "", toDo(notDone("the notice that this message is about was replaced or ended since; nothing was changed"), "see what is planned now, in the case file or by a mail to control@%s:\n    case %s\n    plan", s.DeskDomain, s.this)
+	return "", toDo(notDone("the notice that this message is about is gone; nothing was changed"), "see what is planned now, in the case file or by a mail to control@%s:\n    case %s\n    plan", s.DeskDomain, s.this)
 }
 
 // acknowledgeBy files a participant's letter as its acknowledgement.

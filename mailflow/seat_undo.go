@@ -53,13 +53,13 @@ func (s *Seat) undoable(tx *store.Tx, from, dest store.Mailbox, id uint64) (rece
 	r, err := receipts.Get(tx, receiptKey(id, from.Number))
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return r, "this receipt is over, and nothing can be taken back by it", nil
+		return r, "this receipt has expired", nil
 	case err != nil:
 		return r, "", err
 	case r.By != s.name:
 		return r, fmt.Sprintf("this is what %s did, and only %s can take it back so; give the command that does the opposite", r.By, r.By), nil
 	case r.Spent || r.From != dest.Number:
-		return r, "it did not come from " + dest.Name + ", so moving it there takes nothing back", nil
+		return r, "it did not come from " + dest.Name, nil
 	case tx.Now.After(r.At.Add(s.Undo)):
 		return r, fmt.Sprintf("the %s in which it could be undone are over", cvd.FormatDuration(s.Undo)), nil
 	}
