@@ -1,7 +1,6 @@
 package mailflow
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 
@@ -166,23 +165,11 @@ func moveRest(tx *store.Tx, from, to cvd.CaseID, which func(store.Message) bool,
 // rehomeTasks lets open tasks be of the case that their mails are of by now:
 // `status`, `claim` and the digest tell nobody else of them (rule A2).
 func rehomeTasks(tx *store.Tx, from, to cvd.CaseID) error {
-	type row struct {
-		key []byte
-		taskRow
+	open, err := openTasks(tx, from)
+	if err != nil {
+		return err
 	}
-	var moved []row
-	for r, err := range tasks.All(tx, nil) {
-		if errors.Is(err, store.ErrShredded) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if r.Value.Case == from {
-			moved = append(moved, row{bytes.Clone(r.Key), r.Value})
-		}
-	}
-	for _, r := range moved {
+	for _, r := range open {
 		e, err := tx.Entry(r.Mailbox, r.UID)
 		if errors.Is(err, store.ErrNotFound) {
 			continue
@@ -197,8 +184,11 @@ func rehomeTasks(tx *store.Tx, from, to cvd.CaseID) error {
 		if m.Scope != caseScope(to) {
 			continue // it stays where it was
 		}
+		if err := dropTask(tx, r, r.Key); err != nil {
+			return err
+		}
 		r.Case = to
-		if err := tasks.Put(tx, m.Scope, r.key, r.taskRow); err != nil {
+		if err := putTask(tx, m.Scope, r); err != nil {
 			return err
 		}
 	}

@@ -85,6 +85,7 @@ type desktop struct {
 type receipt struct {
 	uid  uint32
 	from boxName
+	by   string
 }
 
 func newDesktop() *desktop {
@@ -250,7 +251,7 @@ func (d *desktop) arrive(who string, from, dest boxName, p *piece) (uint32, bool
 	case dest.name == newCaseBox:
 		return d.open(who, from, p.mail)
 	case from.name == newCaseBox:
-		if !d.undo(dest, p.mail) {
+		if !d.undo(who, dest, p.mail) {
 			return 0, false
 		}
 	}
@@ -269,15 +270,16 @@ func (d *desktop) open(who string, from boxName, mail string) (uint32, bool) {
 	d.boxes[intake] = slices.DeleteFunc(d.boxes[intake], func(p *piece) bool { return p.mail == mail })
 	p := d.put(boxName{"", newCaseBox}, mail)
 	p.mark(who, 0, seen)
-	d.receipts[mail] = receipt{p.uid, from}
+	d.receipts[mail] = receipt{p.uid, from, who}
 	d.cases++
 	return p.uid, true
 }
 
-// undo takes a case back when its receipt goes where the report came from.
-func (d *desktop) undo(dest boxName, mail string) bool {
+// undo takes a case back when who opened it puts its receipt where the report
+// came from.
+func (d *desktop) undo(who string, dest boxName, mail string) bool {
 	r := d.receipts[mail]
-	if r.from != dest || dest.name != intakeBox {
+	if r.by != who || r.from != dest || dest.name != intakeBox {
 		return false
 	}
 	delete(d.receipts, mail)
