@@ -130,7 +130,7 @@ func TestA4_Mbsync(t *testing.T) {
 	if len(first) < 5 || fmt.Sprint(first) != fmt.Sprint(second) {
 		t.Errorf("%d folders with mail, and %d; the same: %t", len(first), len(second), fmt.Sprint(first) == fmt.Sprint(second))
 	}
-	text := strings.ToLower(fmt.Sprint(first))
+	text := ciphertext.ReplaceAllString(strings.ToLower(fmt.Sprint(first)), "")
 	for _, word := range secrets {
 		if strings.Contains(text, word) {
 			t.Errorf("%q lies on the device", word)
