@@ -105,9 +105,7 @@ func (b *Base) pictureOf(tx *store.Tx, id uint64) (picture []byte) {
 }
 
 // attach adds the dates of the case as a calendar. Each version replaces the
-// one before, since its sequence is higher. It is a file to be taken, and not
-// text/calendar: Thunderbird lays that over the mail as an invitation to the
-// first of the dates, and asks for an answer.
+// one before, since its sequence is higher (RFC 5545 section 3.8.7.4).
 func (f *caseFile) attach(id cvd.CaseID, dates []calendar.Entry, now time.Time) error {
 	if len(dates) == 0 {
 		return nil
@@ -117,7 +115,7 @@ func (f *caseFile) attach(id cvd.CaseID, dates []calendar.Entry, now time.Time) 
 	if err != nil {
 		return err
 	}
-	f.post.Attachments = append(f.post.Attachments, message.Attachment{Filename: id.Lower() + ".ics", MediaType: "application/ics",
+	f.post.Attachments = append(f.post.Attachments, message.Attachment{Filename: id.Lower() + ".ics", MediaType: "text/calendar",
 		Params: map[string]string{"method": calendar.Publish, "charset": "utf-8"}, Data: ics})
 	return nil
 }

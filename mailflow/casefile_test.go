@@ -52,7 +52,7 @@ func (w *world) partOf(m store.Message, mediaType string) *message.Part {
 
 func (w *world) events(m store.Message) []ical.Event {
 	w.t.Helper()
-	data, err := w.partOf(m, "application/ics").Body()
+	data, err := w.partOf(m, "text/calendar").Body()
 	if err != nil {
 		w.t.Fatal(err)
 	}

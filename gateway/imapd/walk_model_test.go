@@ -205,7 +205,13 @@ func (d *desktop) append(who string, o order) outcome {
 		p.mark(who, 0, o.set)
 		return outcome{ok: true, to: []uint32{p.uid}}
 	}
-	uid, ok := d.arrive(who, boxName{}, o.dest, &piece{mail: o.mail})
+	from, intake := boxName{}, boxName{"", intakeBox} // APPEND does not say
+	if r, ok := d.receipts[o.mail]; ok && r.from == o.dest {
+		from.name = newCaseBox // the receipt goes back
+	} else if slices.ContainsFunc(d.boxes[intake], func(p *piece) bool { return p.mail == o.mail }) {
+		from = intake
+	}
+	uid, ok := d.arrive(who, from, o.dest, &piece{mail: o.mail})
 	if !ok {
 		return outcome{}
 	}
