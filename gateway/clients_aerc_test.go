@@ -2,7 +2,9 @@ package main
 
 import (
 	"regexp"
+	"strings"
 	"testing"
+	"time"
 )
 
 // A coordinator does a disclosure with aerc, set up by nothing but the
@@ -102,11 +104,20 @@ func (a aerc) replies(folder, tag string) {
 	a.answers(notice, tag, "We got it, thank you.")
 	a.answers(notice, tag, "Does this concern our harmonium?")
 	a.finds(folder+"/Vendor acme", "harmonium")
-	a.goes(folder+"/Vendor acme", "acme")
+	a.settles(folder + "/Vendor acme")
+	a.goes(folder+"/Vendor acme", "Heads-up")
 	a.runs("filter -b harmonium")
+	a.until("only what was searched for is listed", func() bool { return !strings.Contains(a.screen(), "Heads-up") })
 	a.edits("It does: look at the bellows.\n")
-	a.presses("Enter")
-	a.sees("Does this concern our harmonium")
+	pressed := time.Time{}
+	a.until("the letter is open", func() bool { // a key is lost while the list is drawn
+		s := a.screen()
+		if strings.Contains(s, "Re: [") && !strings.Contains(s, "From:") && time.Since(pressed) > 2*time.Second {
+			a.presses("Enter")
+			pressed = time.Now()
+		}
+		return strings.Contains(s, "Does this concern our harmonium")
+	})
 	a.runs("reply")
 	a.sees("Send this email")
 	a.sees("acme.par-")

@@ -255,6 +255,27 @@ func (d *clientDesk) finds(folder, word string) (found seen) {
 	return found
 }
 
+// settles waits until nothing comes into a thread any more, and all that left was
+// taken: a list that changes under a client's cursor opens another mail.
+func (d *clientDesk) settles(folder string) {
+	d.Helper()
+	before, same := "", 0
+	d.until(folder+" is at rest", func() bool {
+		now := ""
+		for _, m := range d.in(d.ben, folder) {
+			now += fmt.Sprintln(m.uid)
+			if strings.Contains(m.text, "Its delivery: ") && !strings.Contains(m.text, "Its delivery: accepted") {
+				now = ""
+				break
+			}
+		}
+		if same++; now == "" || now != before {
+			before, same = now, 0
+		}
+		return same >= 10
+	})
+}
+
 // released lets the minutes pass in which an approval can be undone, and gives
 // the notice that acme gets then.
 func (d *clientDesk) released(word string) mailtest.Received {
