@@ -113,6 +113,7 @@ func (a aerc) replies(folder, tag string) {
 	a.until("the letter is open", func() bool { // a key is lost while the list is drawn
 		s := a.screen()
 		if strings.Contains(s, "Re: [") && !strings.Contains(s, "From:") && time.Since(pressed) > 2*time.Second {
+			a.runs("select 0") // where what was selected is filtered out, nothing is
 			a.presses("Enter")
 			pressed = time.Now()
 		}
