@@ -26,7 +26,8 @@ type Window struct {
 	marks []store.Marks
 	told  int // how many of them the client knows; those after are new
 	gone  map[uint32]bool
-	fresh map[uint32]bool // UIDs whose marks changed since they were told
+	left  map[uint32]uint64 // which message a UID was that left the folder; until Gone
+	fresh map[uint32]bool   // UIDs whose marks changed since they were told
 }
 
 // Open opens a folder in place of the one that was open. ErrNoFolder if there
@@ -37,7 +38,7 @@ func (s *Seat) Open(name string) (*Window, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Window{seat: s, Shown: name, gone: map[uint32]bool{}, fresh: map[uint32]bool{}}
+	w := &Window{seat: s, Shown: name, gone: map[uint32]bool{}, left: map[uint32]uint64{}, fresh: map[uint32]bool{}}
 	err = s.Store.View(func(tx *store.Tx) error {
 		if w.Mailbox, err = s.enter(tx, box.Number); err != nil {
 			return err
@@ -108,6 +109,9 @@ func (w *Window) apply(tx *store.Tx, changes []store.Change) error {
 		case c.Kind == store.ChangeUnfiled, c.Kind == store.ChangeScope:
 			if !tx.Filed(w.Number, c.UID, see) {
 				w.lose(c.UID)
+				if c.Message != 0 {
+					w.left[c.UID] = c.Message
+				}
 			}
 		case c.Kind == store.ChangeMarked && (c.Seat == "" || c.Seat == w.seat.name):
 			blocks[c.UID] = true
@@ -209,6 +213,7 @@ func (w *Window) Gone() []int {
 	}
 	w.uids, w.marks, w.told = w.uids[:n], w.marks[:n], told
 	clear(w.gone)
+	clear(w.left)
 	slices.Reverse(at)
 	return at
 }
@@ -240,43 +245,6 @@ func (w *Window) Marked() []int {
 	}
 	slices.Sort(at)
 	return at
-}
-
-// Read calls fn for the messages at these positions as this seat is served them,
-// in ascending order; those that are gone are left out. The entry is valid until
-// fn returns. A transaction is open meanwhile: fn must not write to a client.
-//
-// In a view that is not clear what was never served before is made first, which
-// can take long.
-func (w *Window) Read(at []int, fn func(tx *store.Tx, at int, e *store.Entry) error) error {
-	s := w.seat
-	if s.shown == nil {
-		return w.Filed(at, fn)
-	}
-	if err := w.prepare(at); err != nil {
-		return err
-	}
-	return w.Filed(at, func(tx *store.Tx, i int, e *store.Entry) error {
-		if err := s.reshape(tx, e); err != nil {
-			return err
-		}
-		return fn(tx, i, e)
-	})
-}
-
-// Filed is Read of the messages as they are filed, whatever the view: only where
-// nothing of Size, Served and Envelope is looked at.
-func (w *Window) Filed(at []int, fn func(tx *store.Tx, at int, e *store.Entry) error) error {
-	uids := w.uidsAt(at)
-	next := 0
-	return w.seat.Store.View(func(tx *store.Tx) error {
-		return tx.Entries(w.Number, uids, func(e *store.Entry) error {
-			for w.uids[at[next]] != e.UID {
-				next++
-			}
-			return fn(tx, at[next], e)
-		})
-	})
 }
 
 // Mark changes the marks of the messages at these positions: those in clear

@@ -209,7 +209,10 @@ func TestBadInput_Commands(t *testing.T) {
 	gone.talk(`
 		C: a STORE 1 +FLAGS.SILENT (\Flagged)
 		S: a OK ...
-		C: b UID FETCH 1 BODY[]
+		C: b UID FETCH 1 (UID FLAGS)
+		S: * 1 FETCH ...
+		S: b OK ...
+		C: c NOOP
 		S: * 1 EXPUNGE
-		S: b OK ...`)
+		S: c OK ...`)
 }

@@ -15,8 +15,7 @@ import (
 func (s *session) Fetch(w *imapserver.FetchWriter, numSet imap.NumSet, options *imap.FetchOptions) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	// What was taken away since the client was last told is not shown again,
-	// though its number stands until then.
+	s.telling = tellLater
 	if err := s.window.Refresh(); err != nil {
 		return s.answer(err)
 	}

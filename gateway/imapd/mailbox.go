@@ -58,31 +58,48 @@ func (s *session) unselect() {
 	s.seat.Shut()
 }
 
+// telling is how much of what happened a client is told after a command. One
+// that asked which messages there are fetches them next, and those that left
+// meanwhile must not disappear under it.
+type telling uint8
+
+const (
+	tellAll   telling = iota
+	tellKnown         // after SEARCH: of what left, what its answer left out
+	tellLater         // after FETCH and STORE: nothing of what left
+)
+
 // Poll tells the client what happened since it was last told. Messages that
-// are gone keep their numbers until allowExpunge.
+// are gone keep their numbers until allowExpunge; the library would allow that
+// after UID FETCH and UID STORE, too (RFC 9051 section 7.5.1).
 func (s *session) Poll(w *imapserver.UpdateWriter, allowExpunge bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.poll(w, allowExpunge)
-}
-
-func (s *session) poll(w *imapserver.UpdateWriter, allowExpunge bool) error {
+	how := s.telling
+	s.telling = tellAll
 	if s.window == nil {
 		if s.seat != nil {
 			s.seat.Refresh()
 		}
 		return nil
 	}
-	if err := s.window.Refresh(); err != nil {
-		return s.answer(err)
+	if how != tellKnown {
+		if err := s.window.Refresh(); err != nil {
+			return s.answer(err)
+		}
 	}
-	if allowExpunge {
+	if allowExpunge && how != tellLater {
 		for _, at := range s.window.Gone() {
 			if err := w.WriteExpunge(uint32(at + 1)); err != nil {
 				return err
 			}
 		}
 	}
+	return s.tellMore(w)
+}
+
+// tellMore tells of new messages and of marks.
+func (s *session) tellMore(w *imapserver.UpdateWriter) error {
 	if n, grown := s.window.Grown(); grown {
 		if err := w.WriteNumMessages(uint32(n)); err != nil {
 			return err
@@ -173,6 +190,7 @@ func readOnly() error {
 func (s *session) Store(w *imapserver.FetchWriter, numSet imap.NumSet, flags *imap.StoreFlags, _ *imap.StoreOptions) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.telling = tellLater
 	if s.readOnly {
 		return readOnly()
 	}

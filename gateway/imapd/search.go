@@ -32,6 +32,10 @@ func (s *session) Search(kind imapserver.NumKind, criteria *imap.SearchCriteria,
 	}
 	q := s.compile(criteria, names)
 	at := s.all()
+	if kind == imapserver.NumKindUID { // which tells what left; numbers stand until then
+		s.telling = tellKnown
+		at = slices.DeleteFunc(at, s.window.Lost)
+	}
 	if q.deep() {
 		s.wire.Flush()
 		at, err = s.searchDeep(q, at)

@@ -30,8 +30,9 @@ type session struct {
 	seat     *mailflow.Seat   // nil until the login
 	window   *mailflow.Window // nil while no mailbox is selected
 	readOnly bool             // it was opened by EXAMINE
-	saved    []uint32         // UIDs that "$" means (RFC 5182), ascending
-	failures int              // of logging in
+	telling  telling
+	saved    []uint32 // UIDs that "$" means (RFC 5182), ascending
+	failures int      // of logging in
 	closed   chan struct{}
 }
 

@@ -108,7 +108,7 @@ func (w *walk) invent(c *walker) asked {
 		return w.inventStore(c, some, byUID)
 	case n < 45:
 		text := fmt.Sprintf("FETCH %s (FLAGS BODY[])", c.setOf(some, byUID))
-		return asked{uidText(text, byUID), "", order{verb: "READ", box: c.box, uids: uidsAt(c, some)}, !byUID}
+		return asked{uidText(text, byUID), "", order{verb: "READ", box: c.box, uids: uidsAt(c, some)}, true}
 	case n < 58:
 		return w.inventExpunge(c, some)
 	case n < 78:
@@ -151,7 +151,7 @@ func (w *walk) inventStore(c *walker, some []int, byUID bool) asked {
 		o.clear = ^marks(0)
 	}
 	text := fmt.Sprintf("STORE %s %s (%s)", c.setOf(some, byUID), item, strings.Join(m.words(), " "))
-	return asked{uidText(text, byUID), "", o, !byUID}
+	return asked{uidText(text, byUID), "", o, true}
 }
 
 func (w *walk) inventExpunge(c *walker, some []int) asked {

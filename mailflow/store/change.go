@@ -14,6 +14,7 @@ type Change struct {
 	Kind    string
 	Seat    string
 	Flags   []string
+	Message uint64 // of ChangeUnfiled: which message it was
 	// Serial is that of the commit; the store sets it.
 	Serial uint64
 }

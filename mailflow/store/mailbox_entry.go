@@ -146,12 +146,16 @@ func (tx *Tx) file(box Mailbox, m Message) (uint32, error) {
 	if err := mailboxes.Put(tx, box.Scope, boxKey(box.Number), box); err != nil {
 		return 0, err
 	}
-	e := Entry{Message: m.ID, At: m.At, Size: m.Size, Served: m.Served, Envelope: EnvelopeLine(m.Envelope)}
-	if err := entries.Put(tx, m.Scope, entryKey(box.Number, uid), e); err != nil {
+	if err := entries.Put(tx, m.Scope, entryKey(box.Number, uid), EntryOf(m, uid)); err != nil {
 		return 0, err
 	}
 	tx.Changed(Change{Topic: TopicMailbox, Mailbox: box.Number, UID: uid, Kind: ChangeFiled})
 	return uid, places.Put(tx, m.Scope, placeKey(m.ID, Place{box.Number, uid}), nil)
+}
+
+// EntryOf is the entry of a message that stands under a UID.
+func EntryOf(m Message, uid uint32) Entry {
+	return Entry{UID: uid, Message: m.ID, At: m.At, Size: m.Size, Served: m.Served, Envelope: EnvelopeLine(m.Envelope)}
 }
 
 // Unfile takes a message out of a mailbox, for everyone; ErrNotFound if it is not there. The message itself stays.
@@ -163,7 +167,7 @@ func (tx *Tx) Unfile(mailbox, uid uint32) error {
 	if err := places.Delete(tx, placeKey(e.Message, Place{mailbox, uid})); err != nil {
 		return err
 	}
-	tx.Changed(Change{Topic: TopicMailbox, Mailbox: mailbox, UID: uid, Kind: ChangeUnfiled})
+	tx.Changed(Change{Topic: TopicMailbox, Mailbox: mailbox, UID: uid, Kind: ChangeUnfiled, Message: e.Message})
 	return entries.Delete(tx, entryKey(mailbox, uid))
 }
 
