@@ -39,7 +39,7 @@ func (s *Seat) refused(dest store.Mailbox, m store.Message, r *Refusal) error {
 		p.Text = text.Text
 		if len(r.Lines) > 0 {
 			p.Text += "\n    " + strings.Join(r.Lines, "\n    ") + "\n"
-			if err := s.putToSign(tx, s.name, p.Case, r.Lines); err != nil {
+			if err := s.putToSign(tx, s.name, p.Case, r.Lines, s.refusedKey(dest, m.ID)); err != nil {
 				return err
 			}
 		}

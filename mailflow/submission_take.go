@@ -133,16 +133,20 @@ func (s *Submission) told(m *submitted, t Transcript) error {
 	if t.Sign {
 		p.Text += "\n" + templates.Fill("", "To go on: "+draftLine(t.commands())+".") + "\n"
 	}
+	key := "commands:" + randomHex(8)
+	if t.Sign {
+		key = "commands:" + sameCommands(m.by.Name, t.commands())
+	}
 	return s.Store.Update(func(tx *store.Tx) error {
 		if _, err := m.taken(tx); err != nil {
 			return err
 		}
 		if t.Sign {
-			if err := s.putToSign(tx, m.by.Name, t.Case, t.commands()); err != nil {
+			if err := s.putToSign(tx, m.by.Name, t.Case, t.commands(), key); err != nil {
 				return err
 			}
 		}
-		return s.postTranscript(tx, p, !t.Done())
+		return s.postTranscript(tx, p, key, !t.Done())
 	})
 }
 
@@ -153,12 +157,12 @@ func (s *Submission) toldBefore(m *submitted, at time.Time) error {
 		Text: "Nothing was done: this very mail, with this signature, was taken before, on " + instant(at) + ".\n" +
 			"What is signed counts once. To have it done again, write and sign it anew.\n" +
 			"If you did not send it twice, somebody else did, who can use your login: tell the operator.\n"}
-	return s.Store.Update(func(tx *store.Tx) error { return s.postTranscript(tx, p, true) })
+	return s.Store.Update(func(tx *store.Tx) error { return s.postTranscript(tx, p, "commands:"+randomHex(8), true) })
 }
 
 // postTranscript puts a transcript into Status and, where somebody must act,
-// into INBOX too, until they say that it is done.
-func (s *Submission) postTranscript(tx *store.Tx, p Post, act bool) error {
+// into INBOX too, as a task with this key, until they say that it is done.
+func (s *Submission) postTranscript(tx *store.Tx, p Post, key string, act bool) error {
 	p.Folder = "Status"
 	if _, _, _, err := s.post(tx, p); err != nil {
 		return err
@@ -167,7 +171,7 @@ func (s *Submission) postTranscript(tx *store.Tx, p Post, act bool) error {
 		return nil
 	}
 	p.Folder = "INBOX"
-	return s.task(tx, "commands:"+randomHex(8), p)
+	return s.task(tx, key, p)
 }
 
 func (s *Submission) openByMail(tx *store.Tx, m *submitted) error {

@@ -55,9 +55,10 @@ func (t Transcript) commands() []string {
 }
 
 // putToSign leaves commands as a mail in the Drafts of a coordinator, one for
-// the same commands, sealed with the case that they are about.
-func (b *Base) putToSign(tx *store.Tx, by string, id cvd.CaseID, lines []string) error {
-	if err := b.signedDone(tx, by, lines); err != nil {
+// the same commands, sealed with the case that they are about. The task that
+// tells of their refusal ends with the draft.
+func (b *Base) putToSign(tx *store.Tx, by string, id cvd.CaseID, lines []string, task string) error {
+	if err := b.drafted(tx, by, lines, task); err != nil {
 		return err
 	}
 	c, err := CoordinatorByName(tx, by)
@@ -89,7 +90,7 @@ func (b *Base) putToSign(tx *store.Tx, by string, id cvd.CaseID, lines []string)
 	if err := tx.Mark(box.Number, by, []uint32{uid}, 0, store.MarkDraft); err != nil {
 		return err
 	}
-	row := taskRow{Case: id, Mailbox: box.Number, UID: uid}
+	row := taskRow{Case: id, Mailbox: box.Number, UID: uid, Key: task}
 	return tasks.Put(tx, m.Scope, toSignKey(tx, by, lines), row)
 }
 
@@ -108,13 +109,34 @@ func (b *Base) unsigned(tx *store.Tx, c Coordinator, lines []string) (raw []byte
 }
 
 func toSignKey(tx *store.Tx, by string, lines []string) []byte {
-	sum := sha256.Sum256([]byte(strings.Join(lines, "\n")))
-	return tx.Name("task", "tosign:"+by+":"+hex.EncodeToString(sum[:]))
+	return tx.Name("task", "tosign:"+sameCommands(by, lines))
 }
 
-// signedDone takes the draft of commands away that were done, or are drafted
-// anew. The client may have deleted it as it sent it.
+// sameCommands names a list of commands and who gave it.
+func sameCommands(by string, lines []string) string {
+	sum := sha256.Sum256([]byte(strings.Join(lines, "\n")))
+	return by + ":" + hex.EncodeToString(sum[:])
+}
+
+// signedDone takes away what waits for the signature under commands that were
+// carried out: the draft, and the task that tells of their refusal. One that
+// was refused alone, such as a gesture, may be carried out beside others.
 func (b *Base) signedDone(tx *store.Tx, by string, lines []string) error {
+	if err := b.drafted(tx, by, lines, ""); err != nil {
+		return err
+	}
+	for i := range lines {
+		if err := b.drafted(tx, by, lines[i:i+1], ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drafted takes the draft of commands away, and the task that tells of their
+// refusal where it is not the one that stays. The client may have deleted the
+// draft as it sent it, and somebody may have called the task done.
+func (b *Base) drafted(tx *store.Tx, by string, lines []string, stays string) error {
 	key := toSignKey(tx, by, lines)
 	row, err := tasks.Get(tx, key)
 	if errors.Is(err, store.ErrNotFound) {
@@ -125,6 +147,11 @@ func (b *Base) signedDone(tx *store.Tx, by string, lines []string) error {
 	}
 	if err := discard(tx, row.Mailbox, []uint32{row.UID}); err != nil {
 		return err
+	}
+	if row.Key != "" && row.Key != stays {
+		if err := b.taskDone(tx, row.Key); err != nil {
+			return err
+		}
 	}
 	return tasks.Delete(tx, key)
 }

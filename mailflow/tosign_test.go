@@ -71,6 +71,9 @@ func TestA3_ReadyToSign(t *testing.T) {
 			if got, _ := w.draftsOf("ana"); len(got) != 0 {
 				t.Errorf("ana has %d drafts", len(got))
 			}
+			if n := w.countIn("INBOX", "Not done"); n != 1 {
+				t.Errorf("refused twice, there are %d tasks: %q", n, w.subjects("INBOX"))
+			}
 			w.submits("ben", "control@"+w.DeskDomain, true, "Re: Not done", "> approve "+a.ID+"\n")
 			if w.request(cvd.Details).ID != a.ID {
 				t.Fatal("a quoted line counted")
@@ -81,6 +84,11 @@ func TestA3_ReadyToSign(t *testing.T) {
 			}
 			if got, _ := w.draftsOf("ben"); len(got) != 0 {
 				t.Errorf("%d drafts are left", len(got))
+			}
+			for _, m := range w.filed("INBOX") {
+				if text := w.words(m); strings.Contains(text, "in your Drafts") {
+					t.Errorf("carried out, and still a task:\n%s", text)
+				}
 			}
 			if w.theCase(id).Hold != nil {
 				t.Error("something else happened")
@@ -121,6 +129,36 @@ func TestA3_ReadyToSignIsWhole(t *testing.T) {
 	w.control("ana", false, "vendor add umbrella psirt@umbrella.example")
 	if got, _ := w.draftsOf("ana"); len(got) != 0 {
 		t.Errorf("who has no key got %d drafts", len(got))
+	}
+}
+
+// The same command, signed in a mail of several, ends the draft and the task of
+// the one that was refused. One that was never carried out keeps both; one of
+// which the task was called done is signed all the same.
+func TestA3_SignedElsewhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.coordinator("ana")
+	add := "vendor add umbrella psirt@umbrella.example"
+	w.control("ana", false, add)
+	w.control("ana", false, "vendor add initech psirt@initech.example")
+	if n := w.countIn("INBOX", "Not done"); n != 2 {
+		t.Fatalf("%d tasks", n)
+	}
+	w.control("ana", true, `case open "Overflow"`, add)
+	if got, _ := w.draftsOf("ana"); len(got) != 1 || !strings.Contains(got[0].Header.Text("Subject"), "initech") {
+		t.Errorf("%d drafts", len(got))
+	}
+	if n := w.countIn("INBOX", "Not done"); n != 1 {
+		t.Errorf("%d tasks: %q", n, w.subjects("INBOX"))
+	}
+	if tr := w.by("ana", "done "+w.openTasks()[0].id()); !tr.Done() {
+		t.Fatalf("done:\n%s", tr)
+	}
+	drafts, _ := w.draftsOf("ana")
+	w.signs("ana", drafts[0])
+	if got, _ := w.draftsOf("ana"); len(got) != 0 {
+		t.Errorf("%d drafts are left", len(got))
 	}
 }
 
