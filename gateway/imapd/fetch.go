@@ -27,7 +27,7 @@ func (s *session) Fetch(w *imapserver.FetchWriter, numSet imap.NumSet, options *
 	if err := f.see(); err != nil {
 		return s.answer(err)
 	}
-	if f.isList() && !(f.options.BodyStructure != nil && asksBody(w)) {
+	if f.isList() && !(f.options.BodyStructure != nil && s.wire.gate.body) {
 		return s.answer(f.list())
 	}
 	return s.answer(f.items(w))

@@ -35,6 +35,7 @@ type gate struct {
 	literal int64  // octets of an accepted literal that are still to pass
 	inside  bool   // what comes next continues a command
 	search  bool   // the command is a SEARCH
+	body    bool   // the command may ask for BODY without a section
 	size    int    // of the command so far, literals aside
 	unknown int
 }
@@ -142,8 +143,9 @@ func (g *gate) next() error {
 		if answered, err := g.answer(line); answered || err != nil {
 			return err
 		}
-		g.search = isSearch(line)
+		g.search, g.body = isSearch(line), false
 	}
+	g.body = g.body || asksBody(line)
 	if g.search {
 		line = withoutSmaller(line)
 	}

@@ -1,6 +1,9 @@
 package imapd
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // unknownCommands is how many commands that nobody knows a client may send
 // before it has logged in.
@@ -57,4 +60,21 @@ func libraryKnows(name string) bool {
 		return true // its second word matters only after the login
 	}
 	return false
+}
+
+// asksBody says whether a line may ask for BODY, the structure in its short form.
+// The library does not tell whether it was asked for beside BODYSTRUCTURE. A yes
+// too many costs time alone: the library then writes what it was asked for.
+func asksBody(line []byte) bool {
+	line = bytes.ToUpper(line)
+	for {
+		_, rest, ok := bytes.Cut(line, []byte("BODY"))
+		if !ok {
+			return false
+		}
+		if len(rest) == 0 || rest[0] != '[' && rest[0] != '.' && rest[0] != 'S' {
+			return true
+		}
+		line = rest
+	}
 }

@@ -2,10 +2,8 @@ package imapd
 
 import (
 	"mime"
-	"reflect"
 
 	"github.com/emersion/go-imap/v2"
-	"github.com/emersion/go-imap/v2/imapserver"
 
 	"parley/mailflow/message"
 )
@@ -20,20 +18,6 @@ func (f *fetch) structure(s *message.Structure) imap.BodyStructure {
 func (s *session) utf8() bool {
 	caps := s.conn.EnabledCaps()
 	return caps.Has(imap.CapIMAP4rev2) || caps.Has(imap.CapUTF8Accept)
-}
-
-// asksBody says whether BODY was asked for, the structure in its short form.
-// Beside BODYSTRUCTURE only the library knows, in a field of its own; where that
-// is not found the answer is yes, and the library writes both.
-func asksBody(w *imapserver.FetchWriter) bool {
-	field := reflect.ValueOf(w).Elem()
-	for _, name := range []string{"options", "bodyStructure", "nonExtended"} {
-		if field.Kind() != reflect.Struct {
-			return true
-		}
-		field = field.FieldByName(name)
-	}
-	return field.Kind() != reflect.Bool || field.Bool()
 }
 
 // tell writes structures for one client.

@@ -47,3 +47,27 @@ func TestFetch_StructureLines(t *testing.T) {
 		}
 	}
 }
+
+// Both structures are given where both are asked for, however that is spelled,
+// and also where the next command came with this one.
+func TestFetch_BodyBesideStructure(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.file("Intake", letter(1))
+	c := o.in("ana", "Intake")
+	both := `* 1 FETCH (...BODY ("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 13 1) BODYSTRUCTURE ("text" ...`
+	one := `* 1 FETCH (BODYSTRUCTURE ("text" ...`
+	c.write("a FETCH 1 BODYSTRUCTURE\r\nb FETCH 1 (bodystructure body)\r\nc FETCH 1 (BODYSTRUCTURE)\r\nd UID FETCH 1 (Body BodyStructure FLAGS)\r\n" +
+		"e FETCH 1 (BODYSTRUCTURE BODY.PEEK[HEADER.FIELDS ({7}\r\n")
+	for _, row := range []struct{ tag, want string }{{"a", one}, {"b", both}, {"c", one}, {"d", both}} {
+		c.want(row.want)
+		c.want(row.tag + " OK ...")
+	}
+	c.want("+ ...")
+	c.write("Subject)] BODY FLAGS)\r\nf FETCH 1 BODYSTRUCTURE\r\n")
+	if line := strings.Join(c.until("e OK"), " "); !strings.Contains(line, " BODY (\"text\"") || !strings.Contains(line, "BODYSTRUCTURE (") || !strings.Contains(line, "letter") {
+		t.Error(line)
+	}
+	c.want(one)
+	c.want("f OK ...")
+}
