@@ -169,6 +169,7 @@ func (g *gateway) loops() map[string]func(context.Context) error {
 		"scheduler": g.scheduler.Run,
 		"queue":     g.app.base.Queue.Run,
 		"seats":     g.seats.Run,
+		"guard":     g.app.base.KeepGuard,
 	}
 	if g.app.set.Discovery.On {
 		all["discovery"] = g.lookups.Run

@@ -55,7 +55,9 @@ func caseMerge(s *sitting, p *phrase) (string, error) {
 	}
 	said := fmt.Sprintf("%s is merged into %s: %s, %s; policy, dates and texts of %s stay, and what %s had for its stages is in Notes",
 		other.ID, c.ID, count(len(other.Reports), "report"), count(len(ps), "participant"), c.ID, other.ID)
-	s.guard().forget()
+	if err := threadsRenamed(s.tx); err != nil {
+		return "", err
+	}
 	return said, s.replan(s.tx, c.ID)
 }
 

@@ -286,6 +286,10 @@ func sentence(err error) error {
 	}
 	var r *Refusal
 	var broken *store.PanicError
+	var first *store.First
+	if errors.As(err, &first) {
+		return err
+	}
 	if errors.As(err, &r) {
 		return r
 	}

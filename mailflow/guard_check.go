@@ -158,18 +158,41 @@ func (b *Base) deskFirst(tx *store.Tx, g *Guard, m store.Message) ([]uint32, err
 	if err != nil {
 		return nil, err
 	}
+	keys = append(keys, threadOf{cvd.CaseID(m.Case), deskNotes})
 	var out []uint32
-	for _, t := range append(keys, threadOf{cvd.CaseID(m.Case), deskNotes}) {
+	for _, t := range keys {
 		for _, id := range g.thread(t) {
 			if uint64(id) >= m.ID {
 				break
 			}
-			if before, err := tx.Message(uint64(id)); err == nil && before.Direction != "in" {
+			before, err := inThread(tx, id, func(t threadOf) bool { return slices.Contains(keys, t) })
+			if err != nil {
+				return nil, err
+			}
+			if before != nil && before.Direction != "in" {
 				out = append(out, id)
 			}
 		}
 	}
 	return out, nil
+}
+
+// inThread reads a message that the guard lists in a thread; nil where it does
+// not stand there, or nobody can read it. The guard may go by what was never
+// committed, or by the thread that it had before.
+func inThread(tx *store.Tx, id uint32, wanted func(threadOf) bool) (*store.Message, error) {
+	m, err := tx.Message(uint64(id))
+	if unreadableMessage(err) || err == nil && !wanted(threadOfMessage(m)) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	strange, err := astray(tx, m)
+	if err != nil || strange {
+		return nil, err
+	}
+	return &m, nil
 }
 
 // threadKeys are the names under which the messages of a thread are remembered:

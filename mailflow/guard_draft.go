@@ -1,6 +1,7 @@
 package mailflow
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,9 +23,12 @@ func draftTask(id string) string { return "draft:" + id }
 type judged map[cvd.PartyID][]Crossing
 
 // judge compares a letter with what others wrote, before anybody waits for it.
-func (s *Submission) judge(m *submitted, asked deskAddress) (judged, error) {
+func (s *Submission) judge(ctx context.Context, m *submitted, asked deskAddress) (judged, error) {
 	if asked.Kind != addrParty && asked.Kind != addrVendors {
 		return nil, nil
+	}
+	if err := s.warmGuard(ctx); err != nil {
+		return nil, err
 	}
 	out := judged{}
 	err := s.Store.View(func(tx *store.Tx) error {

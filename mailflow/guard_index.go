@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"parley/mailflow/cvd"
 	"parley/mailflow/store"
@@ -23,18 +24,27 @@ const (
 
 // Guard knows which messages share text with another one, by hashes of
 // grams, and in memory alone: there is no plaintext of it on disk, and it is
-// made anew from the store when it is first needed. What it finds is a
-// suspicion; the texts themselves decide (see guardMatch).
+// made anew from the store by each process (see guard_warm.go). What it finds is
+// a suspicion; the texts themselves decide (see guardMatch).
 type Guard struct {
+	reading sync.Mutex // held by who reads on, never within an update
 	mu      sync.RWMutex
 	hash    hasher
 	slots   []uint64 // gram and message number, 32 bits each; 0 is free
 	used    int
 	limit   int    // slots, at most; 0 means guardSlots
-	last    uint64 // the newest message that was looked at
-	since   uint64 // the oldest one that is remembered, where older ones had to be forgotten
-	threads map[cvd.PartyID]map[cvd.CaseID][]uint32
+	since   uint64 // the oldest message that is remembered, where older ones had to be forgotten
+	threads threads
+
+	// How far it is; an update reads it and waits for nobody. In this order of
+	// writing, the serial vouches for the other two.
+	last    atomic.Uint64 // the newest message that was looked at
+	renamed atomic.Uint64 // the renaming after which threads was made
+	serial  atomic.Uint64 // of the store, up to which nothing is missing
 }
+
+// threads lists messages by party and case, oldest first.
+type threads map[cvd.PartyID]map[cvd.CaseID][]uint32
 
 // threadOf names a thread by the case, or pseudo case of a report, that a
 // message had when it was looked at.
@@ -46,23 +56,6 @@ type threadOf struct {
 // deskNotes stands for the desk's own notes and material of a case.
 const deskNotes cvd.PartyID = "notes"
 
-// catchUp looks at the messages that came since it was last asked. What it sees
-// within an update may never be committed: it is looked at again.
-func (g *Guard) catchUp(tx *store.Tx, b *Base) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.begin()
-	for m, err := range tx.MessagesFrom(g.last + 1) {
-		if err := g.look(tx, b, m, err); err != nil {
-			return err
-		}
-		if !tx.Writable() {
-			g.last = m.ID
-		}
-	}
-	return nil
-}
-
 // guard is the index that the flows share; without one each text is compared
 // with a new one.
 func (b *Base) guard() *Guard {
@@ -72,22 +65,16 @@ func (b *Base) guard() *Guard {
 	return new(Guard)
 }
 
-// forget lets the index be made anew, since messages have other names by now.
-// Where that is not committed, or somebody looks before it is, no more is held
-// than must be seen by a person anyway.
-func (g *Guard) forget() {
+func (g *Guard) begin() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.slots, g.used, g.last, g.since = nil, 0, 0, 0
-}
-
-func (g *Guard) begin() {
 	if g.slots == nil {
-		g.hash, g.slots, g.threads = newHasher(), make([]uint64, 1<<10), map[cvd.PartyID]map[cvd.CaseID][]uint32{}
+		g.hash, g.slots, g.threads = newHasher(), make([]uint64, 1<<10), threads{}
 	}
 }
 
-// look remembers one message. What does not open is nobody's to quote.
+// look remembers one message. What does not open is nobody's to quote. Reading
+// it is what takes time, and holds up nobody who compares.
 func (g *Guard) look(tx *store.Tx, b *Base, m store.Message, err error) error {
 	if unreadableMessage(err) || m.ID > math.MaxUint32 {
 		return nil
@@ -99,34 +86,50 @@ func (g *Guard) look(tx *store.Tx, b *Base, m store.Message, err error) error {
 	if err != nil {
 		return err
 	}
-	if !astray {
-		g.inThread(threadOfMessage(m), uint32(m.ID))
-	}
-	if m.Direction != "in" {
-		return nil
-	}
-	s, err := b.spellMessage(tx, m)
-	if unreadableMessage(err) {
-		return nil
-	}
+	prints, err := g.printsOf(tx, b, m)
 	if err != nil {
 		return err
 	}
-	g.hash.chosen(s.text, func(_ int, print uint32) { g.put(print, uint32(m.ID)) })
-	for _, sum := range s.files {
-		g.put(sum.print(), uint32(m.ID))
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !astray {
+		g.threads.add(threadOfMessage(m), uint32(m.ID))
+	}
+	for _, print := range prints {
+		g.put(print, uint32(m.ID))
 	}
 	return nil
 }
 
-func (g *Guard) inThread(t threadOf, message uint32) {
-	cases := g.threads[t.Party]
+// printsOf gives the grams and files under which a message is remembered; those
+// of what we wrote ourselves are none.
+func (g *Guard) printsOf(tx *store.Tx, b *Base, m store.Message) ([]uint32, error) {
+	if m.Direction != "in" {
+		return nil, nil
+	}
+	s, err := b.spellMessage(tx, m)
+	if unreadableMessage(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var out []uint32
+	g.hash.chosen(s.text, func(_ int, print uint32) { out = append(out, print) })
+	for _, sum := range s.files {
+		out = append(out, sum.print())
+	}
+	return out, nil
+}
+
+func (t threads) add(to threadOf, message uint32) {
+	cases := t[to.Party]
 	if cases == nil {
 		cases = map[cvd.CaseID][]uint32{}
-		g.threads[t.Party] = cases
+		t[to.Party] = cases
 	}
-	if n := len(cases[t.Case]); n == 0 || cases[t.Case][n-1] < message {
-		cases[t.Case] = append(cases[t.Case], message)
+	if n := len(cases[to.Case]); n == 0 || cases[to.Case][n-1] < message {
+		cases[to.Case] = append(cases[to.Case], message)
 	}
 }
 
@@ -183,7 +186,7 @@ func (g *Guard) grow() {
 	}
 	old, size := g.slots, 2*len(g.slots)
 	if size > limit {
-		size, g.since = len(g.slots), g.since+(g.last-g.since)/2
+		size, g.since = len(g.slots), g.since+(g.last.Load()-g.since)/2
 	}
 	g.slots, g.used = make([]uint64, size), 0
 	for _, at := range old {

@@ -118,15 +118,28 @@ func (e *examined) othersNamed(who cvd.Participant) []mention {
 // known lists all messages from and to a participant. A party knows what it
 // learned in another case.
 func known(tx *store.Tx, g *Guard, who cvd.Participant) ([]uint32, error) {
-	if !who.Party.IsFinder() {
-		return g.threadsWith(who.Party), nil
+	listed, wanted := g.threadsWith(who.Party), func(t threadOf) bool { return t.Party == who.Party }
+	if who.Party.IsFinder() {
+		keys, err := threadKeys(tx, who.Case, 0, who.Party)
+		if err != nil {
+			return nil, err
+		}
+		listed, wanted = nil, func(t threadOf) bool { return slices.Contains(keys, t) }
+		for _, k := range keys {
+			listed = append(listed, g.thread(k)...)
+		}
 	}
-	keys, err := threadKeys(tx, who.Case, 0, who.Party)
 	var out []uint32
-	for _, k := range keys {
-		out = append(out, g.thread(k)...)
+	for _, id := range listed {
+		m, err := inThread(tx, id, wanted)
+		if err != nil {
+			return nil, err
+		}
+		if m != nil {
+			out = append(out, id)
+		}
 	}
-	return out, err
+	return out, nil
 }
 
 // mostCrossings is how many are told of one text.

@@ -27,7 +27,7 @@ func (s *Submission) take(ctx context.Context, m *submitted, d deskAddress) erro
 		return err
 	}
 	for range 3 {
-		found, err := s.judge(m, d)
+		found, err := s.judge(ctx, m, d)
 		if err != nil {
 			return err
 		}

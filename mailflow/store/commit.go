@@ -75,7 +75,22 @@ func (q *queue) finish() {
 //
 // fn may run more than once and must have no effect besides tx. It must not call View, Update, Seal, Bytes or Body of the store
 // (tx has what it needs of them), and should hold no cryptography or network: all other writers wait for it.
+//
+// An fn that returns a First is run anew when what it asks for is done.
 func (s *Store) Update(fn func(*Tx) error) error {
+	for {
+		err := s.update(fn)
+		var first *First
+		if !errors.As(err, &first) {
+			return err
+		}
+		if err := first.Do(); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *Store) update(fn func(*Tx) error) error {
 	r := &request{fn, make(chan error, 1)}
 	lead, err := s.queue.add(r)
 	if err != nil {

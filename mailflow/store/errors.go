@@ -32,6 +32,13 @@ var (
 	errExited   = errors.New("the update function ended its goroutine")
 )
 
+// First is the error of an update function that needs something done before it can go on, which takes too long to let all other
+// writers wait for it. Nothing of its update is kept; Update calls Do when it holds nothing up, and runs the function anew,
+// or returns the error of Do. Each Do must bring it nearer to its end.
+type First struct{ Do func() error }
+
+func (*First) Error() string { return "something must be done before this update" }
+
 // A PanicError is what Update returns when its function panicked. Its text holds the panic's value only where the Go
 // runtime made it: anything else could carry what a case holds into a log (H6).
 type PanicError struct {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"strings"
@@ -180,6 +181,39 @@ func TestUpdate_ErrorIsJudgedOnCommittedState(t *testing.T) {
 	must(t, errs[1])
 	if tries != 2 {
 		t.Errorf("%d tries", tries)
+	}
+}
+
+// An update that needs something done before leaves nothing behind, holds up no other while that is done, and runs anew. What
+// fails there is its error.
+func TestUpdate_First(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	tries, others := uint64(0), uint64(0)
+	err := s.Update(func(tx *Tx) error {
+		tries++
+		if err := putThing(tries)(tx); err != nil || others == 2 {
+			return err
+		}
+		return fmt.Errorf("compare: %w", &First{Do: func() error {
+			others++
+			return s.Update(putThing(100 + others))
+		}})
+	})
+	if err != nil || tries != 3 || others != 2 {
+		t.Errorf("%d tries, %d others, %v", tries, others, err)
+	}
+	must(t, s.View(func(tx *Tx) error {
+		for n, want := range map[uint64]bool{1: false, 2: false, 3: true, 101: true, 102: true} {
+			if things.Has(tx, Seq(n)) != want {
+				t.Errorf("thing %d is there: %t", n, !want)
+			}
+		}
+		return nil
+	}))
+	cannot := errors.New("cannot")
+	if got := s.Update(func(*Tx) error { return &First{Do: func() error { return cannot }} }); got != cannot {
+		t.Error(got)
 	}
 }
 
