@@ -162,19 +162,22 @@ func (b *Base) deskFirst(tx *store.Tx, g *Guard, m store.Message) ([]uint32, err
 	var out []uint32
 	for _, t := range keys {
 		for _, id := range g.thread(t) {
-			if uint64(id) >= m.ID {
-				break
-			}
 			before, err := inThread(tx, id, func(t threadOf) bool { return slices.Contains(keys, t) })
 			if err != nil {
 				return nil, err
 			}
-			if before != nil && before.Direction != "in" {
+			if before != nil && before.Direction != "in" && isBefore(before, m) {
 				out = append(out, id)
 			}
 		}
 	}
 	return out, nil
+}
+
+// isBefore says whether a message is older. Views of our mails are written anew
+// with the date of the mail and a number of their own.
+func isBefore(a *store.Message, m store.Message) bool {
+	return a.At.Before(m.At) || a.At.Equal(m.At) && a.ID < m.ID
 }
 
 // inThread reads a message that the guard lists in a thread; nil where it does

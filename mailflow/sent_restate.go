@@ -128,7 +128,7 @@ func (b *Base) putView(tx *store.Tx, r restated, f *freshView) error {
 	if m, err = tx.PutMessage(m); err != nil {
 		return err
 	}
-	if err := inReport(tx, cvd.CaseID(r.it.Case), r.view.ID, m.ID); err != nil {
+	if err := errors.Join(inReport(tx, cvd.CaseID(r.it.Case), r.view, m.ID), supersede(tx, r.view.ID)); err != nil {
 		return err
 	}
 	filed, err := tx.FiledIn(r.view.ID)
@@ -150,19 +150,18 @@ func (b *Base) putView(tx *store.Tx, r restated, f *freshView) error {
 	return nil
 }
 
-// inReport names a view anew among the mails of a report that belongs to no case
-// yet.
-func inReport(tx *store.Tx, c cvd.CaseID, old, fresh uint64) error {
+// inReport names a view anew among the mails of a report.
+func inReport(tx *store.Tx, c cvd.CaseID, old store.Message, fresh uint64) error {
 	r, ok, err := reportOf(tx, c)
-	if err != nil || !ok || r.Case != "" {
+	if err != nil || !ok {
 		return err
 	}
-	i := slices.Index(r.Messages, old)
+	i := slices.Index(r.Messages, old.ID)
 	if i < 0 {
 		return nil
 	}
 	r.Messages[i] = fresh
-	return reports.Put(tx, caseScope(reportCase(r.Number)), store.Seq(r.Number), r)
+	return reports.Put(tx, old.Scope, store.Seq(r.Number), r)
 }
 
 // newerIn is the UID in a folder of the view that took the place of a view of a

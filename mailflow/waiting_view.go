@@ -125,8 +125,8 @@ func (b *Base) fileWaiting(tx *store.Tx, w waitingState, f *freshView) (uint64, 
 // where that is in none. Copies that somebody keeps stay what they are, and so do
 // receipts.
 func takesPlace(tx *store.Tx, old, fresh uint64) (done bool, err error) {
-	if old == 0 {
-		return false, nil
+	if err := supersede(tx, old); err != nil || old == 0 {
+		return false, err
 	}
 	filed, err := tx.FiledIn(old)
 	if err != nil {
