@@ -93,11 +93,16 @@ func TestCommands(t *testing.T) {
 func newStartedRig(t *testing.T) *deskRig {
 	t.Helper()
 	r := newDeskRig(t)
+	r.starts()
+	return r
+}
+
+func (r *deskRig) starts() {
+	r.t.Helper()
 	tag := r.openedCase()
 	r.giveKey("acme", "psirt@acme.example", 3)
 	r.say(asOperator, tag, "start now")
 	r.haveLeft("PAR-2026-0001", "acme", cvd.HeadsUp)
-	return r
 }
 
 // What is refused, and the sentence that says so: a row per refusal. Since

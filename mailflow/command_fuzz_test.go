@@ -2,6 +2,9 @@ package mailflow
 
 import (
 	"context"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -70,15 +73,17 @@ func FuzzCommands(f *testing.F) {
 		f.Add(uint8(i), mail)
 	}
 	writers := []Actor{asAna, asAnaSigns, asOperator, asBen}
+	desks := &rigs{top: f.TempDir()}
+	f.Cleanup(desks.close)
 	f.Fuzz(func(t *testing.T, who uint8, mail string) {
 		lines := CommandLines(mail)
 		if len(lines) > 20 {
-			lines = lines[:20] // a store a time is what costs
+			lines = lines[:20]
 		}
 		if _, read := read(lines); !read.Done() {
 			return // FuzzLex's
 		}
-		r := newStartedRig(t)
+		r := desks.started(t)
 		by := writers[int(who)%len(writers)]
 		dry := r.harmless(by, append([]string{"dry-run"}, lines...), true)
 		real := r.harmless(by, lines, false)
@@ -86,6 +91,40 @@ func FuzzCommands(f *testing.F) {
 			t.Errorf("the dry run says\n%s\nand then\n%s", dry, real)
 		}
 	})
+}
+
+// rigs gives one run after the other a case that has started: the same, as long
+// as nothing changed it, since making a store takes longer than most mails.
+type rigs struct {
+	top  string
+	made int
+	now  *deskRig
+	head string
+	at   uint64 // its serial
+}
+
+func (d *rigs) started(t *testing.T) *deskRig {
+	t.Helper()
+	if d.now != nil {
+		if d.now.t = t; d.now.head() == d.head && d.now.serial() == d.at {
+			return d.now
+		}
+		d.close()
+	}
+	d.made++
+	d.now = newDeskRigIn(t, filepath.Join(d.top, strconv.Itoa(d.made)))
+	d.now.starts()
+	d.head, d.at = d.now.head(), d.now.serial()
+	return d.now
+}
+
+// close ends the last one, and takes its files away.
+func (d *rigs) close() {
+	if d.now != nil {
+		_ = d.now.Store.Close() // nobody reads it again
+		_ = os.RemoveAll(filepath.Join(d.top, strconv.Itoa(d.made)))
+	}
+	d.now = nil
 }
 
 // harmless gives commands and wants everything as it was where they are

@@ -35,13 +35,25 @@ type deskRig struct {
 
 func newDeskRig(t *testing.T) *deskRig {
 	t.Helper()
+	r := newDeskRigIn(t, filepath.Join(t.TempDir(), "state"))
+	t.Cleanup(func() { _ = r.Store.Close() }) // read only by then
+	return r
+}
+
+// builtin are the templates of all tests: they are checked as they are read,
+// which takes longer than most tests.
+var builtin = sync.OnceValues(templates.Builtin)
+
+// newDeskRigIn is newDeskRig in a directory that outlives the test; who calls
+// closes the store.
+func newDeskRigIn(t *testing.T, dir string) *deskRig {
+	t.Helper()
 	r := &deskRig{t: t, at: rigNow}
-	dir, unlock := filepath.Join(t.TempDir(), "state"), store.UnlockKey(bytes.Repeat([]byte{7}, 32))
+	unlock := store.UnlockKey(bytes.Repeat([]byte{7}, 32))
 	r.must(store.Create(dir, unlock))
 	s, err := store.Open(store.Options{Dir: dir, Unlock: unlock, Now: r.now, NoSync: true})
 	r.must(err)
-	t.Cleanup(func() { _ = s.Close() }) // read only by then
-	words, err := templates.Builtin()
+	words, err := builtin()
 	r.must(err)
 	secret, err := keyring.Generate("Desk", "report@vdp.example.org", keyring.Ed25519, rigNow.Add(-time.Hour))
 	r.must(err)

@@ -16,7 +16,6 @@ import (
 	"parley/mailflow/message"
 	"parley/mailflow/queue"
 	"parley/mailflow/store"
-	"parley/templates"
 )
 
 // world is a gateway without its ports on a clock that stands still, with a
@@ -61,7 +60,7 @@ func newWorldWith(t testing.TB, first *keyring.Secret) *world {
 	}
 	t.Cleanup(sink.Close)
 	w := &world{t: t, dir: t.TempDir() + "/state", clock: mailtest.NewClock(storyStart), sink: sink, people: map[string]*mailtest.Person{}}
-	w.unlock = store.UnlockKey([]byte("0123456789abcdef0123456789abcdef"))
+	w.unlock = worldUnlock
 	if err := store.Create(w.dir, w.unlock); err != nil {
 		t.Fatal(err)
 	}
@@ -69,6 +68,8 @@ func newWorldWith(t testing.TB, first *keyring.Secret) *world {
 	t.Cleanup(func() { w.Store.Close() })
 	return w
 }
+
+var worldUnlock = store.UnlockKey([]byte("0123456789abcdef0123456789abcdef"))
 
 // open builds everything on the store of the world; a new one gets its first
 // key.
@@ -87,7 +88,7 @@ func (w *world) open(first ...*keyring.Secret) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	set, err := templates.Builtin()
+	set, err := builtin()
 	if err != nil {
 		w.t.Fatal(err)
 	}
