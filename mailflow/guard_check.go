@@ -80,16 +80,23 @@ type question struct {
 // examine compares a text with what parties wrote in any thread, with the names
 // of all parties, and with the material of its case.
 func (b *Base) examine(tx *store.Tx, q question) (*examined, error) {
+	all, err := b.namesIn(tx, q.id)
+	if err != nil {
+		return nil, err
+	}
+	return b.examineWith(tx, q, all)
+}
+
+// examineWith is examine for who has the names already: to read the directory
+// takes longer than all else where it is large.
+func (b *Base) examineWith(tx *store.Tx, q question, all *names) (*examined, error) {
 	e := &examined{guard: b.guard()}
 	if err := e.guard.catchUp(tx, b); err != nil {
 		return nil, err
 	}
 	e.words, e.whole = q.spelled()
-	all, err := b.namesIn(tx, q.id)
-	if err != nil {
-		return nil, err
-	}
 	e.mentions = all.in(e.words.text)
+	var err error
 	if e.tags, err = b.tagsOfOthers(tx, e.words.text, q.id); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package mailflow
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"slices"
 	"time"
@@ -54,29 +55,22 @@ func findLater(tx *store.Tx, q question, e *examined) error {
 // materialOf reads every version of all material of a case that was written
 // before a text, for everybody and for one participant; but not the text itself.
 func materialOf(tx *store.Tx, q question) ([]stageText, error) {
-	var out []stageText
-	ps, err := Participants(tx, q.id)
-	if err != nil {
-		return nil, err
-	}
-	parties := []cvd.PartyID{""}
-	for _, p := range ps {
-		parties = append(parties, p.Party)
-	}
-	for _, stage := range cvd.Stages() {
-		for _, party := range parties {
-			for row, err := range materials.All(tx, materialPrefix(tx, q.id, stage, party)) {
-				if err != nil {
-					return nil, err
-				}
-				m := row.Value
-				if !q.at.IsZero() && !m.At.Before(q.at) {
-					continue
-				}
-				words, _ := outgoing{text: m.Text, files: nameless(m.Files)}.spelled()
-				out = append(out, stageText{stage, m.At, words, sumsOf(m.Files)})
-			}
+	var all []cvd.Material
+	for row, err := range materials.All(tx, tx.Name("material", string(q.id))) {
+		if err != nil {
+			return nil, err
 		}
+		if m := row.Value; m.Stage.Rank() > 0 && (q.at.IsZero() || m.At.Before(q.at)) {
+			all = append(all, m)
+		}
+	}
+	slices.SortFunc(all, func(x, y cvd.Material) int {
+		return cmp.Or(x.Stage.Rank()-y.Stage.Rank(), cmp.Compare(x.Party, y.Party), x.Version-y.Version)
+	})
+	var out []stageText
+	for _, m := range all {
+		words, _ := outgoing{text: m.Text, files: nameless(m.Files)}.spelled()
+		out = append(out, stageText{m.Stage, m.At, words, sumsOf(m.Files)})
 	}
 	return out, nil
 }

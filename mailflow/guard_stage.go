@@ -57,7 +57,11 @@ func (l *looks) examined(tx *store.Tx, b *Base, w wording) (*examined, error) {
 	if e := l.compared[key]; e != nil {
 		return e, nil
 	}
-	e, err := b.examine(tx, question{outgoing: outgoing{text: w.Text, files: w.Files}, id: w.Case, at: w.At})
+	all, err := l.directory(tx, b, w.Case)
+	if err != nil {
+		return nil, err
+	}
+	e, err := b.examineWith(tx, question{outgoing: outgoing{text: w.Text, files: w.Files}, id: w.Case, at: w.At}, all)
 	if err == nil && (l.within == tx || !tx.Writable()) {
 		if l.compared == nil {
 			l.compared = map[string]*examined{}
@@ -87,6 +91,11 @@ func (l *looks) productNames(tx *store.Tx, b *Base, who cvd.Participant) ([]Cros
 func (l *looks) namesIn(tx *store.Tx, b *Base, id cvd.CaseID) (*names, error) {
 	l.comparing.Lock()
 	defer l.comparing.Unlock()
+	return l.directory(tx, b, id)
+}
+
+// directory is namesIn for who compares already.
+func (l *looks) directory(tx *store.Tx, b *Base, id cvd.CaseID) (*names, error) {
 	if n := l.names[id]; n != nil {
 		return n, nil
 	}

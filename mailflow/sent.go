@@ -108,9 +108,11 @@ func (o *Outbox) fileSent(tx *store.Tx, p *parcel, s *sealed) error {
 	if err != nil {
 		return err
 	}
-	home, party, err := threadNow(tx, p.Notice.Case, p.Notice.Party)
-	if err != nil {
-		return err
+	home, party := p.Notice.Case, p.Notice.Party
+	if _, of := reportNumber(home); of || p.Participant.MovedTo != "" {
+		if home, party, err = threadNow(tx, home, party); err != nil {
+			return err
+		}
 	}
 	m := store.Message{Scope: caseScope(home), At: tx.Now, Served: served, Size: served.Size, Envelope: s.tree.Envelope(),
 		Structure: s.tree.Structure(), MessageID: s.messageID, Case: string(home), Party: string(party),
@@ -126,37 +128,39 @@ func (o *Outbox) fileSent(tx *store.Tx, p *parcel, s *sealed) error {
 		r.Messages = append(r.Messages, m.ID)
 		return reports.Put(tx, caseScope(reportCase(r.Number)), store.Seq(r.Number), r)
 	}
-	c, err := CaseByID(tx, home)
-	if err != nil {
-		return err
+	c := p.Case
+	if c.ID != home {
+		if c, err = CaseByID(tx, home); err != nil {
+			return err
+		}
 	}
 	box, err := o.caseFolder(tx, c, threadFolder(party))
 	if err != nil {
 		return err
 	}
-	return o.inPlace(tx, p.Notice, box, m.ID)
+	return o.inPlace(tx, p.Notice, box, m)
 }
 
 // inPlace files the view of a mail that leaves: of a letter in the place of what
 // said that it was waiting.
-func (o *Outbox) inPlace(tx *store.Tx, n cvd.Notice, box store.Mailbox, id uint64) error {
+func (o *Outbox) inPlace(tx *store.Tx, n cvd.Notice, box store.Mailbox, m store.Message) error {
 	if n.Kind == cvd.KindLetter {
 		row, err := waitingLetter(tx, n)
 		if err != nil || row.Notice == 0 {
-			return errors.Join(err, fileIn(tx, box, id))
+			return errors.Join(err, fileIn(tx, box, m))
 		}
 		if err := waitingRows.Delete(tx, store.Seq(n.ID)); err != nil {
 			return err
 		}
-		if done, err := takesPlace(tx, row.Message, id); err != nil || done {
+		if done, err := takesPlace(tx, row.Message, m.ID); err != nil || done {
 			return err
 		}
 	}
-	return fileIn(tx, box, id)
+	return fileIn(tx, box, m)
 }
 
-func fileIn(tx *store.Tx, box store.Mailbox, id uint64) error {
-	_, err := tx.File(box.Number, id)
+func fileIn(tx *store.Tx, box store.Mailbox, m store.Message) error {
+	_, err := tx.FileIn(box, m)
 	return err
 }
 

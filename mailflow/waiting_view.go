@@ -118,7 +118,7 @@ func (b *Base) fileWaiting(tx *store.Tx, w waitingState, f *freshView) (uint64, 
 	if err != nil {
 		return 0, err
 	}
-	return m.ID, fileIn(tx, box, m.ID)
+	return m.ID, fileIn(tx, box, m)
 }
 
 // takesPlace puts a view into the place that one before has in its thread; false

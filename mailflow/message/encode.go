@@ -25,26 +25,37 @@ func textLines(s string) string {
 // are known to change (RFC 3156 section 3: space at the end of a line, "From "
 // at its beginning; a lone dot besides) and nothing like a boundary of ours.
 func isPlain(s string) bool {
-	for line := range strings.SplitSeq(s, "\r\n") {
-		if strings.HasPrefix(line, "From ") || strings.HasPrefix(line, "--=") ||
+	for more := true; more; {
+		var line string
+		line, s, more = strings.Cut(s, "\r\n")
+		if !isLine(line, lineLength) || strings.HasPrefix(line, "From ") || strings.HasPrefix(line, "--=") ||
 			line == "." || strings.HasSuffix(line, " ") || strings.HasSuffix(line, "\t") {
 			return false
 		}
 	}
-	return is7bit(s, lineLength)
+	return true
 }
 
 // is7bit tells whether s is text of RFC 2045 section 2.7, without control
 // characters other than tabs and whole line breaks, in lines up to a limit.
 func is7bit(s string, limit int) bool {
-	for line := range strings.SplitSeq(s, "\r\n") {
-		if len(line) > limit {
+	for more := true; more; {
+		var line string
+		if line, s, more = strings.Cut(s, "\r\n"); !isLine(line, limit) {
 			return false
 		}
-		for i := 0; i < len(line); i++ {
-			if c := line[i]; c < ' ' && c != '\t' || c >= 0x7f {
-				return false
-			}
+	}
+	return true
+}
+
+// isLine is is7bit of one line without its end.
+func isLine(line string, limit int) bool {
+	if len(line) > limit {
+		return false
+	}
+	for i := 0; i < len(line); i++ {
+		if c := line[i]; c-' ' > '~'-' ' && c != '\t' {
+			return false
 		}
 	}
 	return true

@@ -131,8 +131,13 @@ func (tx *Tx) File(mailbox uint32, id uint64) (uid uint32, err error) {
 	if err != nil {
 		return 0, err
 	}
+	return tx.FileIn(box, m)
+}
+
+// FileIn is File for who has read the mailbox, and read or put the message, in this update.
+func (tx *Tx) FileIn(box Mailbox, m Message) (uid uint32, err error) {
 	if uid, err = tx.file(box, m); err != nil {
-		return 0, fmt.Errorf("file message %d in mailbox %d: %w", id, mailbox, err)
+		return 0, fmt.Errorf("file message %d in mailbox %d: %w", m.ID, box.Number, err)
 	}
 	return uid, nil
 }
