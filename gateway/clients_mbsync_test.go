@@ -163,8 +163,9 @@ func (m *mirror) cut(what string, ok func() bool) {
 	_ = cmd.Wait()
 }
 
-// mailState is one message of a folder: its Message-ID and flags.
-type mailState struct{ id, flags string }
+// mailState is one message of a folder: its Message-ID, its flags, and which
+// it is on the server, "UIDVALIDITY UID".
+type mailState struct{ id, flags, uid string }
 
 // far is every message of the server: folder, UIDVALIDITY and UID lead to it.
 func (m *mirror) far() map[string]mailState {
@@ -186,7 +187,8 @@ func (m *mirror) far() map[string]mailState {
 		msgs, err := c.Fetch(imap.SeqSet{{Start: 1, Stop: box.NumMessages}}, &imap.FetchOptions{UID: true, Flags: true, Envelope: true}).Collect()
 		m.must(err)
 		for _, msg := range msgs {
-			all[fmt.Sprintf("%s %d %d", l.Mailbox, box.UIDValidity, msg.UID)] = mailState{msg.Envelope.MessageID, flagLetters(msg.Flags)}
+			uid := fmt.Sprintf("%d %d", box.UIDValidity, msg.UID)
+			all[l.Mailbox+" "+uid] = mailState{msg.Envelope.MessageID, flagLetters(msg.Flags), uid}
 		}
 	}
 	return all
@@ -206,7 +208,31 @@ func flagLetters(flags []imap.Flag) string {
 	return letters
 }
 
-var nearFlags = regexp.MustCompile(`:2,([A-Z]*)$`)
+// What mbsync writes into the name of a mail, and into its record of a folder.
+var (
+	nearFlags = regexp.MustCompile(`:2,([A-Z]*)$`)
+	nearUID   = regexp.MustCompile(`,U=(\d+)`)
+	validity  = regexp.MustCompile(`(?m)^FarUidValidity (\d+)$`)
+	pair      = regexp.MustCompile(`(?m)^([1-9]\d*) ([1-9]\d*)\b`)
+)
+
+// pairs tells by the UID in the copy which message of the server each of a
+// folder is, as mbsync recorded it.
+func (m *mirror) pairs(folder string) map[string]string {
+	m.Helper()
+	record, err := os.ReadFile(filepath.Join(m.home, "Mail/desk", folder, ".mbsyncstate"))
+	m.must(err)
+	v := validity.FindSubmatch(record)
+	if v == nil {
+		m.Fatalf("the record of %s names no UIDVALIDITY:\n%s", folder, record)
+	}
+	all := map[string]string{}
+	for _, p := range pair.FindAllSubmatch(record, -1) {
+		all[string(p[2])] = string(v[1]) + " " + string(p[1])
+	}
+	return all
+}
+
 var messageID = regexp.MustCompile(`(?mi)^Message-ID:\s*<(.+)>`)
 
 // near is every message of the copy, by folder and Message-ID; a message that
@@ -236,6 +262,9 @@ func (m *mirror) near() map[string]mailState {
 		if f := nearFlags.FindStringSubmatch(path); f != nil {
 			state.flags = f[1]
 		}
+		if u := nearUID.FindStringSubmatch(filepath.Base(path)); u != nil {
+			state.uid = m.pairs(folder)[u[1]]
+		}
 		key := folder + " " + state.id
 		if _, twice := all[key]; twice {
 			m.Errorf("the copy has twice: %s", key)
@@ -246,7 +275,8 @@ func (m *mirror) near() map[string]mailState {
 	return all
 }
 
-// agree wants the copy to hold what the server has, once each.
+// agree wants the copy to hold what the server has, once each, with the same
+// flags and under the same UIDs.
 func (m *mirror) agree() map[string]mailState {
 	m.Helper()
 	far, want := m.far(), map[string]mailState{}
@@ -352,10 +382,35 @@ func TestClients_MbsyncKilled(t *testing.T) {
 	for range 2 {
 		m.syncs()
 		m.syncs()
-		m.agree()
+		m.keep(before, m.agree())
 	}
 	m.checkOnce()
 }
+
+// keep wants every UID to mean what it meant before, and what a person left in
+// Intake to have the UID that it had.
+func (m *mirror) keep(before, after map[string]mailState) {
+	m.Helper()
+	kept := 0
+	for key, now := range after {
+		then, known := before[key]
+		if known && then.id != now.id {
+			m.Errorf("%s was %s and is %s", key, then.id, now.id)
+		}
+		if strings.HasPrefix(key, "Intake ") {
+			if !known {
+				m.Errorf("%s has another UID in Intake", now.id)
+			}
+			kept++
+		}
+	}
+	if kept != intakeLeft {
+		m.Errorf("%d in Intake", kept)
+	}
+}
+
+// intakeLeft is how many of the 30 reports stay: two are in cases, one is hidden.
+const intakeLeft = 27
 
 func (m *mirror) flagged(c *imapclient.Client) bool {
 	m.Helper()
@@ -384,7 +439,7 @@ func (m *mirror) checkOnce() {
 	if n := m.count(c, "Do/New case"); n != 1 {
 		m.Errorf("%d receipts", n)
 	}
-	if n := m.count(c, "Intake"); n != 27 { // 30, two in cases, one hidden
+	if n := m.count(c, "Intake"); n != intakeLeft {
 		m.Errorf("%d in Intake", n)
 	}
 	if !m.flagged(c) {

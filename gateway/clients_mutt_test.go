@@ -18,7 +18,8 @@ func muttStory(t *testing.T, program string) {
 	d.card("ana", program)
 	d.fills(".config/parley/muttrc", "# set", "set")
 	d.fills(".config/parley/muttrc", "pass show parley", "cat ~/password")
-	m := mutt{d.starts(program + " -F ~/.config/parley/muttrc")}
+	// A person has time to read each message of mutt; this one reads the screen.
+	m := mutt{d.starts(program + " -F ~/.config/parley/muttrc -e 'set sleep_time=0'")}
 	m.sees("INBOX")
 	folder, tag := m.readsAndFiles()
 	m.isRefused(folder)
