@@ -181,7 +181,7 @@ func TestCaseFile_FortyVendors(t *testing.T) {
 	w.settle()
 	m := w.caseFile(id)
 	text := w.words(m)
-	wants(t, strings.Join(strings.Fields(text), " "), "wave 1: 11 vendors, footprint 4.5M and 1 not known; wave 2: 10 vendors, footprint 14.5M;")
+	wants(t, unwrapped(text), "wave 1: 11 vendors, footprint 4.5M and 1 not known; wave 2: 10 vendors, footprint 14.5M;")
 	wants(t, text, "TOLD        heads-up 1 of 40 vendors")
 	wants(t, text, "acme")
 	for line := range strings.Lines(text) {

@@ -198,7 +198,7 @@ func TestLanguage_HelpForEach(t *testing.T) {
 				t.Errorf("help %s lacks %q:\n%s", c.words, want, got)
 			}
 		}
-		if c.signed != "" && !strings.Contains(strings.Join(strings.Fields(got), " "), "It "+c.signed+": by mail it counts only signed") {
+		if c.signed != "" && !strings.Contains(unwrapped(got), "It "+c.signed+": by mail it counts only signed") {
 			t.Errorf("help %s does not say why it counts only signed:\n%s", c.words, got)
 		}
 		narrow(t, "help "+c.words, got)

@@ -29,7 +29,7 @@ func TestV6_TellsThatItForgets(t *testing.T) {
 	if told() != 1 || w.journalled("guard.forgets") != 1 {
 		t.Errorf("INBOX: %q, %d records", w.subjects("INBOX"), w.journalled("guard.forgets"))
 	}
-	if out := w.do("status"); !strings.Contains(strings.Join(strings.Fields(out), " "), "letters are compared only with what parties wrote since 2026-12-01: the guard's memory is full") {
+	if out := w.do("status"); !strings.Contains(unwrapped(out), "letters are compared only with what parties wrote since 2026-12-01: the guard's memory is full") {
 		t.Errorf("status:\n%s", out)
 	}
 	for i := range 12 {

@@ -136,7 +136,7 @@ func (w *world) quarantined(before int, raw []byte, why string) store.Message {
 	if got := w.kept(m); !bytes.Equal(got, raw) {
 		w.t.Errorf("%d bytes came and %d others are kept", len(raw), len(got))
 	}
-	if text := w.words(m); !strings.Contains(text, why) {
+	if text := unwrapped(w.words(m)); !strings.Contains(text, why) {
 		w.t.Errorf("the reason %q is not given:\n%s", why, text)
 	}
 	return m

@@ -217,7 +217,7 @@ func TestS7_KeysByMail(t *testing.T) {
 	w.arrives(globex.Address, w.ReportAddress(), mailtest.Plain(globex.Address, w.ReportAddress(), "our keys", string(file), w.clock.Now(),
 		mailtest.Field{Name: "In-Reply-To", Value: contact.Outer.Get("Message-ID")}))
 	w.settle()
-	text := strings.Join(strings.Fields(w.text("Keys")), " ")
+	text := unwrapped(w.text("Keys"))
 	for _, word := range []string{"key confirm globex " + stray.Fingerprint(), "none of globex's addresses", "key confirm globex " + signs.Fingerprint(), "nothing can be encrypted to it", "ask globex for another key"} {
 		if !strings.Contains(text, word) {
 			t.Errorf("Keys lacks %q:\n%s", word, text)

@@ -35,6 +35,7 @@ func (in *Intake) rendering(a *arrival, fields []message.Field, note string, mas
 	if err != nil {
 		return nil, fmt.Errorf("present mail: %w", err)
 	}
+	note = laidOut(note)
 	key := string(head) + note
 	if r := a.views[key]; r != nil && r.draft != nil {
 		return r, nil

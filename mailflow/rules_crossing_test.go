@@ -53,7 +53,7 @@ func (w *world) wordsIn(folder, subject string) string {
 	out := ""
 	for _, m := range w.filed(folder) {
 		if strings.Contains(m.Envelope.Subject, subject) {
-			out = strings.Join(strings.Fields(w.words(m)), " ")
+			out = unwrapped(w.words(m))
 		}
 	}
 	return out
@@ -71,7 +71,7 @@ func (w *world) keptBack(words ...string) cvd.ApprovalRequest {
 				text += m.Envelope.Subject + "\n" + w.words(m)
 			}
 		}
-		flat := strings.Join(strings.Fields(text), " ")
+		flat := unwrapped(text)
 		for _, word := range words {
 			if !strings.Contains(flat, word) {
 				w.t.Errorf("%s lacks %q:\n%s", folder, word, text)
@@ -335,7 +335,7 @@ func TestV6_DraftIsBound(t *testing.T) {
 	w.confirm("acme", w.person("second", "psirt@acme.example"))
 	w.settle()
 	second := w.keptBack()
-	if said := strings.Join(strings.Fields(w.words(w.last("Approvals"))), " "); !strings.Contains(said, "Instead of "+first.ID+" (acme: the keys changed)") {
+	if said := unwrapped(w.words(w.last("Approvals"))); !strings.Contains(said, "Instead of "+first.ID+" (acme: the keys changed)") {
 		t.Errorf("Approvals says\n%s", said)
 	}
 	if void := w.wordsIn("Status", "Void: "+first.ID); !strings.Contains(void, "the keys changed") || !strings.Contains(void, second.ID) {
@@ -468,7 +468,7 @@ func TestV6_Material(t *testing.T) {
 	a := w.request(cvd.Scope)
 	text := ""
 	for _, m := range w.filed("Approvals") {
-		text = strings.Join(strings.Fields(w.words(m)), " ")
+		text = unwrapped(w.words(m))
 	}
 	if !strings.Contains(text, "line 2 repeats 8") || !strings.Contains(text, "globex wrote on 1 Dec") {
 		t.Errorf("the request says\n%s", text)

@@ -75,7 +75,7 @@ func TestP1_DocumentsAreNamed(t *testing.T) {
 	if w.says(m, "Parley-Signature") != "none" || w.says(m, "Parley-Encryption") != "partly" {
 		t.Errorf("Parley-Signature %s, Parley-Encryption %s", w.says(m, "Parley-Signature"), w.says(m, "Parley-Encryption"))
 	}
-	words := w.words(m)
+	words := unwrapped(w.words(m))
 	for _, line := range []string{"Document 1, document-1.txt: a piece that was encrypted by itself. Its signature: unknown-key; key=" + f.Fingerprint() + ".",
 		"Document 2, document-2.txt: ", "Document 3, ", "says of that document only"} {
 		if !strings.Contains(words, line) {
@@ -188,7 +188,7 @@ func TestSecretKeyIsNotServed(t *testing.T) {
 		if !bytes.Equal(w.kept(m), c.raw) {
 			t.Errorf("%s: what came is not kept", name)
 		}
-		if words := w.words(m); !strings.Contains(words, "A SECRET key came with it ("+groups(f)) {
+		if words := unwrapped(w.words(m)); !strings.Contains(words, "A SECRET key came with it ("+groups(f)) {
 			t.Errorf("%s: the desk is not told:\n%s", name, words)
 		}
 	}

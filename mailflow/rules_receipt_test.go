@@ -109,7 +109,7 @@ func (w *world) isReceipt(l letterGot, raw []byte) {
 		w.t.Errorf("the Subject inside is %q", l.Subject)
 	}
 	for _, want := range []string{hex.EncodeToString(sum[:]), "A person will read it by Thu 3 December 2026", "What comes next", "/policy"} {
-		if !strings.Contains(strings.Join(strings.Fields(l.Text), " "), want) {
+		if !strings.Contains(unwrapped(l.Text), want) {
 			w.t.Errorf("the receipt does not say %q:\n%s", want, l.Text)
 		}
 	}

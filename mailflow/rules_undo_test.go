@@ -32,7 +32,7 @@ func (w *world) refusedWith(err error, where, why string) {
 	if !errors.As(err, &r) || !strings.Contains(r.Sentence, why) {
 		w.t.Errorf("%v, want a refusal with %q", err, why)
 	}
-	if m := w.last("INBOX"); !strings.HasPrefix(m.Envelope.Subject, "Not done: "+where) || !strings.Contains(strings.Join(strings.Fields(w.words(m)), " "), why) {
+	if m := w.last("INBOX"); !strings.HasPrefix(m.Envelope.Subject, "Not done: "+where) || !strings.Contains(unwrapped(w.words(m)), why) {
 		w.t.Errorf("INBOX: %q\n%s\nwant %q", m.Envelope.Subject, w.words(m), why)
 	}
 }

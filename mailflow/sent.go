@@ -65,7 +65,7 @@ func (o *Outbox) sentView(p *parcel, r templates.Rendered, outer pgpmime.Outer, 
 	}
 	fields := append(o.viewFields(p, r.Subject, outer.MessageID), message.Field{Name: "Parley-Encryption", Value: encryption},
 		waiting.field(), message.Field{Name: "Parley-Via", Value: o.ThreadAddress(p.Participant.Token)})
-	return message.Entity{Fields: fields, Text: note + "\n\n" + r.Text, Attachments: files}.Bytes(randomHex(16))
+	return message.Entity{Fields: fields, Text: laidOut(note) + "\n\n" + r.Text, Attachments: files}.Bytes(randomHex(16))
 }
 
 // viewFields begin the view of a mail of ours.

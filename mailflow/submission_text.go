@@ -61,39 +61,61 @@ func filesWithout(shown *message.Part, own []*keyring.Certificate) []cvd.File {
 	})
 }
 
-// viewWords begin the lines that the gateway puts at the top of its views.
-var viewWords = []string{"Really from ", "It came encrypted.", "It came in CLEAR.", "Only parts of it came", "Not opened: ", "No person wrote it: ", "Sent to ", waitingFor, deliveryLine, "Encrypted to ", "Signed, in clear", theirs}
+// viewWords begin the lines that the gateway puts at the top of its views, and
+// viewMore those that only follow one.
+var (
+	viewWords = []string{"Really from ", "It came encrypted.", "It came in CLEAR.", "Only parts of it came", "Not opened: ", "No person wrote it: ", "Sent to ", waitingFor, deliveryLine, "Encrypted to ", "Signed, in clear", theirs}
+	viewMore  = []string{" ", "Document ", "And ", "What a document's signature says", "A SECRET key came with it", "It left "}
+)
 
 // ownWords drops what a client quoted from the desk's view of a mail: the
 // lines that the gateway itself put there are not for the recipient.
 func ownWords(text string) string {
 	var out []string
-	for line := range strings.Lines(text) {
-		if l := strings.TrimRight(line, "\r\n"); !ofView(l) {
-			out = append(out, l)
+	eachLine(text, func(line string, ofView bool) {
+		if !ofView {
+			out = append(out, line)
 		}
-	}
+	})
 	return strings.TrimSpace(strings.Join(out, "\n"))
 }
 
 // ownLines is ownWords with every line in its place.
 func ownLines(text string) string {
 	var out []string
-	for line := range strings.Lines(text) {
-		l := strings.TrimRight(line, "\r\n")
-		if ofView(l) {
-			l = ""
+	eachLine(text, func(line string, ofView bool) {
+		if ofView {
+			line = ""
 		}
-		out = append(out, l)
-	}
+		out = append(out, line)
+	})
 	return strings.Join(out, "\n")
 }
 
-// ofView says whether a line is one that the gateway put at the top of a view,
-// quoted.
-func ofView(line string) bool {
-	bare := strings.TrimLeft(line, "> ")
-	return strings.HasPrefix(line, ">") && slices.ContainsFunc(viewWords, func(w string) bool { return strings.HasPrefix(bare, w) })
+// eachLine says of each line whether the gateway put it at the top of a view, and
+// a client quoted it.
+func eachLine(text string, do func(line string, ofView bool)) {
+	within := false
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\r\n")
+		more, quoted := unmarked(line)
+		bare := strings.TrimLeft(more, "> ")
+		ofView := quoted && (beginsWith(bare, viewWords) || within && beginsWith(more, viewMore))
+		within = ofView && bare != theirs
+		do(line, ofView)
+	}
+}
+
+func beginsWith(line string, words []string) bool {
+	return slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(line, w) })
+}
+
+// unmarked takes the marks of a quotation off a line, with the space behind each.
+func unmarked(line string) (bare string, quoted bool) {
+	for strings.HasPrefix(line, ">") {
+		line, quoted = strings.TrimPrefix(line[1:], " "), true
+	}
+	return line, quoted
 }
 
 // safeExtension keeps a short, plain extension of a file name; the name

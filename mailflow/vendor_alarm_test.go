@@ -231,7 +231,7 @@ func TestFinderAsks(t *testing.T) {
 	w.answers("acme", id, true, "ACCEPT v1\nSTATUS affected 4.1\n")
 	w.answers("finder", id, true, "STATE\nTALK 2027-02-10 at 40C3\nLEAK https://a.example\n")
 	all := w.got("finder")
-	answer := strings.Join(strings.Fields(all[len(all)-1].Text), " ")
+	answer := unwrapped(all[len(all)-1].Text)
 	for _, want := range []string{"vendors: 2, told so far: 2, keep it secret on their word: 1, affected: 1; it began", "is to be public Thu 31 Dec 2026", "you speak about it on 2027-02-10"} {
 		if !strings.Contains(answer, want) {
 			t.Errorf("the answer does not say %q:\n%s", want, answer)

@@ -195,6 +195,19 @@ func words(a *arrival, p place) string {
 	return b.String()
 }
 
+// laidOut ends the lines that stand at the top of a view at 72 columns; what
+// goes on is indented. Those on a delivery are replaced one by one later, and end
+// there by themselves.
+func laidOut(note string) string {
+	lines := strings.Split(note, "\n")
+	for i, l := range lines {
+		if !strings.HasPrefix(l, deliveryLine) {
+			lines[i] = strings.TrimSuffix(fill("", "  ", l), "\n")
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
 func pieces(n int) string {
 	if n == 1 {
 		return "1 encrypted piece"

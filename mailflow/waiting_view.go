@@ -53,7 +53,7 @@ func (s *Scheduler) waitingView(p *parcel, w waitingState) (*freshView, error) {
 	note := fmt.Sprintf("%s%s <%s>.", waitingFor, p.Notice.Party, p.to()) + w.fate.note()
 	fields := append(o.viewFields(p, r.Subject, w.row.MessageID), message.Field{Name: "Parley-Encryption", Value: "yes"},
 		w.fate.field(), message.Field{Name: "Parley-Via", Value: o.ThreadAddress(p.Participant.Token)})
-	raw, err := message.Entity{Fields: fields, Text: note + "\n\n" + p.words(r, files), Attachments: files}.Bytes(randomHex(16))
+	raw, err := message.Entity{Fields: fields, Text: laidOut(note) + "\n\n" + p.words(r, files), Attachments: files}.Bytes(randomHex(16))
 	if err != nil {
 		return nil, err
 	}
