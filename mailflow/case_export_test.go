@@ -167,7 +167,7 @@ func TestExport_Fails(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "case.age")
 	tr, err := r.Do(context.Background(), asOperator, []string{"case PAR-2026-0001", "export case " + path + " to " + identity.Recipient().String()})
 	r.must(err)
-	if tr.Done() || !strings.Contains(tr.String(), "no archive was written") {
+	if tr.Done() || !strings.Contains(unwrapped(tr.String()), "no archive was written") {
 		t.Errorf("%s", tr)
 	}
 	if _, err := os.Stat(path); !os.IsNotExist(err) {

@@ -102,7 +102,7 @@ func TestAnswerAll(t *testing.T) {
 	w.refuses(anaSigned, "has no stage proof", lines[0], `answer-all proof "x"`)
 	w.refuses(anaSigned, "did you mean details?", lines[0], `answer-all detials "x"`)
 	w.refuses(anaSigned, "the answer is missing", lines[0], `answer-all details`)
-	if tr := w.as(anaSigned, lines...); !tr.Done() || !strings.Contains(tr.String(), "goes to 2 vendors at details") {
+	if tr := w.as(anaSigned, lines...); !tr.Done() || !strings.Contains(unwrapped(tr.String()), "goes to 2 vendors at details") {
 		t.Fatalf("%s", tr)
 	}
 	if len(w.got("acme")) != before["acme"] {
@@ -175,7 +175,7 @@ func TestExploited(t *testing.T) {
 	w.refuses(theOperator, "still to come", lines[0], `exploited source "x" at 2027-01-01`)
 	w.refuses(theOperator, "on record as exploited", lines[0], "record acme reported early-warning via mail")
 	mails := len(w.got("acme"))
-	if tr := w.as(Actor{Name: "ana", Via: ViaMail}, lines...); !tr.Done() || !strings.Contains(tr.String(), "the clocks of 1 vendor run") {
+	if tr := w.as(Actor{Name: "ana", Via: ViaMail}, lines...); !tr.Done() || !strings.Contains(unwrapped(tr.String()), "the clocks of 1 vendor run") {
 		t.Fatalf("%s", tr)
 	}
 	known := w.clock.Now()

@@ -13,6 +13,7 @@ type command struct {
 	help   string
 	such   string // as somebody may write it
 	signed string // why it counts only signed (rule A3), "adds a recipient"; or empty
+	list   bool   // answers with a line for each thing, which programs read
 	run    func(*sitting, *phrase) (string, error)
 }
 

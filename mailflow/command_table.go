@@ -51,7 +51,7 @@ func partyCommands() []command {
 			help: "Puts a party into the directory; its key is looked for. Its mails are PGP/MIME; form inline is for ticket systems, legacy-display for clients that do not show a protected Subject, file-names on lets the files of letters keep the names that you gave them, subject for a filter of theirs: everybody on the way reads it. Letters to others that say an alias are stopped, as those that say its name are.", signed: "adds a recipient", run: vendorAdd},
 		{words: "vendor edit", such: `vendor edit globex lead 30d second ceo@globex.example zone Asia/Tokyo form inline channel hand`, usage: `vendor edit NAME [address ADDRESS] [second ADDRESS] [zone ZONE] [channel pgp|hand] [lead DURATION] [form mime|inline] [legacy-display on|off] [file-names on|off] [subject "OUTER"|default] [alias "NAME, NAME"]`,
 			help: "Changes a party; a new address or channel, an outer Subject, or a longer lead, counts only signed.", run: vendorEdit},
-		{words: "vendor list", such: `vendor list`, usage: "vendor list", help: "The directory, with what is known of keys.", run: vendorList},
+		{words: "vendor list", such: `vendor list`, usage: "vendor list", help: "The directory, with what is known of keys.", list: true, run: vendorList},
 		{words: "invite", such: `invite globex wave 2 affects "Player 9.1" footprint 40M`, usage: `invite PARTY [wave N] [affects "PRODUCT"] [footprint N]`,
 			help: "Makes a party a vendor of the case; of one that is, changes these.", signed: "adds a recipient", run: caseInvite},
 		{words: "withdraw", such: `withdraw globex because "not affected"`, usage: `withdraw PARTY because "WHY"`, help: "Nothing further goes to it.", run: caseWithdraw},
@@ -62,7 +62,7 @@ func partyCommands() []command {
 
 func keyCommands() []command {
 	return []command{
-		{words: "key list", such: `key list acme`, usage: "key list PARTY", help: "The keys known of a party, or of the finder of the case, and where they were looked for.", run: keyList},
+		{words: "key list", such: `key list acme`, usage: "key list PARTY", help: "The keys known of a party, or of the finder of the case, and where they were looked for.", list: true, run: keyList},
 		{words: "key find", such: `key find acme at https://acme.example/.well-known/security.txt`, usage: "key find PARTY [at URL]",
 			help: "Looks for keys of its addresses again, by WKD; or in a signed security.txt on its domain, which counts only signed.", run: keyFind},
 		{words: "key confirm", such: `key confirm acme 4B32ADAC11F02C9163D40A5B77E19C2D84F6A0C3 evidence "phone, 3 Dec"`, usage: `key confirm PARTY FINGERPRINT [replaces FINGERPRINT] [for ADDRESS] evidence "HOW"`,
@@ -79,7 +79,7 @@ func planCommands() []command {
 	return []command{
 		{words: "start", such: `start 2026-12-01T09:00Z`, usage: "start now|INSTANT",
 			help: "The plan runs from now, or from an instant to come.", signed: "starts a plan", run: caseStart},
-		{words: "plan", such: `plan acme`, usage: "plan [PARTY]", help: "One line for every notice, past and to come, and what each lacks.", run: casePlan},
+		{words: "plan", such: `plan acme`, usage: "plan [PARTY]", help: "One line for every notice, past and to come, and what each lacks.", list: true, run: casePlan},
 		{words: "stage", such: `stage acme details at 2026-12-08T09:00Z`, usage: "stage PARTY STAGE at INSTANT",
 			help: "Moves one stage of one vendor; earlier counts only signed.", run: caseStage},
 		{words: "hold", such: `hold acme because "they asked us to wait"`, usage: `hold PARTY|case|all [because "WHY"]`, help: "Stops what goes to a party, of the case, or everything.", run: caseHold},
@@ -87,7 +87,7 @@ func planCommands() []command {
 		{words: "embargo", such: `embargo 2027-01-12T16:00Z because "fix needs 2 weeks"`, usage: `embargo INSTANT because "WHY"`,
 			help: "A new end; everybody told learns it, a later one asks for a new ACCEPT. Earlier counts only signed.", run: caseEmbargo},
 		{words: "dates", such: `dates`, usage: "dates",
-			help: "The ends that the embargo could have: who is ready by then, how much of the footprint, and what blocks.", run: caseDates},
+			help: "The ends that the embargo could have: who is ready by then, how much of the footprint, and what blocks.", list: true, run: caseDates},
 	}
 }
 
@@ -117,16 +117,16 @@ func deskCommands() []command {
 			help: "Writes all that is known of the case into one file on the server, sealed to a coordinator's own key or to an age1... recipient; without one, to whoever answers for the case. On the server only.", run: caseExport},
 		{words: "undo", such: `undo U17`, usage: "undo ID",
 			help: "Takes back what one command did, for whoever gave it, while the time to undo lasts: the line that answered it names the ID and until when. A yes or no is taken back by the ID of its approval, too.", run: deskUndo},
-		{words: "status", such: `status`, usage: "status", help: "The case at hand, or all cases, and what needs a person.", run: deskStatus},
+		{words: "status", such: `status`, usage: "status", help: "The case at hand, or all cases, and what needs a person.", list: true, run: deskStatus},
 		{words: "zone", such: `zone Europe/Berlin`, usage: "zone ZONE [for COORDINATOR]",
 			help: "Where you are, Europe/Berlin: the daily digest comes at your time of day, with your hours in it.", run: deskZone},
-		{words: "history", such: `history acme`, usage: "history [PARTY]", help: "What happened, from the journal.", run: caseHistory},
+		{words: "history", such: `history acme`, usage: "history [PARTY]", help: "What happened, from the journal.", list: true, run: caseHistory},
 		{words: "sending pause", such: `sending pause because "the clock is wrong"`, usage: `sending pause [because "WHY"]`, help: "Nothing leaves this server.", run: sendingPause},
 		{words: "sending resume", such: `sending resume`, usage: "sending resume", help: "Mail leaves again.", run: sendingResume},
 		{words: "delivery", such: `delivery D17 sent`, usage: "delivery ID sent|again|drop",
 			help: "Answers whether a delivery arrived whose end is unknown.", run: deskDelivery},
 		{words: "dry-run", such: `dry-run`, usage: "dry-run", help: "As the first line: shows the effect of the others and changes nothing.", run: dryRunLater},
-		{words: "help", such: `help hold`, usage: "help [WORD]", help: "This list, or what begins with a word.", run: help},
+		{words: "help", such: `help hold`, usage: "help [WORD]", help: "This list, or what begins with a word.", list: true, run: help},
 	}
 }
 

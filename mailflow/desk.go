@@ -58,6 +58,7 @@ type TranscriptLine struct {
 	Result  string // text of one or several lines; why, for NotDone
 	Waits   string // the approval that it waits for
 	Undo    string // how it can be taken back, and until when; or empty
+	List    bool   // the result has a line for each thing, which programs read
 }
 
 // Transcript is the answer to a list of commands.
@@ -82,7 +83,7 @@ func (t Transcript) Done() bool {
 }
 
 // String writes each command after "> ", then OK, NOT DONE: why, or WAITS for
-// approval ID, with its answer: on the same line where it has one line.
+// approval ID, with its answer: on the same line where it is a sentence.
 func (t Transcript) String() string {
 	var b strings.Builder
 	switch {
@@ -106,35 +107,31 @@ func (t Transcript) String() string {
 	return b.String()
 }
 
-// letter is String as a mail shows it: sentences end at 72 columns. Lists, such
-// as that of `plan`, stay as they are, a line for each thing.
-func (t Transcript) letter() string {
-	lines := strings.Split(t.String(), "\n")
-	for i, l := range lines {
-		for _, label := range []string{string(DoneOK) + ": ", string(NotDone) + ": ", string(Waits) + " "} {
-			if rest, ok := strings.CutPrefix(l, label); ok {
-				lines[i] = templates.Fill(label, rest)
-			}
-		}
-	}
-	return strings.Join(lines, "\n")
-}
-
+// answer is the outcome, with the approval that is waited for on its line, and the
+// result. Sentences end at 72 columns and go on below their first word; a list,
+// such as that of `plan`, has a line for each thing however long, also where it
+// has only one.
 func (l TranscriptLine) answer() string {
 	head := string(l.Outcome)
 	switch {
-	case l.Outcome == NotDone:
-		return head + ": " + l.Result
-	case l.Outcome == Waits:
-		head += " for approval " + l.Waits
-	}
-	switch {
 	case l.Result == "":
-		return head
-	case strings.Contains(l.Result, "\n"):
-		return head + "\n" + l.Result
+		return head + l.waiting()
+	case l.List && l.Outcome != NotDone && !strings.Contains(l.Result, "\n"):
+		return head + ": " + l.Result
+	case l.Outcome != NotDone && strings.Contains(l.Result, "\n"):
+		return head + l.waiting() + "\n" + l.Result
+	case l.Outcome == Waits:
+		return templates.Fill(head+" ", strings.TrimSpace(l.waiting())+": "+l.Result)
 	}
-	return head + ": " + l.Result
+	return templates.Fill(head+": ", l.Result)
+}
+
+// waiting names the approval that is waited for, if one is.
+func (l TranscriptLine) waiting() string {
+	if l.Outcome != Waits {
+		return ""
+	}
+	return " for approval " + l.Waits
 }
 
 // sitting is the run of one list of commands in its transaction.
@@ -253,7 +250,7 @@ func (s *sitting) carryOut(o order, l *TranscriptLine) error {
 	if l.Undo, err = s.keepUndo(result); err != nil {
 		return err
 	}
-	l.Outcome, l.Result, l.Waits = DoneOK, result, s.waits
+	l.Outcome, l.Result, l.Waits, l.List = DoneOK, result, s.waits, o.command.list
 	if s.waits != "" {
 		l.Outcome = Waits
 	}

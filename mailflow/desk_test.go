@@ -161,7 +161,7 @@ func (r *deskRig) refused(by Actor, why string, lines ...string) {
 		r.t.Errorf("%q was done:\n%s", lines, t)
 		return
 	}
-	if !strings.Contains(t.String(), why) {
+	if !strings.Contains(unwrapped(t.String()), why) {
 		r.t.Errorf("%q: want a refusal with %q, got:\n%s", lines, why, t)
 	}
 	if r.head() != before {

@@ -25,7 +25,7 @@ func TestDiscovery_FoundKeyReleasesWhatIsHeld(t *testing.T) {
 	o := w.looksOutside("openpgpkey.globex.example")
 	p := w.person("globex", "psirt@globex.example")
 	o.serves("globex.example", p)
-	if out := w.do("vendor add globex " + p.Address); !strings.Contains(out, "its key is looked for") {
+	if out := w.do("vendor add globex " + p.Address); !strings.Contains(unwrapped(out), "its key is looked for") {
 		t.Errorf("the answer: %s", out)
 	}
 	if out := w.do("key list globex"); !strings.Contains(out, "WKD for psirt@globex.example: being looked for") {
@@ -285,7 +285,7 @@ func TestDiscovery_Off(t *testing.T) {
 	if out := w.do("key list globex"); !strings.Contains(out, "discovery is off") {
 		t.Errorf("key list: %s", out)
 	}
-	if got := w.as(Actor{Name: Operator, Via: ViaOperator}, "key find globex"); got.Done() || !strings.Contains(got.String(), "discovery is off") {
+	if got := w.as(Actor{Name: Operator, Via: ViaOperator}, "key find globex"); got.Done() || !strings.Contains(unwrapped(got.String()), "discovery is off") {
 		t.Errorf("key find: %s", got)
 	}
 }
@@ -351,7 +351,7 @@ func TestDiscovery_SecurityTxt(t *testing.T) {
 	w.update(func(tx *store.Tx) error {
 		return PutCoordinator(tx, Coordinator{Name: "ana", Address: "ana@desk.vdp.example.org"})
 	})
-	if got := w.as(Actor{Name: "ana", Via: ViaMail}, "key find acme at "+at); got.Done() || !strings.Contains(got.String(), "counts only signed") {
+	if got := w.as(Actor{Name: "ana", Via: ViaMail}, "key find acme at "+at); got.Done() || !strings.Contains(unwrapped(got.String()), "counts only signed") {
 		t.Errorf("unsigned, by mail: %s", got)
 	}
 	w.do("key find acme at " + at)

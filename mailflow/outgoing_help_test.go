@@ -221,7 +221,7 @@ func (w *world) as(by Actor, lines ...string) Transcript {
 // refuses wants a command refused with these words.
 func (w *world) refuses(by Actor, why string, lines ...string) {
 	w.t.Helper()
-	if t := w.as(by, lines...); t.Done() || !strings.Contains(t.String(), why) {
+	if t := w.as(by, lines...); t.Done() || !strings.Contains(unwrapped(t.String()), why) {
 		w.t.Errorf("%q by %s: want it refused with %q, got\n%s", lines, by.Name, why, t)
 	}
 }

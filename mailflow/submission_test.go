@@ -74,6 +74,19 @@ func TestOwnWords(t *testing.T) {
 	if want := "Hello,\n\nacme wrote:\n>\n> why?\nReally from the heart,\nana"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
+	// Lines that go on, and those of documents, go with the one before them; the
+	// same words further down are somebody's own.
+	for _, mark := range []string{"> ", ">", "> > "} {
+		ours := laidOut("It came encrypted. Signature: good; party=acme; key="+strings.Repeat("A", 40)+"; trust=confirmed.\nReally from psirt@acme.example.\n"+
+			"Document 1, fix.txt: a piece that was encrypted by itself. Its signature: none.\nWhat a document's signature says, it says of that document only.") + "\n" + theirs
+		text := mark + strings.ReplaceAll(ours, "\n", "\n"+mark) + "\n" + mark + "Document 2 is ours, and\n" + mark + "  - indented\n"
+		if got, want := ownWords(text), strings.TrimSpace(mark+"Document 2 is ours, and\n"+mark+"  - indented"); got != want {
+			t.Errorf("quoted with %q: %q, want %q", mark, got, want)
+		}
+		if got := ownLines(text); strings.Count(got, "\n") != strings.Count(text, "\n")-1 || strings.Contains(got, "trust=") {
+			t.Errorf("its lines, quoted with %q: %q", mark, got)
+		}
+	}
 }
 
 // A reply goes to that vendor alone, with nothing of the client or the view in
@@ -175,7 +188,7 @@ func TestSubmission_Refused(t *testing.T) {
 		"\r\n> status\r\n\r\nthanks\r\n": "there is no command",
 	} {
 		got := w.commands("ana", []byte("From: ana@desk.vdp.example.org\r\n"+text))
-		if counted(got) || !strings.Contains(strings.Join(strings.Fields(got), " "), why) || strings.Contains(got, "> \n") {
+		if counted(got) || !strings.Contains(unwrapped(got), why) || strings.Contains(got, "> \n") {
 			t.Errorf("%q:\n%s", text, got)
 		}
 	}
@@ -275,5 +288,30 @@ func TestTranscriptIn72Columns(t *testing.T) {
 	}
 	if n := w.countIn("Status", "your commands (ana)"); n != 2 {
 		t.Errorf("%d transcripts", n)
+	}
+}
+
+// On the command line it reads the same, and a program finds the outcome at the
+// beginning of a line, with the approval on that line. A list has a line for each
+// thing, also where it has one.
+func TestTranscriptOfDoIn72Columns(t *testing.T) {
+	t.Parallel()
+	w, id := strict(t, "acme")
+	refused := w.as(Actor{Name: Operator, Via: ViaOperator}, "case "+string(id), "hodl acme").String()
+	narrow(t, "a refusal", refused)
+	wants(t, refused, "\nNOT DONE: \"hodl\" is no command; did you mean hold?")
+	waits := TranscriptLine{Outcome: Waits, Waits: "9f3a-27c1", Result: strings.Repeat("the answer goes to vendors at details, ", 3) + "say `approve 9f3a-27c1`"}.answer()
+	narrow(t, "what waits", waits)
+	if !strings.HasPrefix(waits, "WAITS for approval 9f3a-27c1: the answer goes") || !strings.Contains(waits, "\n      ") || !strings.Contains(waits, "`approve 9f3a-27c1`") {
+		t.Errorf("%s", waits)
+	}
+	list := w.do("vendor edit acme zone America/Argentina/Buenos_Aires lead 30d second second-contact@acme.example", "vendor list")
+	if _, line, _ := strings.Cut(list, "> vendor list\n"); !strings.HasPrefix(line, "OK: acme ") || strings.Count(line, "\n") != 1 || len(line) < 80 {
+		t.Errorf("a list of one:\n%s", list)
+	}
+	for _, line := range strings.Split(w.in(id, "plan"), "\n") {
+		if strings.HasPrefix(line, "acme ") && len(line) < 73 {
+			t.Errorf("plan is broken: %s", line)
+		}
 	}
 }

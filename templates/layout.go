@@ -13,6 +13,8 @@ const (
 	columns = 72
 	// subjectColumns is the length of a Subject that we write.
 	subjectColumns = 78
+	// longestCommand is the width of a command that no line is broken in.
+	longestCommand = 48
 	// asIs stands before a line that tidy leaves alone. It is no character of
 	// a mail's text (RFC 5322 section 2.3).
 	asIs = "\x00"
@@ -85,8 +87,19 @@ func hang(label, s string) string {
 }
 
 // Fill fills a text to 72 columns behind a label; further lines begin below its
-// first word.
-func Fill(label, text string) string { return hang(label, text) }
+// first word. A command in backquotes stays on one line, where it fits into one.
+func Fill(label, text string) string { return untie(hang(label, wholeCommands(text))) }
+
+// wholeCommands ties together what stands in backquotes.
+func wholeCommands(text string) string {
+	parts := strings.Split(text, "`")
+	for i := 1; i < len(parts)-1; i += 2 {
+		if columnsOf(parts[i]) <= longestCommand {
+			parts[i] = whole(parts[i])
+		}
+	}
+	return strings.Join(parts, "`")
+}
 
 // prose fills paragraphs and leaves indented lines, the commands to type, as
 // they are.
