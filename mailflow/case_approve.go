@@ -103,11 +103,8 @@ func (s *sitting) requestSeen(a cvd.ApprovalRequest) error {
 
 // deskApprove is `approve ID`.
 func deskApprove(s *sitting, p *phrase) (string, error) {
-	id, err := p.next("the ID of the approval")
+	id, err := p.only("the ID of the approval")
 	if err != nil {
-		return "", err
-	}
-	if err := p.end(); err != nil {
 		return "", err
 	}
 	return s.approveID(id)

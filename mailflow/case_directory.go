@@ -326,11 +326,8 @@ func memberAdd(s *sitting, p *phrase) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	text, err := p.next("the address of the member")
+	text, err := p.only("the address of the member")
 	if err != nil {
-		return "", err
-	}
-	if err := p.end(); err != nil {
 		return "", err
 	}
 	party, err := s.partyNamed(name)

@@ -42,11 +42,8 @@ func (s *sitting) changeCase(c cvd.Case, kind, detail string) error {
 
 // caseSeverity is `case severity BAND`.
 func caseSeverity(s *sitting, p *phrase) (string, error) {
-	band, err := p.next("the severity")
+	band, err := p.only("the severity")
 	if err != nil {
-		return "", err
-	}
-	if err := p.end(); err != nil {
 		return "", err
 	}
 	return s.setSeverity(band)
@@ -91,11 +88,8 @@ func caseAssign(s *sitting, p *phrase) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	name, err := p.next("the name of a coordinator")
+	name, err := p.only("the name of a coordinator")
 	if err != nil {
-		return "", err
-	}
-	if err := p.end(); err != nil {
 		return "", err
 	}
 	who, err := s.coordinatorNamed(name)

@@ -42,11 +42,8 @@ func keyFind(s *sitting, p *phrase) (string, error) {
 // findAt orders that one security.txt be read. It names where a key comes from,
 // which is more than looking again.
 func (s *sitting) findAt(party cvd.Party, p *phrase) (string, error) {
-	raw, err := p.next("the address of the security.txt")
+	raw, err := p.only("the address of the security.txt")
 	if err != nil {
-		return "", err
-	}
-	if err := p.end(); err != nil {
 		return "", err
 	}
 	var fault discover.Fault

@@ -12,11 +12,8 @@ import (
 
 // keyList is `key list PARTY`.
 func keyList(s *sitting, p *phrase) (string, error) {
-	name, err := p.next("the name of the party")
+	name, err := p.only("the name of the party")
 	if err != nil {
-		return "", err
-	}
-	if err := p.end(); err != nil {
 		return "", err
 	}
 	owner, err := s.owner(name)

@@ -74,6 +74,18 @@ func (s *sitting) readConfirmation(p *phrase) (c confirmation, name string, err 
 	return c, name, err
 }
 
+// keyMeant takes the name of a party, as typed, and a fingerprint, up to a word.
+func (s *sitting) keyMeant(p *phrase, word string) (name, owner string, f keyring.Fingerprint, err error) {
+	if name, err = p.next("the name of the party"); err != nil {
+		return name, owner, f, err
+	}
+	if owner, err = s.owner(name); err != nil {
+		return name, owner, f, err
+	}
+	f, err = p.fingerprint(word)
+	return name, owner, f, err
+}
+
 // memberAddress takes an address that the party has.
 func (s *sitting) memberAddress(p *phrase, owner, name string) (string, error) {
 	text, err := p.next("the address that the key serves")
@@ -189,15 +201,7 @@ func sharedLine(tx *store.Tx, owner string, f keyring.Fingerprint) (string, erro
 // keyAdopt is `key adopt PARTY SUBKEY evidence "…"`: an encryption subkey that
 // a key of the party offers is used from now on.
 func keyAdopt(s *sitting, p *phrase) (string, error) {
-	name, err := p.next("the name of the party")
-	if err != nil {
-		return "", err
-	}
-	owner, err := s.owner(name)
-	if err != nil {
-		return "", err
-	}
-	f, err := p.fingerprint("evidence")
+	name, owner, f, err := s.keyMeant(p, "evidence")
 	if err != nil {
 		return "", err
 	}
@@ -216,15 +220,7 @@ func keyAdopt(s *sitting, p *phrase) (string, error) {
 // What it took the place of is in force again, which adds a key and so counts
 // only signed (rule A3); to stop the use of a key never needs a signature.
 func keyReject(s *sitting, p *phrase) (string, error) {
-	name, err := p.next("the name of the party")
-	if err != nil {
-		return "", err
-	}
-	owner, err := s.owner(name)
-	if err != nil {
-		return "", err
-	}
-	f, err := p.fingerprint("because")
+	name, owner, f, err := s.keyMeant(p, "because")
 	if err != nil {
 		return "", err
 	}

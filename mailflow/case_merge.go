@@ -23,11 +23,8 @@ func caseMerge(s *sitting, p *phrase) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	tag, err := p.next("the tag of the case to be taken in")
+	tag, err := p.only("the tag of the case to be taken in")
 	if err != nil {
-		return "", err
-	}
-	if err := p.end(); err != nil {
 		return "", err
 	}
 	other, err := s.caseNamed(tag)

@@ -17,11 +17,8 @@ func casePolicy(s *sitting, p *phrase) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	name, err := p.next("the name of a policy")
+	name, err := p.only("the name of a policy")
 	if err != nil {
-		return "", err
-	}
-	if err := p.end(); err != nil {
 		return "", err
 	}
 	policy, err := s.policyNamed(name)

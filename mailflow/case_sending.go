@@ -66,6 +66,17 @@ func (s *sitting) resumeSending() (string, error) {
 // askHeldAgain lets the gate look at what of a case was held, perhaps only
 // because sending was paused.
 func (s *sitting) askHeldAgain(c cvd.Case) error {
+	return s.eachNotice(c, func(n cvd.Notice) error {
+		if n.State != cvd.Held {
+			return nil
+		}
+		return wakeOne(s.tx, n, false)
+	})
+}
+
+// eachNotice goes through all that went or is to go to the participants of a
+// case.
+func (s *sitting) eachNotice(c cvd.Case, do func(cvd.Notice) error) error {
 	ps, err := Participants(s.tx, c.ID)
 	if err != nil {
 		return err
@@ -76,10 +87,7 @@ func (s *sitting) askHeldAgain(c cvd.Case) error {
 			return err
 		}
 		for _, n := range all {
-			if n.State != cvd.Held {
-				continue
-			}
-			if err := wakeOne(s.tx, n, false); err != nil {
+			if err := do(n); err != nil {
 				return err
 			}
 		}

@@ -258,11 +258,8 @@ func (s *sitting) historyOf(p *phrase) (party string, id cvd.CaseID, err error) 
 		_, err := s.theCase()
 		return "", id, err
 	}
-	name, err := p.next("the name of a party")
+	name, err := p.only("the name of a party")
 	if err != nil {
-		return "", "", err
-	}
-	if err := p.end(); err != nil {
 		return "", "", err
 	}
 	if id != "" {

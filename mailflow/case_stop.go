@@ -83,11 +83,8 @@ func (s *sitting) holdParty(name, why string) (string, error) {
 
 // caseRelease is `release PARTY | case | all`.
 func caseRelease(s *sitting, p *phrase) (string, error) {
-	name, err := p.next("what to release: a party, case or all")
+	name, err := p.only("what to release: a party, case or all")
 	if err != nil {
-		return "", err
-	}
-	if err := p.end(); err != nil {
 		return "", err
 	}
 	switch strings.ToLower(name) {

@@ -25,6 +25,15 @@ func (p *phrase) next(what string) (string, error) {
 	return t, nil
 }
 
+// only takes one piece that is the last.
+func (p *phrase) only(what string) (string, error) {
+	t, err := p.next(what)
+	if err != nil {
+		return "", err
+	}
+	return t, p.end()
+}
+
 // word takes the next piece if it is this word of the language.
 func (p *phrase) word(w string) bool {
 	if !p.more() || !p.rest[0].is(w) {

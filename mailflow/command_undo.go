@@ -73,11 +73,8 @@ func (s *sitting) keepUndo(said string) (string, error) {
 
 // deskUndo is `undo ID`.
 func deskUndo(s *sitting, p *phrase) (string, error) {
-	id, err := p.next("the number of what is to be taken back, such as U17,")
+	id, err := p.only("the number of what is to be taken back, such as U17,")
 	if err != nil {
-		return "", err
-	}
-	if err := p.end(); err != nil {
 		return "", err
 	}
 	u, err := s.undoNamed(id)

@@ -112,11 +112,8 @@ func (s *sitting) askFinder(n uint64, p *phrase) (string, error) {
 // open case, and its finder takes part in that. Only duplicate-of tells the
 // finder so.
 func (s *sitting) joinNamed(n uint64, p *phrase, tell bool) (string, error) {
-	tag, err := p.next("the tag of the case")
+	tag, err := p.only("the tag of the case")
 	if err != nil {
-		return "", err
-	}
-	if err := p.end(); err != nil {
 		return "", err
 	}
 	c, err := s.caseNamed(tag)

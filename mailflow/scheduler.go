@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"sync"
 	"time"
 
 	"parley/mailflow/journal"
@@ -105,26 +104,13 @@ func (s *Scheduler) dueAt(now time.Time, failed map[uint64]bool) (batch []dueNot
 // more at work than cores, so that while some wait for the disk others sign,
 // and many are committed at once. It gives the errors by notice.
 func (s *Scheduler) releaseAll(ctx context.Context, batch []dueNotice, now time.Time) map[uint64]error {
-	work, l := make(chan dueNotice), &looks{}
-	var mu sync.Mutex
-	failed := map[uint64]error{}
-	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0)*8, len(batch)) {
-		wg.Go(func() {
-			for row := range work {
-				if err := s.Outbox.Release(ctx, row, now, l); err != nil {
-					mu.Lock()
-					failed[row.Notice] = err
-					mu.Unlock()
-				}
-			}
-		})
+	l, failed := &looks{}, map[uint64]error{}
+	release := func(row dueNotice) error { return s.Outbox.Release(ctx, row, now, l) }
+	for i, err := range doEach(batch, runtime.GOMAXPROCS(0)*8, release) {
+		if err != nil {
+			failed[batch[i].Notice] = err
+		}
 	}
-	for _, row := range batch {
-		work <- row
-	}
-	close(work)
-	wg.Wait()
 	return failed
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"parley/mailflow/cvd"
@@ -39,17 +38,17 @@ func fateOf(it queue.Item, n cvd.Notice) fate {
 	at, name := instant(it.Last), it.String()
 	switch {
 	case it.State == queue.Sent && !n.Bounced.IsZero() && n.Delivery == it.ID:
-		return fate{"bounced", []string{"BOUNCED on " + instant(n.Bounced) + " (" + name + "): accepted and", "given back later, so nobody may have read it"}}
+		return fate{"bounced", filled("BOUNCED on "+instant(n.Bounced)+" ("+name+"):", "accepted and given back later, so nobody may have read it")}
 	case it.State == queue.Sent:
 		return fate{"accepted", append([]string{"accepted on " + at + " (" + name + ")"}, replied(it)...)}
 	case it.State == queue.Failed:
-		return fate{"refused", append([]string{"REFUSED on " + at + " (" + name + "), they do not have it"}, replied(it)...)}
+		return fate{"refused", append(filled("REFUSED on "+at+" ("+name+"),", "they do not have it"), replied(it)...)}
 	case it.State == queue.Unknown:
-		return fate{"unknown", append([]string{"UNKNOWN since " + at + " (" + name + "): did it arrive?"}, replied(it)...)}
+		return fate{"unknown", append([]string{"UNKNOWN since " + at + " (" + name + ")", "did it arrive?"}, replied(it)...)}
 	case it.State == queue.Dropped:
 		return fate{"dropped", []string{"taken back (" + name + "), it did not leave"}}
 	case it.Attempts > 0:
-		return fate{"delayed", append([]string{"DELAYED since " + instant(it.First) + " (" + name + "), tried again"}, replied(it)...)}
+		return fate{"delayed", append(filled("DELAYED since "+instant(it.First)+" ("+name+"),", "tried again"), replied(it)...)}
 	}
 	return fate{"waiting", []string{"waiting (" + name + ")"}}
 }
@@ -160,21 +159,7 @@ func (b *Base) RestateSent(now time.Time) (next time.Time, err error) {
 	if len(ids) == restateBatch {
 		next = now
 	}
-	errs, work := make([]error, len(ids)), make(chan int)
-	var all sync.WaitGroup
-	for range min(restateAtOnce, len(ids)) {
-		all.Go(func() {
-			for i := range work {
-				errs[i] = b.restateOne(ids[i])
-			}
-		})
-	}
-	for i := range ids {
-		work <- i
-	}
-	close(work)
-	all.Wait()
-	for i, failed := range errs {
+	for i, failed := range doEach(ids, restateAtOnce, b.restateOne) {
 		if failed != nil {
 			next, err = now.Add(restateAgain), errors.Join(err, fmt.Errorf("show what became of %s: %w", queue.Name(ids[i]), failed))
 		}

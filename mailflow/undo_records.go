@@ -9,14 +9,19 @@ import (
 	"parley/mailflow/cvd"
 )
 
+// recordedThere reads the case and the participant that a record is about.
+func (s *sitting) recordedThere(u undoRow) (c cvd.Case, who cvd.Participant, err error) {
+	if c, err = s.openCaseHere(); err != nil {
+		return c, who, err
+	}
+	who, err = s.takesPart(c, string(u.Party))
+	return c, who, err
+}
+
 // recordOf reads the participant of whom a record is to be taken back: only
 // while nothing rests on it, which is that no stage left since.
 func (s *sitting) recordOf(u undoRow) (cvd.Participant, error) {
-	c, err := s.openCaseHere()
-	if err != nil {
-		return cvd.Participant{}, err
-	}
-	who, err := s.takesPart(c, string(u.Party))
+	_, who, err := s.recordedThere(u)
 	if err != nil {
 		return who, err
 	}
@@ -106,11 +111,7 @@ func unready(s *sitting, u undoRow) (string, error) {
 
 // undeliver takes back that a stage was handed over: it is planned again.
 func undeliver(s *sitting, u undoRow) (string, error) {
-	c, err := s.openCaseHere()
-	if err != nil {
-		return "", err
-	}
-	who, err := s.takesPart(c, string(u.Party))
+	c, who, err := s.recordedThere(u)
 	if err != nil {
 		return "", err
 	}
@@ -136,11 +137,7 @@ func undeliver(s *sitting, u undoRow) (string, error) {
 
 // unmoveStage gives a stage the date back that it had.
 func unmoveStage(s *sitting, u undoRow) (string, error) {
-	c, err := s.openCaseHere()
-	if err != nil {
-		return "", err
-	}
-	who, err := s.takesPart(c, string(u.Party))
+	c, who, err := s.recordedThere(u)
 	if err != nil {
 		return "", err
 	}
@@ -269,22 +266,10 @@ func unmoveEnd(s *sitting, u undoRow) (string, error) {
 
 // untellEmbargo cancels the notices of a version that have not left.
 func (s *sitting) untellEmbargo(c cvd.Case, version int) error {
-	ps, err := Participants(s.tx, c.ID)
-	if err != nil {
-		return err
-	}
-	for _, p := range ps {
-		all, err := Notices(s.tx, c.ID, p.Party)
-		if err != nil {
-			return err
+	return s.eachNotice(c, func(n cvd.Notice) error {
+		if n.Kind != cvd.KindEmbargo || n.Version != version || n.State.Over() {
+			return nil
 		}
-		for _, n := range all {
-			if n.Kind == cvd.KindEmbargo && n.Version == version && !n.State.Over() {
-				if err := s.cancel(s.tx, n, "the date was taken back"); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return nil
+		return s.cancel(s.tx, n, "the date was taken back")
+	})
 }

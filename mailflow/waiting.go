@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"parley/mailflow/cvd"
@@ -110,21 +109,7 @@ func (s *Scheduler) ShowLetters(now time.Time) (next time.Time, err error) {
 	if len(rows) == restateBatch {
 		next = now
 	}
-	errs, work := make([]error, len(rows)), make(chan int)
-	var all sync.WaitGroup
-	for range min(restateAtOnce, len(rows)) {
-		all.Go(func() {
-			for i := range work {
-				errs[i] = s.showLetter(rows[i], now)
-			}
-		})
-	}
-	for i := range rows {
-		work <- i
-	}
-	close(work)
-	all.Wait()
-	for i, failed := range errs {
+	for i, failed := range doEach(rows, restateAtOnce, func(r waitingRow) error { return s.showLetter(r, now) }) {
 		if failed != nil {
 			next, err = now.Add(restateAgain), errors.Join(err, fmt.Errorf("show letter N%d: %w", rows[i].Notice, failed))
 		}
