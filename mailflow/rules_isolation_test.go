@@ -161,7 +161,7 @@ func (s *longStory) traces(name string) []string {
 // not.
 func TestV2_Canaries(t *testing.T) {
 	t.Parallel()
-	s := tellLongStory(t, newWorld(t))
+	s := theLongStory(t)
 	for name, least := range map[string]int{acme: 8, globex: 6, initech: 1, "finder": 2} {
 		mails := s.mails(s.people[name])
 		if len(mails) < least {
@@ -190,7 +190,7 @@ func TestV2_Canaries(t *testing.T) {
 // A stage holds nothing of a later one, and a heads-up nothing of any.
 func TestV4_NothingOfALaterStage(t *testing.T) {
 	t.Parallel()
-	s := tellLongStory(t, newWorld(t))
+	s := theLongStory(t)
 	ranks := map[string]int{"Heads-up": 1, "Scope": 2, "Details": 3, "Public": 6}
 	words := map[int][]string{2: {canary(cvd.Scope), "fileofscope1"}, 3: {canary(cvd.Details), "fileofdetails1", "annexforacme1", "fileofacme"},
 		6: {canary(cvd.Public), "fileofpublic1"}}
@@ -271,7 +271,7 @@ func TestV4_ValuesAreNoTemplates(t *testing.T) {
 // each party; encrypted to exactly its usable keys.
 func TestV1_OneMessagePerParty(t *testing.T) {
 	t.Parallel()
-	s := tellLongStory(t, newWorld(t))
+	s := theLongStory(t)
 	keys := map[string][]uint64{
 		acme:     {s.people[acme].Entity.Subkeys[0].PublicKey.KeyId, s.second.Entity.Subkeys[0].PublicKey.KeyId},
 		globex:   {s.people[globex].Entity.Subkeys[0].PublicKey.KeyId},
@@ -331,7 +331,7 @@ func boundaries(m letterGot) []string {
 // Date in UTC, and nothing tells of clients, hosts or builds.
 func TestV3_OuterHeader(t *testing.T) {
 	t.Parallel()
-	s := tellLongStory(t, newWorld(t))
+	s := theLongStory(t)
 	fields := []string{"Autocrypt", "Content-Type", "Date", "From", "Message-Id", "Mime-Version", "Reply-To", "Subject", "To"}
 	for _, name := range []string{acme, globex, initech, "finder"} {
 		for _, m := range s.mails(s.people[name]) {
@@ -388,7 +388,7 @@ func innerFields(m letterGot) []string {
 // both ways, and HP-Outer repeats what stands outside.
 func TestV3_HeaderProtection(t *testing.T) {
 	t.Parallel()
-	s := tellLongStory(t, newWorld(t))
+	s := theLongStory(t)
 	ours := s.ourKey()
 	for _, m := range s.mails(s.people[acme]) {
 		if m.Clear {
