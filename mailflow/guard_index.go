@@ -128,8 +128,8 @@ func (t threads) add(to threadOf, message uint32) {
 		cases = map[cvd.CaseID][]uint32{}
 		t[to.Party] = cases
 	}
-	if n := len(cases[to.Case]); n == 0 || cases[to.Case][n-1] < message {
-		cases[to.Case] = append(cases[to.Case], message)
+	if at, has := slices.BinarySearch(cases[to.Case], message); !has { // higher numbers may be of what was never committed
+		cases[to.Case] = slices.Insert(cases[to.Case], at, message)
 	}
 }
 

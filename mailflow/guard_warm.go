@@ -85,7 +85,6 @@ func (b *Base) warmGuard(ctx context.Context) error {
 // update holds up all other writers: where it would have to look at many
 // committed messages, its error is a store.First, which looks at them before it.
 func (g *Guard) catchUp(tx *store.Tx, b *Base) error {
-	g.begin()
 	if !tx.Writable() || b.Guard != g {
 		_, err := g.readOn(tx, b, math.MaxInt)
 		return err
@@ -97,6 +96,7 @@ func (g *Guard) catchUp(tx *store.Tx, b *Base) error {
 	if cold {
 		return &store.First{Do: func() error { return b.warmGuard(context.Background()) }}
 	}
+	g.begin()
 	// What is seen here may never be committed: it is looked at again.
 	for m, err := range tx.MessagesFrom(g.last.Load() + 1) {
 		if err := g.look(tx, b, m, err); err != nil {
