@@ -24,7 +24,7 @@ func (s *sitting) pauseSending(why string) (string, error) {
 		return "", err
 	}
 	if now.Paused {
-		return "", notDone("sending is paused since %s: %s", utc(now.At), now.Because)
+		return "", notDone("sending is paused since %s already (%s); `sending resume` ends it", utc(now.At), now.Because)
 	}
 	err = s.setSending(s.tx, Sending{Paused: true, Because: why, By: s.by.Name, At: s.tx.Now})
 	s.undo = &undoRow{Verb: "hold"}
@@ -45,7 +45,7 @@ func (s *sitting) resumeSending() (string, error) {
 		return "", err
 	}
 	if !now.Paused {
-		return "", notDone("sending is not paused; holds on a case or party are released by name")
+		return "", notDone("sending is not paused; a hold on a case or a party ends with `release case` or `release PARTY`")
 	}
 	if err := s.setSending(s.tx, Sending{By: s.by.Name, At: s.tx.Now}); err != nil {
 		return "", err

@@ -10,7 +10,7 @@ import (
 
 // deskZone is `zone ZONE [for COORDINATOR]`: where a coordinator is.
 func deskZone(s *sitting, p *phrase) (string, error) {
-	name, err := p.next("a time zone, Europe/Berlin")
+	name, err := p.next("a time zone, such as Europe/Berlin,")
 	if err != nil {
 		return "", err
 	}

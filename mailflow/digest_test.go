@@ -249,7 +249,7 @@ func TestZone(t *testing.T) {
 	wants(t, unwrapped(w.by("ana", "zone Asia/Tokyo").String()), "ana is in Asia/Tokyo, where it is Tue 18:00 now; the next digest comes at Tue 1 Dec 2026, 23:00 UTC")
 	for line, want := range map[string]string{
 		"zone Mars/Olympus":         `NOT DONE: "Mars/Olympus" is not a time zone`,
-		"zone":                      "NOT DONE: a time zone, Europe/Berlin is missing",
+		"zone":                      "NOT DONE: a time zone, such as Europe/Berlin, is missing",
 		"zone UTC for nobody":       `NOT DONE: no coordinator is named "nobody"`,
 		"zone Europe/Berlin please": `NOT DONE: "please" is not understood here`,
 	} {

@@ -300,9 +300,9 @@ func TestTranscriptOfDoIn72Columns(t *testing.T) {
 	refused := w.as(Actor{Name: Operator, Via: ViaOperator}, "case "+string(id), "hodl acme").String()
 	narrow(t, "a refusal", refused)
 	wants(t, refused, "\nNOT DONE: \"hodl\" is no command; did you mean hold?")
-	waits := TranscriptLine{Outcome: Waits, Waits: "9f3a-27c1", Result: strings.Repeat("the answer goes to vendors at details, ", 3) + "say `approve 9f3a-27c1`"}.answer()
+	waits := TranscriptLine{Outcome: Waits, Waits: "9f3a-27c1", Result: strings.Repeat("the answer goes to vendors at details, ", 3) + "say `approve 9f3a-27c1` for 4B32 ADAC 11F0 2C91 63D4 0A5B 77E1 9C2D 84F6 A0C3"}.answer()
 	narrow(t, "what waits", waits)
-	if !strings.HasPrefix(waits, "WAITS for approval 9f3a-27c1: the answer goes") || !strings.Contains(waits, "\n      ") || !strings.Contains(waits, "`approve 9f3a-27c1`") {
+	if !strings.HasPrefix(waits, "WAITS for approval 9f3a-27c1: the answer goes") || !strings.Contains(waits, "\n      ") || !strings.Contains(waits, "`approve 9f3a-27c1`") || !strings.Contains(waits, "4B32 ADAC 11F0 2C91 63D4 0A5B 77E1 9C2D 84F6 A0C3") {
 		t.Errorf("%s", waits)
 	}
 	list := w.do("vendor edit acme zone America/Argentina/Buenos_Aires lead 30d second second-contact@acme.example", "vendor list")

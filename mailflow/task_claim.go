@@ -108,7 +108,7 @@ func (s *sitting) tasksMeant(p *phrase, unnamed func(taskRow) bool) ([]taskRow, 
 	}
 	var out []taskRow
 	for p.more() {
-		name, err := p.next("the number of a task, T12")
+		name, err := p.next("the number of a task, such as T12,")
 		if err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package templates
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -87,8 +88,14 @@ func hang(label, s string) string {
 }
 
 // Fill fills a text to 72 columns behind a label; further lines begin below its
-// first word. A command in backquotes stays on one line, where it fits into one.
-func Fill(label, text string) string { return untie(hang(label, wholeCommands(text))) }
+// first word. A command in backquotes, and a fingerprint, stay on one line, where
+// they fit into one.
+func Fill(label, text string) string {
+	return untie(hang(label, fingerprint.ReplaceAllStringFunc(wholeCommands(text), whole)))
+}
+
+// fingerprint is one in groups of four, of a version 4 certificate.
+var fingerprint = regexp.MustCompile(`\b([0-9A-F]{4} ){9}[0-9A-F]{4}\b`)
 
 // wholeCommands ties together what stands in backquotes.
 func wholeCommands(text string) string {
