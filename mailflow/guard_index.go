@@ -65,6 +65,12 @@ func (b *Base) guard() *Guard {
 	return new(Guard)
 }
 
+func (g *Guard) begun() bool {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	return g.slots != nil
+}
+
 func (g *Guard) begin() {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -39,25 +39,29 @@ func threadsRenamed(tx *store.Tx) error {
 	return renamings.Put(tx, DeskScope, renamingKey(tx), tx.Serial())
 }
 
-// KeepGuard reads what is stored into the guard after a start, and then what
-// comes, so that whoever compares need not wait for it. It returns when ctx ends.
+// KeepGuard reads what comes into the guard, so that whoever compares need not
+// wait for it. It returns when ctx ends. A gateway where nobody writes has no
+// use for the guard, and does not spend memory on it: whoever compares first
+// after a start waits until it has read what is stored.
 func (b *Base) KeepGuard(ctx context.Context) error {
 	filed := b.Store.Subscribe(store.TopicMailbox)
 	defer filed.Close()
 	for {
-		if err := b.warmGuard(ctx); err != nil && ctx.Err() == nil {
-			b.Log.Error("read messages into the guard", "err", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-b.Clock.After(guardPause):
-		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-filed.C:
 			filed.Take()
+		}
+		if b.guard().begun() {
+			if err := b.warmGuard(ctx); err != nil && ctx.Err() == nil {
+				b.Log.Error("read messages into the guard", "err", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-b.Clock.After(guardPause):
 		}
 	}
 }

@@ -197,6 +197,9 @@ func TestV6_InStepWithWrites(t *testing.T) {
 	done := make(chan error)
 	w.cold()
 	go func() { done <- w.KeepGuard(ctx) }()
+	if err := w.warmGuard(ctx); err != nil { // somebody compared, so that it is kept from now on
+		t.Fatal(err)
+	}
 	var texts []string
 	for range 20 {
 		var these []string
