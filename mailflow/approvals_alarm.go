@@ -98,7 +98,7 @@ func (b *Base) alarmApproval(tx *store.Tx, id string) error {
 	if name == "" {
 		name = "nobody on the desk; the operator can add a coordinator"
 	}
-	what := fmt.Sprintf("%s to %s in %s", approvalWhat(a), partyList(a.Parties), a.Case)
+	what := approvalWhere(a)
 	how := "drop the request, which is in Approvals, into Do/Approve or Do/Reject"
 	if a.Signed {
 		how = "send, signed, to control@" + b.DeskDomain + " one of\n    approve " + a.ID + "\n    reject " + a.ID + ` because "..."`

@@ -59,7 +59,11 @@ func (b *Base) look(tx *store.Tx, c cvd.Case) (caseLook, error) {
 	l.finder = strings.Join(finders, ". ")
 	slices.SortStableFunc(l.vendors, func(x, y vendorLook) int { return cmp.Compare(x.Wave, y.Wave) })
 	open, err := openTasks(tx, c.ID)
-	l.needs = slices.Concat(exploitedLines(l.Case), needsOf(l.vendors, open), taskNeeds(open))
+	if err != nil {
+		return l, err
+	}
+	kit, err := b.kitNeeds(tx, c)
+	l.needs = slices.Concat(leakLines(l.Case), exploitedLines(l.Case), kit, needsOf(l.vendors, open), taskNeeds(open))
 	return l, err
 }
 
@@ -147,10 +151,12 @@ func (l caseLook) row(p vendorLook) templates.CaseRow {
 	return row
 }
 
-// stage is the last notice of a stage that is not cancelled.
+// stage is the last notice of a stage that is not cancelled, or the leak that
+// told it.
 func (p vendorLook) stage(s cvd.Stage) (n cvd.Notice, ok bool) {
 	for _, have := range p.notices {
-		if have.Kind == cvd.KindStage && have.Stage == s && have.State != cvd.Cancelled {
+		told := ok && n.Kind == cvd.KindStage && hasLeft(n.State) // and a leak tells it once more
+		if disclosing(have) && have.Stage == s && have.State != cvd.Cancelled && !told {
 			n, ok = have, true
 		}
 	}
@@ -191,7 +197,7 @@ func (l caseLook) silent(p vendorLook) int {
 	}
 	var told time.Time
 	for _, n := range p.notices {
-		if n.Kind == cvd.KindStage && n.State == cvd.Sent && (told.IsZero() || n.SentAt.Before(told)) {
+		if disclosing(n) && n.State == cvd.Sent && (told.IsZero() || n.SentAt.Before(told)) {
 			told = n.SentAt
 		}
 	}

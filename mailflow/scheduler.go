@@ -103,13 +103,22 @@ func (s *Scheduler) dueAt(now time.Time, failed map[uint64]bool) (batch []dueNot
 
 // releaseAll spreads a batch over the cores: signing is what costs. There are
 // more at work than cores, so that while some wait for the disk others sign,
-// and many are committed at once. It gives the errors by notice.
+// and many are committed at once. What goes in order goes before, one after
+// the other. It gives the errors by notice.
 func (s *Scheduler) releaseAll(ctx context.Context, batch []dueNotice, now time.Time) map[uint64]error {
 	work, l := make(chan dueNotice), &looks{}
 	var mu sync.Mutex
 	failed := map[uint64]error{}
+	var rest []dueNotice
+	for _, row := range batch {
+		if !row.InOrder {
+			rest = append(rest, row)
+		} else if err := s.Outbox.Release(ctx, row, now, l); err != nil {
+			failed[row.Notice] = err
+		}
+	}
 	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0)*8, len(batch)) {
+	for range min(runtime.GOMAXPROCS(0)*8, len(rest)) {
 		wg.Go(func() {
 			for row := range work {
 				if err := s.Outbox.Release(ctx, row, now, l); err != nil {
@@ -120,7 +129,7 @@ func (s *Scheduler) releaseAll(ctx context.Context, batch []dueNotice, now time.
 			}
 		})
 	}
-	for _, row := range batch {
+	for _, row := range rest {
 		work <- row
 	}
 	close(work)
@@ -260,7 +269,7 @@ func (s *Scheduler) breath() time.Duration { return min(9*s.preparing, longestPa
 type duty func(now time.Time) (next time.Time, err error)
 
 func (s *Scheduler) duties() []duty {
-	return []duty{s.OwnKeysDue, s.ShowLetters, s.RestateSent, s.DaysDue, s.DigestsDue, s.ClocksDue, s.AlarmApprovals, s.TellGuard}
+	return []duty{s.OwnKeysDue, s.ShowLetters, s.RestateSent, s.DaysDue, s.DigestsDue, s.ClocksDue, s.LeaksDue, s.AlarmApprovals, s.TellGuard}
 }
 
 // keepDuties runs every duty; one that fails does not keep the others from it.

@@ -70,6 +70,8 @@ func endsByItself(r taskRow) string {
 		return "somebody approves or rejects it"
 	case "delivery":
 		return "`delivery ID sent`, again or drop answers it"
+	case "leak":
+		return "all have it, or the text is written"
 	case "own-key":
 		return "our key has a later end, or a next one is announced"
 	case "sending":
