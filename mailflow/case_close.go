@@ -30,6 +30,9 @@ func caseClose(s *sitting, p *phrase) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := s.voidKit(s.tx, c.ID, "the case is closed"); err != nil {
+		return "", err
+	}
 	n, err := s.cancelPlanned(c, "", "the case is closed")
 	if err != nil {
 		return "", err

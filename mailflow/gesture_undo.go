@@ -147,6 +147,9 @@ func (s *sitting) mayReconsider(a cvd.ApprovalRequest) error {
 	case err != nil && !errors.Is(err, store.ErrNotFound):
 		return err
 	}
+	if isKit(a) {
+		return s.mayReconsiderKit(a)
+	}
 	for _, p := range a.Parties {
 		all, err := Notices(s.tx, a.Case, p)
 		if err != nil {

@@ -219,3 +219,34 @@ func kitLevels(a cvd.ApprovalRequest) string {
 	}
 	return strings.Join(out, ", ")
 }
+
+// voidKit ends what is asked of the leak kit of a case that needs none any more.
+func (b *Base) voidKit(tx *store.Tx, id cvd.CaseID, why string) error {
+	row, err := readKit(tx, id)
+	if err != nil {
+		return err
+	}
+	for _, l := range cvd.Levels() {
+		if row.Asked[l] == "" {
+			continue
+		}
+		if err := b.void(tx, row.Asked[l], why, ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mayReconsiderKit refuses to take back a yes on which a leak went out.
+func (s *sitting) mayReconsiderKit(a cvd.ApprovalRequest) error {
+	c, err := CaseByID(s.tx, a.Case)
+	if err != nil {
+		return err
+	}
+	for _, l := range c.Leaks {
+		if a.Kit[l.Level] != "" && len(a.Yes) > 0 && !l.At.Before(a.Yes[0].At) {
+			return notDone("the leak of %s was told on it; `hold case` stops what has not left", l.Level)
+		}
+	}
+	return nil
+}

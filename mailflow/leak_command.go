@@ -62,7 +62,7 @@ func (s *sitting) leakFrom(p *phrase) (l cvd.Leak, err error) {
 	if word, err = p.next("a time such as 30m after within"); err != nil {
 		return l, err
 	}
-	if l.Within, err = cvd.ParseDuration(word); err != nil {
+	if l.Within, err = cvd.ParseDuration(strings.ToLower(word)); err != nil {
 		return l, notDone("%v; nothing was sent", err)
 	}
 	if l.Within < leastWithin || l.Within > mostWithin {
@@ -110,7 +110,7 @@ func (s *sitting) kitReady(c cvd.Case, k *kitLevel) error {
 	next := "Once it is approved, give it again"
 	switch {
 	case k.Lacks != "":
-		next = fmt.Sprintf("Write what is missing to %s.%s@%s, have it approved, and give it again", k.Level.Stage(), c.ID.Lower(), s.DeskDomain)
+		next = fmt.Sprintf("Write it in a mail to %s.%s@%s, have it approved, and give it again", k.Level.Stage(), c.ID.Lower(), s.DeskDomain)
 	case k.Request != nil && k.Request.Open() && k.bound():
 		next = fmt.Sprintf("Another coordinator says yes with `approve %s`; then give it again", k.Request.ID)
 	}

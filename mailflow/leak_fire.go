@@ -218,3 +218,24 @@ func (b *Base) wakeLeaks(tx *store.Tx, id cvd.CaseID) error {
 	b.touch(tx, id)
 	return nil
 }
+
+// lateForLeak says that a vendor came, or came back, after a leak was fired, and
+// was not sent it. One that a person dropped from the queue is not sent again.
+func lateForLeak(c cvd.Case, p cvd.Participant, all []cvd.Notice) bool {
+	level := c.Leak().Level
+	return level != "" && inKit(p) && !slices.ContainsFunc(all, func(n cvd.Notice) bool {
+		return n.Kind == cvd.KindLeak && n.Level == level && (n.State != cvd.Cancelled || n.Delivery != 0)
+	})
+}
+
+// tellNewcomer sends the leak to a vendor that comes after it. Who was invited by
+// mistake can be withdrawn until then.
+func (b *Base) tellNewcomer(tx *store.Tx, c cvd.Case, p cvd.Participant, all []cvd.Notice) error {
+	if !lateForLeak(c, p, all) || !tx.Now.Before(c.Embargo().End) {
+		return nil
+	}
+	level := c.Leak().Level
+	_, err := b.newNotice(tx, cvd.Notice{Case: c.ID, Party: p.Party, Kind: cvd.KindLeak, Level: level, Stage: level.Stage(), Code: cvd.NewCode(),
+		Version: c.Embargo().Version, Due: tx.Now.Add(b.Undo), LastAct: tx.Now}, nil)
+	return err
+}

@@ -21,7 +21,9 @@ func (b *Base) gatherLeak(tx *store.Tx, p *parcel, l *looks) error {
 		if p.Found, err = b.foundInKit(tx, &k, p.Participant, l); err != nil {
 			return err
 		}
-		k.Found = map[cvd.PartyID][]Crossing{p.Participant.Party: p.Found}
+		if len(p.Found) > 0 {
+			k.Found = map[cvd.PartyID][]Crossing{p.Participant.Party: p.Found}
+		}
 	}
 	if p.Leak, err = b.leakView(tx, p); err != nil {
 		return err

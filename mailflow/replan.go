@@ -62,6 +62,9 @@ func (b *Base) replanOne(tx *store.Tx, c cvd.Case, p cvd.Participant, byNeed boo
 			future[n.Stage] = n
 		}
 	}
+	if lateForLeak(c, p, all) {
+		known = max(known, c.Leak().Level.Stage().Rank())
+	}
 	for _, d := range cvd.Plan(c, []cvd.Participant{p}) {
 		n, planned := future[d.Stage]
 		delete(future, d.Stage)
@@ -74,6 +77,9 @@ func (b *Base) replanOne(tx *store.Tx, c cvd.Case, p cvd.Participant, byNeed boo
 		if err := b.place(tx, c, n, d.At, byNeed); err != nil {
 			return err
 		}
+	}
+	if err := b.tellNewcomer(tx, c, p, all); err != nil {
+		return err
 	}
 	for _, n := range future { // no longer in the plan
 		if err := b.cancel(tx, n, "no longer planned"); err != nil {
