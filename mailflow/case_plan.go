@@ -38,13 +38,16 @@ func casePlan(s *sitting, p *phrase) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var kit []string
 	if party == "" {
-		if kit, err = s.kitLines(s.tx, c); err != nil {
+		kit, err := s.kitLines(s.tx, c)
+		if err != nil {
 			return "", err
 		}
+		if len(kit) > 0 {
+			lines = append(strings.Split(inColumns(kit), "\n"), lines...)
+		}
 	}
-	said := strings.Join(append(kit, ""), "\n")
+	said := ""
 	if !c.Started() {
 		said = fmt.Sprintf("%s has not started; with `start now` this would go:\n", c.ID)
 	}

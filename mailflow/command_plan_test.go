@@ -26,6 +26,7 @@ func TestPlan_Lines(t *testing.T) {
 	r.settles("globex", cvd.HeadsUp, Answer{Decision: HoldIt, Why: "the case is on hold: court"})
 	got := r.say(asAna, "case PAR-2026-0001", "plan")
 	want := []string{
+		"leak kit: rumour ready, details: no material, exploit: the policy has no", "    proof",
 		"acme  1/4 heads-up  2026-12-01T09:00Z  sent  key " + string(key) + " confirmed never expires",
 		"globex  1/4 heads-up  2026-12-01T09:00:01Z  held: the case is on hold: court  key " + string(claimed) + " claimed never expires",
 		"acme  2/4 scope  2026-12-01T09:00:02Z  waiting: needs acknowledged  key " + string(key) + " confirmed never expires  missing: acknowledged",

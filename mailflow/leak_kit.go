@@ -46,7 +46,7 @@ func (b *Base) kitOf(tx *store.Tx, c cvd.Case, level cvd.Level, l *looks) (kitLe
 	k := kitLevel{Level: level, Answers: map[cvd.Stage][]faqEntry{}}
 	rule, ok := c.Policy.Rule(level.Stage())
 	if !ok {
-		k.Lacks = fmt.Sprintf("policy %s has no stage %s", c.Policy.Name, level.Stage())
+		k.Lacks = fmt.Sprintf("the policy has no %s", level.Stage())
 		return k, nil
 	}
 	k.Rule, k.Need = rule, rule.Approvals
