@@ -9,6 +9,7 @@ import (
 
 	"parley/mailflow/cvd"
 	"parley/mailflow/store"
+	"parley/templates"
 )
 
 // leakRow lets the clockwork find the cases of which something is public without
@@ -148,8 +149,11 @@ func (b *Base) alarmLeak(tx *store.Tx, w leakWatch) error {
 		}
 		lines = append(lines, fmt.Sprintf("    %s: %s", m.Party, m.why), "        "+reach)
 	}
-	text := fmt.Sprintf("The leak of %s in %s was to be with every vendor by %s.\nThese do not have it:\n\n%s\n\nCall them: tell no more by phone than they were told before, ask for a\nkey that can be used, and file what was said, to control@%s\n    case %s\n    record PARTY called \"...\"\nThis goes when all have it.\n",
-		leak.Level, id, instant(leak.At.Add(leak.Within)), inColumns(lines), b.DeskDomain, id)
+	text := fmt.Sprintf("%s\n\n%s\n\n%s\n    case %s\n    record PARTY called \"...\"\n%s\n",
+		templates.Fill("", fmt.Sprintf("The leak of %s in %s was to be with every vendor by %s. These do not have it:", leak.Level, id, instant(leak.At.Add(leak.Within)))),
+		inColumns(lines),
+		templates.Fill("", "Call them: tell no more by phone than they were told before, ask for a key that can be used, and file what was said, in a mail to control@"+b.DeskDomain), id,
+		templates.Fill("", "Who cannot be mailed is told by hand after a signed `vendor edit PARTY channel hand`, and `record PARTY delivered "+string(leak.Level.Stage())+" via \"...\"` files it. This goes when all have it."))
 	return b.task(tx, leakTask(id), Post{Case: id, Kind: "leak", Text: text,
 		Subject: fmt.Sprintf("ALARM: the leak of %s is not with %s", id, plural(len(w.missed), "vendor", "vendors"))})
 }

@@ -176,7 +176,7 @@ func (s *sitting) fired(c cvd.Case, leak cvd.Leak, was cvd.Embargo, all []cvd.No
 	}
 	said = append(said, fmt.Sprintf("who does not have it by %s is in an alarm then", utc(leak.At.Add(leak.Within))),
 		"this cannot be undone; `hold all` stops what has not left")
-	return strings.Join(said, "\n"), nil
+	return inColumns(said), nil
 }
 
 // urlHidden names those whom the address is not told.
