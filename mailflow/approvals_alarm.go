@@ -99,6 +99,9 @@ func (b *Base) alarmApproval(tx *store.Tx, id string) error {
 		name = "nobody on the desk; the operator can add a coordinator"
 	}
 	what := fmt.Sprintf("%s to %s in %s", approvalWhat(a), partyList(a.Parties), a.Case)
+	if isShred(a) {
+		what = "destroying " + string(a.Case)
+	}
 	how := "drop the request, which is in Approvals, into Do/Approve or Do/Reject"
 	if a.Signed {
 		how = "send, signed, to control@" + b.DeskDomain + " one of\n    approve " + a.ID + "\n    reject " + a.ID + ` because "..."`
@@ -108,7 +111,9 @@ func (b *Base) alarmApproval(tx *store.Tx, id string) error {
 		state = fmt.Sprintf("%s waits since %s, and %s is undecided.", what, instant(a.Created), a.ID)
 		since = "waits since " + instant(a.Created)
 	}
-	if _, err := filedOrders.Get(tx, approvalKey(tx, a.ID)); err == nil {
+	if isShred(a) {
+		state += " Without a yes nothing of it is destroyed."
+	} else if _, err := filedOrders.Get(tx, approvalKey(tx, a.ID)); err == nil {
 		state += " Until it has a yes what was filed does not count; nothing else happens by itself."
 	} else {
 		state += " Without a yes it does not leave; nothing else happens by itself."

@@ -71,7 +71,11 @@ func caseReopen(s *sitting, p *phrase) (string, error) {
 		return "", err
 	}
 	s.undo = &undoRow{Verb: "reopen", Case: c.ID}
-	return caseLine(c), s.replan(s.tx, c.ID)
+	stopped, err := s.stopShred(s.tx, c.ID, s.by.Name, "the case is open again")
+	if err != nil {
+		return "", err
+	}
+	return caseLine(c) + stopped, s.replan(s.tx, c.ID)
 }
 
 func closedFolder(at time.Time) string {

@@ -25,6 +25,7 @@ type caseLook struct {
 	cvd.Case
 	vendors []vendorLook // by wave and name
 	finder  string       // where the finder stands, and each other one, or ""
+	ending  string       // when it is destroyed for good, or ""
 	needs   []string
 	now     time.Time
 }
@@ -59,7 +60,14 @@ func (b *Base) look(tx *store.Tx, c cvd.Case) (caseLook, error) {
 	l.finder = strings.Join(finders, ". ")
 	slices.SortStableFunc(l.vendors, func(x, y vendorLook) int { return cmp.Compare(x.Wave, y.Wave) })
 	open, err := openTasks(tx, c.ID)
-	l.needs = slices.Concat(exploitedLines(l.Case), needsOf(l.vendors, open), taskNeeds(open))
+	if err != nil {
+		return l, err
+	}
+	var doomed []string
+	if l.ending, err = shredLine(tx, c.ID); l.ending != "" {
+		doomed = []string{"it is DESTROYED for good " + l.ending}
+	}
+	l.needs = slices.Concat(doomed, exploitedLines(l.Case), needsOf(l.vendors, open), taskNeeds(open))
 	return l, err
 }
 
@@ -107,7 +115,7 @@ func daysBetween(from, to time.Time) int { return int(date(to).Sub(date(from)) /
 // changes once a day, so that a case file is not replaced without a reason.
 func (l caseLook) view() templates.CaseFile {
 	v := templates.CaseFile{Case: l.ID, Title: l.Title, Responsible: l.Responsible, Severity: l.Severity, Policy: l.Policy.Name,
-		Restricted: l.Restricted, Closed: l.Closed, Finder: l.finder, NeedsYou: l.needs, Now: l.today(),
+		Restricted: l.Restricted, Closed: l.Closed, Destroyed: l.ending, Finder: l.finder, NeedsYou: l.needs, Now: l.today(),
 		Start: l.Start, End: l.Embargo().End, Version: l.Embargo().Version}
 	v.Day, v.Days = l.day()
 	if l.Hold != nil {

@@ -109,6 +109,9 @@ func (s *sitting) reconsider(m store.Message) error {
 	if err != nil {
 		return err
 	}
+	if isShred(a) {
+		return s.reconsiderShred(a)
+	}
 	yes := slices.IndexFunc(a.Yes, func(y cvd.Approved) bool { return y.By == s.by.Name })
 	switch {
 	case strings.HasPrefix(a.How, "rejected by "+s.by.Name+":"):

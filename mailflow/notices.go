@@ -240,13 +240,16 @@ func wakeOne(tx *store.Tx, n cvd.Notice, byNeed bool) error {
 	return putNotice(tx, n, row)
 }
 
-// record appends to the journal in the scope of the record's case, or the
-// desk's.
+// record appends to the journal in the scope of the record's case, or in that
+// of the journal, whose key stays when others are renewed.
 func record(tx *store.Tx, r journal.Record) error {
 	r.At = tx.Now
-	scope := DeskScope
-	if r.Case != "" && tx.HasScope(store.Scope(r.Case)) {
-		scope = store.Scope(r.Case)
+	scope := JournalScope
+	if id := cvd.CaseID(r.Case); id != "" && id != deskCase && tx.HasScope(caseScope(id)) {
+		scope = caseScope(id)
+	}
+	if err := tx.NewScope(scope); err != nil {
+		return err
 	}
 	return journal.Append(tx, string(scope), r)
 }

@@ -43,6 +43,10 @@ const DeskScope store.Scope = "desk"
 
 const spoolScope store.Scope = "spool"
 
+// JournalScope seals the records of the journal that are of no case. It is the
+// desk's in stores of before.
+const JournalScope store.Scope = "journal"
+
 // onlyPrefix begins the scopes of what one coordinator alone sees. No case tag
 // and no party has a colon.
 const onlyPrefix = "coordinator:"

@@ -260,7 +260,7 @@ func (s *Scheduler) breath() time.Duration { return min(9*s.preparing, longestPa
 type duty func(now time.Time) (next time.Time, err error)
 
 func (s *Scheduler) duties() []duty {
-	return []duty{s.OwnKeysDue, s.ShowLetters, s.RestateSent, s.DaysDue, s.DigestsDue, s.ClocksDue, s.AlarmApprovals, s.TellGuard}
+	return []duty{s.OwnKeysDue, s.ShowLetters, s.RestateSent, s.DaysDue, s.DigestsDue, s.ClocksDue, s.AlarmApprovals, s.TellGuard, s.ShredsDue}
 }
 
 // keepDuties runs every duty; one that fails does not keep the others from it.

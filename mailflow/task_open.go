@@ -72,6 +72,8 @@ func endsByItself(r taskRow) string {
 		return "`delivery ID sent`, again or drop answers it"
 	case "own-key":
 		return "our key has a later end, or a next one is announced"
+	case "shred":
+		return "it is destroyed, or somebody stops that"
 	case "sending":
 		return "`sending resume`"
 	}
