@@ -98,6 +98,7 @@ type Policy struct {
 	Wave       string   `toml:"wave"`    // duration
 	Remind     []string `toml:"remind"`  // durations
 	Lead       string   `toml:"lead"`    // duration
+	Leak       string   `toml:"leak"`    // duration
 	Confirmers int      `toml:"confirmers"`
 	Stage      []Stage  `toml:"stage"`
 }

@@ -20,7 +20,7 @@ type app struct {
 	base   *mailflow.Base
 	desk   *mailflow.Desk
 	logins *auth.Logins
-	unlock store.Unlock   // to destroy keys with
+	kept   *store.Unlock  // the credential, where it cannot be read again
 	ports  *ports         // nil where no daemon serves
 	close  []func() error // last first
 }
@@ -54,6 +54,30 @@ func (s *settings) password() (string, error) {
 	}
 	text, err := s.Password.read(nil)
 	return string(text), err
+}
+
+// keepUnlock keeps the credential in memory where it cannot be read again: it was
+// typed, or only root could read it.
+func (a *app) keepUnlock(u store.Unlock) {
+	if _, err := a.set.unlockAgain(); err != nil {
+		a.kept = &u
+	}
+}
+
+// credential is what opens the store, to destroy keys with.
+func (a *app) credential() (store.Unlock, error) {
+	if a.kept != nil {
+		return *a.kept, nil
+	}
+	return a.set.unlockAgain()
+}
+
+// unlockAgain reads the credential where nobody is there to type it.
+func (s *settings) unlockAgain() (store.Unlock, error) {
+	if s.Unlock.kind == fromPrompt {
+		return store.Unlock{}, errors.New("read secret prompt: nobody is there to type it")
+	}
+	return s.unlock(asker{})
 }
 
 // openStore opens the store of a configuration, and says in one sentence why

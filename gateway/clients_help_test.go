@@ -230,6 +230,12 @@ func (d *clientDesk) asks(tag string) {
 	d.must(err)
 	d.must(d.command(d.Context(), "key", "import", path, "--party", "acme", "--confirm", d.acme.Fingerprint(), "--config", d.path))
 	d.must(d.ben.signs("case "+tag, "case policy quick", `invite acme wave 1 affects "Player 9.1"`, "start now"))
+	d.until("the notice and the leak kit in Approvals", func() bool { return len(d.in(d.ben, "Approvals")) == 2 })
+	for _, m := range d.in(d.ben, "Approvals") {
+		if strings.Contains(m.subject, "leak kit") { // no part of these stories
+			d.must(d.ben.signs("reject " + approvalCode.FindStringSubmatch(m.text)[1] + ` because "nothing leaks"`))
+		}
+	}
 	d.until("a draft in Approvals", func() bool { return len(d.in(d.ben, "Approvals")) == 1 })
 }
 

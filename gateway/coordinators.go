@@ -18,7 +18,10 @@ import (
 
 // note puts into the journal what the operator did to the desk.
 func note(tx *store.Tx, kind, ref string) error {
-	return journal.Append(tx, string(mailflow.DeskScope), journal.Record{At: tx.Now, Actor: mailflow.Operator, Kind: kind, Ref: ref})
+	if err := tx.NewScope(mailflow.JournalScope); err != nil {
+		return err
+	}
+	return journal.Append(tx, string(mailflow.JournalScope), journal.Record{At: tx.Now, Actor: mailflow.Operator, Kind: kind, Ref: ref})
 }
 
 // newCoordinator checks what is asked of the store; the name stands in

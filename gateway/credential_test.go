@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -93,5 +94,38 @@ func TestH2_UnlockText(t *testing.T) {
 	}
 	if _, err := (credential{fromPrompt, ""}).read(func() ([]byte, error) { return nil, errors.New("no terminal") }); err == nil {
 		t.Error("a prompt that failed gave a secret")
+	}
+}
+
+// The credential is read again where keys are destroyed, and lies in memory only
+// where that cannot be.
+func TestH2_CredentialIsReadAgain(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "unlock")
+	text := newUnlockText()
+	if err := os.WriteFile(path, []byte(text+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	u, err := parseUnlock([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &app{set: &settings{Unlock: credential{fromFile, path}}}
+	a.keepUnlock(u)
+	if again, err := a.credential(); a.kept != nil || err != nil || !reflect.DeepEqual(again, u) {
+		t.Errorf("kept %v; read again: %v", a.kept != nil, err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.credential(); err == nil {
+		t.Error("what is not there any more was read")
+	}
+	for name, c := range map[string]credential{"typed": {fromPrompt, ""}, "for root only": {fromFile, path}} {
+		a := &app{set: &settings{Unlock: c}}
+		a.keepUnlock(u)
+		if again, err := a.credential(); err != nil || !reflect.DeepEqual(again, u) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -140,7 +140,13 @@ func retireKey(_ context.Context, a *app, r ctl.Request) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	k, err := a.base.RetireKey(operator, f, func(s store.Scope) error { return a.store.Shred(s, a.unlock) })
+	k, err := a.base.RetireKey(operator, f, func(s store.Scope) error {
+		u, err := a.credential()
+		if err != nil {
+			return err
+		}
+		return a.store.Shred(s, u)
+	})
 	if err != nil {
 		return "", err
 	}

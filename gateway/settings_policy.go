@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"time"
 
 	"parley/config"
 	"parley/mailflow/cvd"
@@ -39,7 +40,7 @@ func (r *reader) policy(name string, p cvd.Policy, c config.Policy) cvd.Policy {
 	has := func(k string) bool { return r.c.Has(key(k)...) }
 	if p.Name == "" { // a new one: what the default has, but its length and stages are its own
 		d := cvd.Shipped()["default"]
-		p = cvd.Policy{Name: name, Wave: d.Wave, Remind: d.Remind, Confirmers: d.Confirmers}
+		p = cvd.Policy{Name: name, Wave: d.Wave, Remind: d.Remind, Leak: d.Leak, Confirmers: d.Confirmers}
 	}
 	if has("embargo") {
 		whole := p.Lead == p.Embargo // no party has to wait
@@ -56,6 +57,9 @@ func (r *reader) policy(name string, p cvd.Policy, c config.Policy) cvd.Policy {
 	}
 	if has("lead") {
 		p.Lead = r.duration(c.Lead, 0, key("lead")...)
+	}
+	if p.Leak = min(p.Leak, p.Embargo); has("leak") {
+		p.Leak = r.duration(c.Leak, time.Minute, key("leak")...)
 	}
 	if has("confirmers") {
 		p.Confirmers = r.number(c.Confirmers, 1, cvd.MaxConfirmers, key("confirmers")...)

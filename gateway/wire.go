@@ -39,7 +39,8 @@ type given struct {
 
 // openApp opens the store and builds the flows over it. Nothing runs yet.
 func openApp(set *settings, with given) (a *app, err error) {
-	a = &app{set: set, log: with.log, unlock: with.unlock}
+	a = &app{set: set, log: with.log}
+	a.keepUnlock(with.unlock)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
@@ -66,6 +67,7 @@ func openApp(set *settings, with given) (a *app, err error) {
 			Plaintext: set.Plaintext, Undo: set.Undo, CoolOff: set.CoolOff, Digest: set.Digest, Zone: set.Zone, KeyPause: set.KeyPause, Discovery: set.Discovery.On, Limits: set.Message, Policies: set.Policies,
 		},
 		Clock: with.clock, Store: a.store, Own: own, Certs: keyring.NewCache(certificates), Templates: words, Guard: new(mailflow.Guard), Log: with.log,
+		Credential: a.credential,
 	}
 	a.base.Queue = a.queue(with)
 	a.desk = &mailflow.Desk{Base: a.base}

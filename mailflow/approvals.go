@@ -138,6 +138,13 @@ func (b *Base) approve(tx *store.Tx, id string, by Actor) (string, error) {
 	if err := b.endApproval(tx, a); err != nil {
 		return "", err
 	}
+	if isKit(a) {
+		said := fmt.Sprintf("%s approved: %s is ready, and goes to nobody unless a coordinator fires it with `leak`", a.ID, approvalWhat(a))
+		if alone {
+			said += fmt.Sprintf(", not before %s since nobody else is on the desk", instant(a.Cool))
+		}
+		return said, nil
+	}
 	said := fmt.Sprintf("%s approved: %s to %s goes at %s", a.ID, approvalWhat(a), partyList(a.Parties), instant(laterOf(a.Due, tx.Now.Add(b.Undo))))
 	if alone {
 		said += fmt.Sprintf(", not before %s since nobody else is on the desk", instant(a.Cool))
@@ -200,6 +207,9 @@ func (b *Base) reject(tx *store.Tx, id string, by Actor, because string) (string
 	if isDraft(a) {
 		return fmt.Sprintf("%s rejected; the letter to %s does not leave", a.ID, partyList(a.Parties)), b.endDraft(tx, a, by, because)
 	}
+	if isKit(a) {
+		return fmt.Sprintf("%s rejected; %s cannot be fired until what is in it changes", a.ID, approvalWhat(a)), nil
+	}
 	return fmt.Sprintf("%s rejected; %s to %s is held", a.ID, a.Stage, partyList(a.Parties)), nil
 }
 
@@ -216,7 +226,18 @@ func approvalWhat(a cvd.ApprovalRequest) string {
 	if isDraft(a) {
 		return "the letter"
 	}
+	if isKit(a) {
+		return "the leak kit (" + kitLevels(a) + ")"
+	}
 	return string(a.Stage)
+}
+
+// approvalWhere is what a request is about, to whom and in which case.
+func approvalWhere(a cvd.ApprovalRequest) string {
+	if isKit(a) {
+		return fmt.Sprintf("%s in %s", approvalWhat(a), a.Case)
+	}
+	return fmt.Sprintf("%s to %s in %s", approvalWhat(a), partyList(a.Parties), a.Case)
 }
 
 // endApproval writes the end of a request, takes its mail away and asks the
@@ -244,6 +265,9 @@ func approvalTasks(a cvd.ApprovalRequest) []string {
 
 // wakeRequest asks the gate again about what a request names.
 func (b *Base) wakeRequest(tx *store.Tx, a cvd.ApprovalRequest) error {
+	if isKit(a) {
+		return b.wakeLeaks(tx, a.Case)
+	}
 	for _, p := range a.Parties {
 		all, err := Notices(tx, a.Case, p)
 		if err != nil {

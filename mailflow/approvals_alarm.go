@@ -15,9 +15,11 @@ import (
 // alarmBefore is how long before it is due an undecided request alarms another
 // coordinator, and alarmAfter how long after it was made one that is due on no
 // day: a letter that a person must see, or a word that a second one confirms.
+// The leak kit is needed on a day that nobody knows: kitAlarmAfter.
 const (
-	alarmBefore = 4 * time.Hour
-	alarmAfter  = 4 * time.Hour
+	alarmBefore   = 4 * time.Hour
+	alarmAfter    = 4 * time.Hour
+	kitAlarmAfter = 2 * cvd.Day
 )
 
 // approvalAlarms hold, under the instant of the alarm, the requests that nobody
@@ -29,7 +31,9 @@ func alarmTask(id string) string { return "undecided:" + id }
 func alarmKey(tx *store.Tx, a cvd.ApprovalRequest) []byte {
 	at := a.Due.Add(-alarmBefore)
 	if a.Due.IsZero() {
-		at = a.Created.Add(alarmAfter)
+		if at = a.Created.Add(alarmAfter); isKit(a) {
+			at = a.Created.Add(kitAlarmAfter)
+		}
 	}
 	return append(store.Instant(at), approvalKey(tx, a.ID)...)
 }
@@ -98,7 +102,10 @@ func (b *Base) alarmApproval(tx *store.Tx, id string) error {
 	if name == "" {
 		name = "nobody on the desk; the operator can add a coordinator"
 	}
-	what := fmt.Sprintf("%s to %s in %s", approvalWhat(a), partyList(a.Parties), a.Case)
+	what := approvalWhere(a)
+	if isShred(a) {
+		what = "destroying " + string(a.Case)
+	}
 	how := "drop the request, which is in Approvals, into Do/Approve or Do/Reject"
 	if a.Signed {
 		how = "send, signed, to control@" + b.DeskDomain + " one of\n    approve " + a.ID + "\n    reject " + a.ID + ` because "..."`
@@ -108,8 +115,12 @@ func (b *Base) alarmApproval(tx *store.Tx, id string) error {
 		state = fmt.Sprintf("%s waits since %s, and %s is undecided.", what, instant(a.Created), a.ID)
 		since = "waits since " + instant(a.Created)
 	}
-	if _, err := filedOrders.Get(tx, approvalKey(tx, a.ID)); err == nil {
+	if isShred(a) {
+		state += " Without a yes nothing of it is destroyed."
+	} else if _, err := filedOrders.Get(tx, approvalKey(tx, a.ID)); err == nil {
 		state += " Until it has a yes what was filed does not count; nothing else happens by itself."
+	} else if isKit(a) {
+		state += " Without a yes nobody can fire it when something leaks; nothing else happens by itself."
 	} else {
 		state += " Without a yes it does not leave; nothing else happens by itself."
 	}

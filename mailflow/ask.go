@@ -212,7 +212,7 @@ func (b *Base) void(tx *store.Tx, id, why, next string) error {
 
 // tellVoid says in Status what changed.
 func (b *Base) tellVoid(tx *store.Tx, a cvd.ApprovalRequest, why string) error {
-	what := fmt.Sprintf("%s to %s in %s", approvalWhat(a), partyList(a.Parties), a.Case)
+	what := approvalWhere(a)
 	next := "nothing: it is not to leave any more"
 	if a.Next != "" {
 		next = "look at " + a.Next + " in Approvals, which stands in its place and says what would leave now"

@@ -48,6 +48,9 @@ type Base struct {
 	Queue     *queue.Queue
 	Log       *slog.Logger
 	Guard     *Guard // against words of one party to another; the zero one is ready
+	// Credential reads the store's credential again, to destroy the keys of a case
+	// with; without it no case can be shredded.
+	Credential func() (store.Unlock, error)
 }
 
 // signer is our signing key.

@@ -118,6 +118,9 @@ func (s *sitting) approveID(id string) (string, error) {
 	if s.by.Via == ViaOperator && a.Signed {
 		return "", notDone("%s counts only in a mail signed by a coordinator; the operator cannot give it", a.ID)
 	}
+	if isShred(a) {
+		return s.approveShred(a)
+	}
 	mail, err := taskMessage(s.tx, "approval:"+a.ID)
 	if err != nil {
 		return "", err
@@ -184,6 +187,9 @@ func (s *sitting) rejectID(id, why string) (string, error) {
 	a, err := s.approvalSeen(id)
 	if err != nil {
 		return "", err
+	}
+	if isShred(a) {
+		return s.rejectShred(a, why)
 	}
 	mail, err := taskMessage(s.tx, "approval:"+a.ID)
 	if err != nil {

@@ -30,6 +30,9 @@ func caseClose(s *sitting, p *phrase) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := s.voidKit(s.tx, c.ID, "the case is closed"); err != nil {
+		return "", err
+	}
 	n, err := s.cancelPlanned(c, "", "the case is closed")
 	if err != nil {
 		return "", err
@@ -71,7 +74,11 @@ func caseReopen(s *sitting, p *phrase) (string, error) {
 		return "", err
 	}
 	s.undo = &undoRow{Verb: "reopen", Case: c.ID}
-	return caseLine(c), s.replan(s.tx, c.ID)
+	stopped, err := s.stopShred(s.tx, c.ID, s.by.Name, "the case is open again")
+	if err != nil {
+		return "", err
+	}
+	return caseLine(c) + stopped, s.replan(s.tx, c.ID)
 }
 
 func closedFolder(at time.Time) string {

@@ -24,7 +24,7 @@ func (s *sitting) caseSeen(id cvd.CaseID) (cvd.Case, error) {
 		return c, err
 	}
 	if err != nil || !s.by.sees(c) {
-		return cvd.Case{}, notDone("there is no case %s; `status` lists the cases", id)
+		return cvd.Case{}, s.noCase(id)
 	}
 	if !s.tells(c) {
 		return cvd.Case{}, errMixed

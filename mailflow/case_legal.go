@@ -42,7 +42,15 @@ func (s *sitting) putLegalHold(c cvd.Case, why string) (string, error) {
 	}
 	c.LegalHold = &cvd.Hold{Because: why, By: s.by.Name, At: s.tx.Now}
 	s.undo = &undoRow{Verb: "legal-hold", Case: c.ID}
-	return fmt.Sprintf("%s is under legal hold: nothing of it is destroyed until `legal-hold off`", c.ID), s.changeCase(c, "legal-hold.on", why)
+	if err := s.changeCase(c, "legal-hold.on", why); err != nil {
+		return "", err
+	}
+	home, err := caseNow(s.tx, c.ID)
+	if err != nil {
+		return "", err
+	}
+	stopped, err := s.stopShred(s.tx, home, s.by.Name, "legal hold: "+why)
+	return fmt.Sprintf("%s is under legal hold: nothing of it is destroyed until `legal-hold off`", c.ID) + stopped, err
 }
 
 func (s *sitting) endLegalHold(c cvd.Case, why string) (string, error) {

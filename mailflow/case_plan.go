@@ -57,7 +57,7 @@ func planHash(lines []string) string {
 // planned are the kinds of notices that a plan shows: what the gateway sends
 // by itself. Answers and receipts follow from mail that came in, and letters
 // are people's own.
-var planned = []cvd.NoticeKind{cvd.KindStage, cvd.KindReminder, cvd.KindContact, cvd.KindEmbargo, cvd.KindKey}
+var planned = []cvd.NoticeKind{cvd.KindStage, cvd.KindReminder, cvd.KindContact, cvd.KindEmbargo, cvd.KindKey, cvd.KindLeak}
 
 // planRow is one line of a plan before it is written: a notice with what the
 // gate will be asked about it on the day that it falls due.
@@ -182,6 +182,8 @@ func planWhat(r planRow) string {
 		return "contact"
 	case cvd.KindKey:
 		return "our new key"
+	case cvd.KindLeak:
+		return noticeName(n)
 	case cvd.KindEmbargo:
 		return fmt.Sprintf("embargo v%d", n.Version)
 	}

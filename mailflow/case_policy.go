@@ -116,6 +116,9 @@ func easier(old, fresh cvd.Policy) string {
 			return fmt.Sprintf("leaves out %s before %s", r.Stage, last)
 		}
 	}
+	if a, b := old.LeakEmbargo(), fresh.LeakEmbargo(); b < a {
+		return fmt.Sprintf("ends the embargo sooner after a leak (%s, not %s)", cvd.FormatDuration(b), cvd.FormatDuration(a))
+	}
 	if a, b := old.KeyConfirmers(), fresh.KeyConfirmers(); b < a {
 		return fmt.Sprintf("lets keys count that %d confirmed, not %d", b, a)
 	}

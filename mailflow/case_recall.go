@@ -45,6 +45,9 @@ func recallLine(n int, gone []string) string {
 
 // noticeName says which notice is meant, for a person.
 func noticeName(n cvd.Notice) string {
+	if n.Kind == cvd.KindLeak {
+		return "leak (" + string(n.Level) + ")"
+	}
 	if n.Stage != "" {
 		return string(n.Stage)
 	}

@@ -253,8 +253,12 @@ func (s *sitting) recordDelivered(c cvd.Case, who cvd.Participant, p *phrase) (s
 	if err := s.heldDone(s.tx, n); err != nil {
 		return "", err
 	}
-	s.undo = &undoRow{Verb: "delivered", Stage: stage}
-	who.Reached = stage
+	if n.Kind == cvd.KindStage {
+		s.undo = &undoRow{Verb: "delivered", Stage: stage}
+	}
+	if stage.Rank() > who.Reached.Rank() {
+		who.Reached = stage
+	}
 	if n.Code != "" {
 		who.Remember(n.Code, n.ID, s.tx.Now)
 	}
@@ -276,7 +280,7 @@ func (s *sitting) toHandOver(c cvd.Case, who cvd.Participant, stage cvd.Stage) (
 		return cvd.Notice{}, Question{}, err
 	}
 	for _, n := range all {
-		if n.Kind != cvd.KindStage || n.Stage != stage || n.State.Over() {
+		if !disclosing(n) || n.Stage != stage || n.State.Over() {
 			continue
 		}
 		parcel, err := s.gather(s.tx, dueRow{Case: c.ID, Party: who.Party, Notice: n.ID}, s.tx.Now, new(looks))
@@ -291,7 +295,11 @@ func (s *sitting) toHandOver(c cvd.Case, who cvd.Participant, stage cvd.Stage) (
 // mayHandOver is the gate for what a person delivers: all that MayRelease
 // asks, but for the key that nothing is encrypted to.
 func mayHandOver(q Question) Answer {
-	for _, check := range []func(Question) *Answer{mayLeave, mayTime, mayStage, mayNeeds, mayMaterial, mayApproval} {
+	checks := []func(Question) *Answer{mayLeave, mayTime, mayStage, mayNeeds, mayMaterial, mayApproval}
+	if q.Notice.Kind == cvd.KindLeak {
+		checks = []func(Question) *Answer{mayLeave, mayTime, mayLeak}
+	}
+	for _, check := range checks {
 		if a := check(q); a != nil {
 			return *a
 		}

@@ -127,7 +127,12 @@ func plural(n int, one, many string) string {
 // knows, said, and what is held.
 func (s *sitting) caseStatus(c cvd.Case) ([]string, error) {
 	lines := []string{caseLine(c), "responsible: " + orNobody(c.Responsible) + "; severity: " + orNobody(c.Severity)}
-	lines = append(lines, exploitedLines(c)...)
+	lines = append(append(lines, leakLines(c)...), exploitedLines(c)...)
+	kit, err := s.kitLines(s.tx, c)
+	if err != nil {
+		return nil, err
+	}
+	lines = append(lines, kit...)
 	if h := c.LegalHold; h != nil {
 		lines = append(lines, fmt.Sprintf("under LEGAL HOLD since %s: %s", utc(h.At), h.Because))
 	}

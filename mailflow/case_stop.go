@@ -48,7 +48,11 @@ func (s *sitting) holdCase(why string) (string, error) {
 		return "", err
 	}
 	s.undo = &undoRow{Verb: "hold", Case: c.ID}
-	said := fmt.Sprintf("%s is on hold: nothing of it leaves", c.ID)
+	stopped, err := s.stopShred(s.tx, c.ID, s.by.Name, why)
+	if err != nil {
+		return "", err
+	}
+	said := fmt.Sprintf("%s is on hold: nothing of it leaves", c.ID) + stopped
 	return said + recallLine(recalled, gone), s.wakeNotices(s.tx, c.ID, "")
 }
 

@@ -25,6 +25,7 @@ type caseLook struct {
 	cvd.Case
 	vendors []vendorLook // by wave and name
 	finder  string       // where the finder stands, and each other one, or ""
+	ending  string       // when it is destroyed for good, or ""
 	needs   []string
 	now     time.Time
 }
@@ -59,7 +60,18 @@ func (b *Base) look(tx *store.Tx, c cvd.Case) (caseLook, error) {
 	l.finder = strings.Join(finders, ". ")
 	slices.SortStableFunc(l.vendors, func(x, y vendorLook) int { return cmp.Compare(x.Wave, y.Wave) })
 	open, err := openTasks(tx, c.ID)
-	l.needs = slices.Concat(exploitedLines(l.Case), needsOf(l.vendors, open), taskNeeds(open))
+	if err != nil {
+		return l, err
+	}
+	kit, err := b.kitNeeds(tx, c)
+	if err != nil {
+		return l, err
+	}
+	var doomed []string
+	if l.ending, err = shredLine(tx, c.ID); l.ending != "" {
+		doomed = []string{"it is DESTROYED for good " + l.ending}
+	}
+	l.needs = slices.Concat(doomed, leakLines(l.Case), exploitedLines(l.Case), kit, needsOf(l.vendors, open), taskNeeds(open))
 	return l, err
 }
 
@@ -107,7 +119,7 @@ func daysBetween(from, to time.Time) int { return int(date(to).Sub(date(from)) /
 // changes once a day, so that a case file is not replaced without a reason.
 func (l caseLook) view() templates.CaseFile {
 	v := templates.CaseFile{Case: l.ID, Title: l.Title, Responsible: l.Responsible, Severity: l.Severity, Policy: l.Policy.Name,
-		Restricted: l.Restricted, Closed: l.Closed, Finder: l.finder, NeedsYou: l.needs, Now: l.today(),
+		Restricted: l.Restricted, Closed: l.Closed, Destroyed: l.ending, Finder: l.finder, NeedsYou: l.needs, Now: l.today(),
 		Start: l.Start, End: l.Embargo().End, Version: l.Embargo().Version}
 	v.Day, v.Days = l.day()
 	if l.Hold != nil {
@@ -147,10 +159,12 @@ func (l caseLook) row(p vendorLook) templates.CaseRow {
 	return row
 }
 
-// stage is the last notice of a stage that is not cancelled.
+// stage is the last notice of a stage that is not cancelled, or the leak that
+// told it.
 func (p vendorLook) stage(s cvd.Stage) (n cvd.Notice, ok bool) {
 	for _, have := range p.notices {
-		if have.Kind == cvd.KindStage && have.Stage == s && have.State != cvd.Cancelled {
+		told := ok && n.Kind == cvd.KindStage && hasLeft(n.State) // and a leak tells it once more
+		if disclosing(have) && have.Stage == s && have.State != cvd.Cancelled && !told {
 			n, ok = have, true
 		}
 	}
@@ -191,7 +205,7 @@ func (l caseLook) silent(p vendorLook) int {
 	}
 	var told time.Time
 	for _, n := range p.notices {
-		if n.Kind == cvd.KindStage && n.State == cvd.Sent && (told.IsZero() || n.SentAt.Before(told)) {
+		if disclosing(n) && n.State == cvd.Sent && (told.IsZero() || n.SentAt.Before(told)) {
 			told = n.SentAt
 		}
 	}

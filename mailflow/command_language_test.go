@@ -75,6 +75,8 @@ func TestLanguage_AsDocumented(t *testing.T) {
 		{"case PAR-2026-0001; told", `answer-all stage details "…"`, "goes to 1 vendor at details"},
 		{"case PAR-2026-0001; told", `answer-all details "…"`, "goes to 1 vendor at details"},
 		{"case PAR-2026-0001", `exploited source "telemetry"`, "known since"},
+		{"case PAR-2026-0001", `leak-kit show`, "rumour: the shipped statement"},
+		{"case PAR-2026-0001; kit", `leak https://paste.example/x9 stage details within 30m`, "a leak of details is on record"},
 		{"", `sending pause`, "nothing leaves"},
 		{"sending pause", `sending resume`, "mail leaves again"},
 		{"delivery", `delivery D1 sent`, "counts as sent"},
@@ -138,6 +140,8 @@ func (r *deskRig) prepares(by Actor, what, tag string) string {
 		r.say(asOperator, tag, "record initech ack via call")
 		r.writes("PAR-2026-0001", cvd.Scope, "scope")
 		r.after(r.Settings.Undo)
+	case what == "kit":
+		r.writes("PAR-2026-0001", cvd.Details, "details")
 	case what == "told":
 		r.haveLeft("PAR-2026-0001", "acme", cvd.Details)
 	case what == "delivery":

@@ -126,7 +126,7 @@ func (d craDuty) step(from, met, now time.Time) templates.DutyStep {
 func firstTold(all []cvd.Notice) time.Time {
 	var first time.Time
 	for _, n := range all {
-		if n.Kind == cvd.KindStage && n.State == cvd.Sent && !n.SentAt.IsZero() {
+		if disclosing(n) && n.State == cvd.Sent && !n.SentAt.IsZero() {
 			first = sooner(first, n.SentAt)
 		}
 	}

@@ -217,13 +217,19 @@ func takeDigest(tx *store.Tx, s digestSent) error {
 // recallDigests takes the digests that tell of a case away from coordinators
 // who may not see it any more (rule A2).
 func recallDigests(tx *store.Tx, c cvd.Case) error {
-	desk, err := Coordinators(tx)
+	return recallDigestsFrom(tx, c, func(who Coordinator) bool { return maySee(c, who.Name) })
+}
+
+// recallDigestsFrom does so but from those who may keep theirs, people who left
+// the desk among them.
+func recallDigestsFrom(tx *store.Tx, c cvd.Case, keeps func(Coordinator) bool) error {
+	desk, err := collect(coordinators.All(tx, nil), nil)
 	if err != nil {
 		return err
 	}
 	for _, who := range desk {
 		row, err := digestRows.Get(tx, digestKey(tx, who.Name))
-		if errors.Is(err, store.ErrNotFound) || err == nil && maySee(c, who.Name) {
+		if errors.Is(err, store.ErrNotFound) || err == nil && keeps(who) {
 			continue
 		}
 		if err != nil {

@@ -35,8 +35,15 @@ func (b *Base) gatherDigest(tx *store.Tx, who Coordinator, row digestRow) (diges
 			continue
 		}
 		seen[string(c.ID)] = strings.TrimSpace(string(c.ID) + " " + c.Title)
-		if !c.Closed.IsZero() {
+		ending, err := shredOf(tx, c.ID)
+		if err != nil {
+			return d, err
+		}
+		if !c.Closed.IsZero() && !ending.pending() {
 			continue
+		}
+		if ending.pending() {
+			d.Due = append(d.Due, templates.DigestDate{At: ending.Due, What: string(c.ID) + ": it is destroyed for good, unless somebody stops it"})
 		}
 		l, err := b.look(tx, c)
 		if err != nil {

@@ -206,7 +206,7 @@ func (a archiver) materials() error {
 	for _, p := range ps {
 		parties = append(parties, p.Party)
 	}
-	for _, stage := range append(cvd.Stages(), cvd.Mitigation) {
+	for _, stage := range append(cvd.Stages(), cvd.Mitigation, cvd.Holding) {
 		for _, party := range parties {
 			for r, err := range materials.All(a.tx, materialPrefix(a.tx, a.c.ID, stage, party)) {
 				if err != nil {

@@ -109,6 +109,9 @@ func (s *sitting) reconsider(m store.Message) error {
 	if err != nil {
 		return err
 	}
+	if isShred(a) {
+		return s.reconsiderShred(a)
+	}
 	yes := slices.IndexFunc(a.Yes, func(y cvd.Approved) bool { return y.By == s.by.Name })
 	switch {
 	case strings.HasPrefix(a.How, "rejected by "+s.by.Name+":"):
@@ -146,6 +149,9 @@ func (s *sitting) mayReconsider(a cvd.ApprovalRequest) error {
 		return notDone("what %s let count counts; `hold %s` stops what has not left", a.ID, partyList(a.Parties))
 	case err != nil && !errors.Is(err, store.ErrNotFound):
 		return err
+	}
+	if isKit(a) {
+		return s.mayReconsiderKit(a)
 	}
 	for _, p := range a.Parties {
 		all, err := Notices(s.tx, a.Case, p)

@@ -41,6 +41,8 @@ func inPiece(found []Crossing, m cvd.Material) []Crossing {
 			found[i].Piece = "the annex"
 		case m.Stage == cvd.Mitigation:
 			found[i].Piece = "the mitigation"
+		case m.Stage == cvd.Holding:
+			found[i].Piece = "the holding statement"
 		case m.Stage == faqStage:
 			found[i].Piece = "the answers"
 		}

@@ -172,7 +172,7 @@ func (b *Base) tellVeiled(tx *store.Tx, a cvd.ApprovalRequest, g []*parcel) erro
 				said = append(said, c.sentence(a.Case))
 			}
 		}
-		what := fmt.Sprintf("%s to %s in %s", approvalWhat(a), partyList(a.Parties), a.Case)
+		what := approvalWhere(a)
 		r, err := b.Templates.Refusal(refusal("approval "+a.ID, "In "+what+" stand words of "+string(id)+", which "+a.Author+" may not see. It waits in Approvals, as "+a.ID+"; only who may see both cases lets it go.",
 			strings.Join(said, "; "), "look at it there, and decide"))
 		if err != nil {

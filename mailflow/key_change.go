@@ -213,7 +213,7 @@ func secretNotice(q Question) bool {
 	switch {
 	case clearKind(q.Notice.Kind) || q.Party.Channel == cvd.ChannelHand:
 		return false
-	case q.Notice.Kind == cvd.KindStage || q.Notice.Kind == cvd.KindReminder:
+	case q.Notice.Kind == cvd.KindStage || q.Notice.Kind == cvd.KindReminder || q.Notice.Kind == cvd.KindLeak:
 		return secretStage(q.Notice.Stage)
 	}
 	return secretStage(q.Participant.Reached)

@@ -221,7 +221,7 @@ func (b *Base) adopt(tx *store.Tx, owner string, k keyring.Pinned, f keyring.Fin
 			return err
 		}
 	}
-	if err := record(tx, journal.Record{Party: owner, Kind: "key.subkey", Ref: string(f), Detail: evidence, Actor: by}); err != nil {
+	if err := recordKey(tx, owner, journal.Record{Kind: "key.subkey", Ref: string(f), Detail: evidence, Actor: by}); err != nil {
 		return err
 	}
 	return b.pin(tx, owner, k, merged)

@@ -156,11 +156,28 @@ func (b *Base) pin(tx *store.Tx, owner string, k keyring.Pinned, cert *keyring.C
 	if n := len(k.Evidence); n > 0 {
 		last = k.Evidence[n-1]
 	}
-	err := record(tx, journal.Record{Party: owner, Kind: "key." + k.Trust.String(), Ref: string(k.Fingerprint), Detail: last.Words, Actor: last.By})
+	err := recordKey(tx, owner, journal.Record{Kind: "key." + k.Trust.String(), Ref: string(k.Fingerprint), Detail: last.Words, Actor: last.By})
 	if err != nil {
 		return err
 	}
 	return b.wakeOwner(tx, owner, last.By)
+}
+
+// recordKey tells of somebody's key in the journal: of a finder's with its case,
+// with which it is read and destroyed.
+func recordKey(tx *store.Tx, owner string, r journal.Record) error {
+	r.Party = owner
+	if token, ok := strings.CutPrefix(owner, FinderOwner("")); ok {
+		row, err := tokens.Get(tx, tokenKey(tx, token))
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		r.Case, r.Party = string(row.Case), string(cvd.Finder)
+		if row.Party != "" {
+			r.Party = string(row.Party)
+		}
+	}
+	return record(tx, r)
 }
 
 func putKey(tx *store.Tx, owner string, k keyring.Pinned) error {

@@ -23,6 +23,7 @@ type wording struct {
 // changes; only its number is looked up again. What it keeps goes with the run.
 type looks struct {
 	within *store.Tx // the update that the run belongs to, or nil
+	sums   bool      // nobody reads the words: digests do, which are kept beside them
 
 	mu   sync.Mutex
 	kept map[string]wording // by the key of the version
@@ -43,6 +44,9 @@ func (l *looks) latest(tx *store.Tx, c cvd.CaseID, s cvd.Stage, party cvd.PartyI
 	key := materialKey(tx, c, s, party, version)
 	if w, ok := l.get(key); ok {
 		return w, nil
+	}
+	if sum, err := materialSums.Get(tx, key); l.sums && err == nil {
+		return wording{cvd.Material{Case: c, Stage: s, Party: party, Version: version}, sum}, nil
 	}
 	m, err := materials.Get(tx, key)
 	if err != nil {

@@ -69,7 +69,7 @@ func (s *sitting) outerSubject(text string, of cvd.PartyID) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	banned := []string{s.CasePrefix, "TLP", string(cvd.Mitigation), string(of)}
+	banned := []string{s.CasePrefix, "TLP", string(cvd.Mitigation), string(cvd.Holding), string(of)}
 	for _, stage := range cvd.Stages() {
 		banned = append(banned, string(stage))
 	}

@@ -36,7 +36,7 @@ func putNotice(tx *store.Tx, n cvd.Notice, row time.Time) error {
 		}
 	}
 	if !row.IsZero() && !row.Equal(n.Row) {
-		r := dueRow{Case: n.Case, Party: n.Party, Notice: n.ID}
+		r := dueRow{Case: n.Case, Party: n.Party, Notice: n.ID, InOrder: n.Kind == cvd.KindLeak}
 		if err := dueRows.Put(tx, caseScope(n.Case), dueKey(row, n.ID), r); err != nil {
 			return err
 		}
@@ -117,7 +117,7 @@ func (b *Base) settle(tx *store.Tx, n cvd.Notice, a Answer) error {
 	if err != nil {
 		return err
 	}
-	if err := b.tellHeld(tx, n); err != nil || !a.NoKey || n.Kind != cvd.KindStage {
+	if err := b.tellHeld(tx, n); err != nil || !a.NoKey || !disclosing(n) {
 		return err
 	}
 	return b.askForKey(tx, n)
@@ -177,6 +177,9 @@ func (b *Base) askForKey(tx *store.Tx, held cvd.Notice) error {
 	_, err = b.newNotice(tx, cvd.Notice{Case: held.Case, Party: held.Party, Kind: kind}, &Letter{Subject: text.Subject, Text: text.Text})
 	return err
 }
+
+// disclosing says that a notice raises what its participant knows.
+func disclosing(n cvd.Notice) bool { return n.Kind == cvd.KindStage || n.Kind == cvd.KindLeak }
 
 // noticeRef names a notice in the journal and in mails, "N12".
 func noticeRef(n cvd.Notice) string { return fmt.Sprintf("N%d", n.ID) }
@@ -240,13 +243,16 @@ func wakeOne(tx *store.Tx, n cvd.Notice, byNeed bool) error {
 	return putNotice(tx, n, row)
 }
 
-// record appends to the journal in the scope of the record's case, or the
-// desk's.
+// record appends to the journal in the scope of the record's case, or in that
+// of the journal, whose key stays when others are renewed.
 func record(tx *store.Tx, r journal.Record) error {
 	r.At = tx.Now
-	scope := DeskScope
-	if r.Case != "" && tx.HasScope(store.Scope(r.Case)) {
-		scope = store.Scope(r.Case)
+	scope := JournalScope
+	if id := cvd.CaseID(r.Case); id != "" && id != deskCase && tx.HasScope(caseScope(id)) {
+		scope = caseScope(id)
+	}
+	if err := tx.NewScope(scope); err != nil {
+		return err
 	}
 	return journal.Append(tx, string(scope), r)
 }

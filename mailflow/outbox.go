@@ -196,13 +196,13 @@ func (o *Outbox) reach(tx *store.Tx, p *parcel, n cvd.Notice) error {
 	if n.Code != "" {
 		who.Remember(n.Code, n.ID, tx.Now)
 	}
-	if n.Kind == cvd.KindStage {
+	if disclosing(n) && n.Stage.Rank() > who.Reached.Rank() {
 		who.Reached = n.Stage
 	}
 	if err := PutParticipant(tx, who); err != nil {
 		return err
 	}
-	if n.Kind != cvd.KindStage {
+	if !disclosing(n) {
 		return nil
 	}
 	return o.wake(tx, n.Case, n.Party, true)

@@ -266,7 +266,7 @@ func (w *world) requests(s cvd.Stage) []cvd.ApprovalRequest {
 	w.view(func(tx *store.Tx) error {
 		all, err := collect(approvals.All(tx, nil), nil)
 		for _, a := range all {
-			if a.Open() && (s == "" || a.Stage == s) {
+			if a.Open() && (a.Stage == s || s == "" && !isKit(a)) {
 				out = append(out, a)
 			}
 		}

@@ -17,6 +17,7 @@ import (
 type parcel struct {
 	Question
 	View   *templates.Notice // of stages and reminders
+	Leak   *templates.Leak   // of notices about a leak
 	Letter *Letter           // of everything else
 	Files  []cvd.File
 	Shared []cvd.File       // those of Files that everybody gets
@@ -86,10 +87,13 @@ func (b *Base) parcelOf(tx *store.Tx, h home, n cvd.Notice, now time.Time, l *lo
 	p.CannotSign = p.Ours.cannotSign(now)
 	p.Keys = keyring.Select(b.Certs, h.Pinned, need(p.Question), now)
 	p.Pause = pauseOf(h.Pinned, p.Keys.Standing, h.Case.Policy)
-	if n.Kind == cvd.KindKey {
+	switch n.Kind {
+	case cvd.KindKey:
 		letter, err := b.keyLetter(p)
 		p.Letter = letter
 		return p, err
+	case cvd.KindLeak:
+		return p, b.gatherLeak(tx, p, l)
 	}
 	if n.Kind != cvd.KindStage && n.Kind != cvd.KindReminder {
 		letter, err := letters.Get(tx, letterKey(n.ID))
@@ -139,7 +143,7 @@ func needTrust(q Question) keyring.Trust {
 		return keyring.Claimed // only keys that signed the report that carried them are kept
 	case n.Kind == cvd.KindLetter:
 		return keyring.Confirmed
-	case n.Kind != cvd.KindStage && n.Kind != cvd.KindReminder:
+	case n.Kind != cvd.KindStage && n.Kind != cvd.KindReminder && n.Kind != cvd.KindLeak:
 		stage = q.Participant.Reached
 	}
 	rule, ok := q.Case.Policy.Rule(stage)
@@ -189,6 +193,9 @@ func (p *parcel) size() int {
 	if p.View != nil {
 		n += len(p.View.Material) + len(p.View.Annex) + len(p.View.Mitigation)
 	}
+	if v := p.Leak; v != nil {
+		n += len(v.Holding) + len(v.Mitigation) + len(v.Material) + len(v.Annex) + len(v.Proof) + len(v.ProofAnnex)
+	}
 	if p.Letter != nil {
 		n += len(p.Letter.Text)
 	}
@@ -234,7 +241,7 @@ func (p *parcel) wordless() templates.Notice {
 // mark digests the parcel as it leaves, to see that nothing changed between
 // rendering and queueing.
 func (p *parcel) mark() string {
-	return p.digest(p.wordless(), p.Letter, p.Notice.Kind, p.Notice.Code, p.Ours.mark())
+	return p.digest(p.wordless(), p.Leak, p.Letter, p.Notice.Kind, p.Notice.Code, p.Ours.mark())
 }
 
 func (p *parcel) digest(what ...any) string {
@@ -269,8 +276,11 @@ func (p *parcel) to() string {
 
 // render writes the words of the parcel.
 func (b *Base) render(p *parcel) (templates.Rendered, error) {
-	if p.View != nil {
+	switch {
+	case p.View != nil:
 		return b.Templates.Notice(*p.View)
+	case p.Leak != nil:
+		return b.Templates.Leak(*p.Leak)
 	}
 	if p.Letter == nil {
 		return templates.Rendered{}, fmt.Errorf("render notice %d: it has neither view nor letter", p.Notice.ID)

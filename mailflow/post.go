@@ -157,10 +157,17 @@ func heldKey(n cvd.Notice) string { return "held:" + noticeRef(n) }
 func (b *Base) tellHeld(tx *store.Tx, n cvd.Notice) error {
 	where := fmt.Sprintf("%s, case %s", n.Party, n.Case)
 	what := noticeName(n)
+	next := b.nextFor(n)
+	if n.Kind == cvd.KindLeak {
+		var err error
+		if next, err = b.nextForLeak(tx, n); err != nil {
+			return err
+		}
+	}
 	r, err := b.Templates.Refusal(refusal(
 		fmt.Sprintf("%s to %s", what, where),
 		"Nothing left this server. The notice is held, sealed, and goes by itself once the reason is gone. Other vendors go on.",
-		n.Why, b.nextFor(n)))
+		n.Why, next))
 	if err != nil {
 		return err
 	}

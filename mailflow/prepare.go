@@ -134,13 +134,24 @@ func (b *Base) prepareAsk(id cvd.CaseID) error {
 	}
 	var missing bool
 	err := b.Store.View(func(tx *store.Tx) (err error) {
-		missing, err = b.asksMissing(tx, id, &looks{})
+		l := &looks{}
+		if missing, err = b.asksMissing(tx, id, l); err != nil || missing {
+			return err
+		}
+		_, _, kit, err := b.kitToAsk(tx, id, l)
+		missing = len(kit) > 0
 		return err
 	})
 	if err != nil || !missing {
 		return err
 	}
-	return b.Store.Update(func(tx *store.Tx) error { return b.askApprovals(tx, id, &looks{within: tx}) })
+	return b.Store.Update(func(tx *store.Tx) error {
+		l := &looks{within: tx}
+		if err := b.askApprovals(tx, id, l); err != nil {
+			return err
+		}
+		return b.askKit(tx, id, l)
+	})
 }
 
 // clean says that the desk sees a case as it was at a commit. What changed

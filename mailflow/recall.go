@@ -131,7 +131,7 @@ func reachedBy(all []cvd.Notice) cvd.Stage {
 	reached := cvd.Stage("")
 	for _, n := range all {
 		left := slices.Contains([]cvd.NoticeState{cvd.Queued, cvd.Sent, cvd.Unknown, cvd.Failed}, n.State)
-		if n.Kind == cvd.KindStage && left && n.Stage.Rank() > reached.Rank() {
+		if disclosing(n) && left && n.Stage.Rank() > reached.Rank() {
 			reached = n.Stage
 		}
 	}

@@ -20,6 +20,7 @@ var (
 	letters       = store.WriteOnce[Letter]("letters") // the words of notices that people wrote
 	dueRows       = store.WriteOnce[dueRow]("due")
 	materials     = store.WriteOnce[cvd.Material]("materials")
+	materialSums  = store.WriteOnce[string]("materialsums") // their digests, for whoever does not read them
 	approvals     = store.Versioned[cvd.ApprovalRequest]("approvals")
 	reports       = store.Versioned[cvd.Report]("reports")
 	pinnedKeys    = store.Versioned[PinnedKey]("keys")
@@ -42,6 +43,10 @@ var (
 const DeskScope store.Scope = "desk"
 
 const spoolScope store.Scope = "spool"
+
+// JournalScope seals the records of the journal that are of no case. It is the
+// desk's in stores of before.
+const JournalScope store.Scope = "journal"
 
 // onlyPrefix begins the scopes of what one coordinator alone sees. No case tag
 // and no party has a colon.
@@ -72,9 +77,10 @@ type Letter struct {
 
 // dueRow points at the notice that falls due at the instant in its key.
 type dueRow struct {
-	Case   cvd.CaseID
-	Party  cvd.PartyID
-	Notice uint64
+	Case    cvd.CaseID
+	Party   cvd.PartyID
+	Notice  uint64
+	InOrder bool `json:",omitempty"` // it goes before what falls due with it, and those like it one after the other
 }
 
 // tokenRow says whose thread an address or Message-ID belongs to: a

@@ -27,6 +27,7 @@ type Question struct {
 	Approval    *cvd.ApprovalRequest // the request that names this notice, if any
 	Hash        string               // of the rendering as it would be now
 	Found       []Crossing           // what of its words a person must see (rule V6)
+	Kit         *kitLevel            // of a notice about a leak: its level of the leak kit as it stands
 }
 
 // Decision is what MayRelease says.
@@ -66,8 +67,10 @@ func MayRelease(q Question) Answer {
 	switch q.Notice.Kind {
 	case cvd.KindStage: // what a person must mend is told before what the vendor must do
 		checks = []func(Question) *Answer{mayLeave, mayTime, maySign, mayStage, mayMaterial, mayKey, mayNeeds, mayPause, mayApproval}
+	case cvd.KindLeak:
+		checks = []func(Question) *Answer{mayLeave, mayTime, maySign, mayLeak, mayKey, mayPause}
 	case cvd.KindReminder:
-		checks = []func(Question) *Answer{mayLeave, mayTime, maySign, mayStage, mayMaterial, mayKey, mayPause, mayCross}
+		checks = []func(Question) *Answer{mayLeave, mayRemind, mayTime, maySign, mayStage, mayMaterial, mayKey, mayPause, mayCross}
 	}
 	for _, check := range checks {
 		if a := check(q); a != nil {
@@ -100,13 +103,13 @@ func mayLeave(q Question) *Answer {
 }
 
 // mayTime: never before max(due, last human act + undo). To resume sending is
-// an act on everything that waited.
+// an act on everything that waited. A leak waits for no undo.
 func mayTime(q Question) *Answer {
 	n := q.Notice
 	if q.Now.Before(n.Due) {
 		return later(n.Due, "not due")
 	}
-	if n.ByNeed || n.LastAct.IsZero() {
+	if n.ByNeed || n.LastAct.IsZero() || n.Kind == cvd.KindLeak {
 		return nil
 	}
 	if undo := laterOf(n.LastAct, q.Sending.At).Add(q.Undo); q.Now.Before(undo) {
@@ -163,7 +166,8 @@ func mayStage(q Question) *Answer {
 	return mayFollow(c.Policy, rule, q.Prior)
 }
 
-// mayFollow: a stage goes only after the stage before it left.
+// mayFollow: a stage goes only after the stage before it left, or a leak that
+// held it.
 func mayFollow(policy cvd.Policy, rule cvd.StageRule, prior []cvd.Notice) *Answer {
 	i, _ := policy.Number(rule.Stage)
 	if i < 2 {
@@ -174,6 +178,9 @@ func mayFollow(policy cvd.Policy, rule cvd.StageRule, prior []cvd.Notice) *Answe
 	for _, n := range prior {
 		if n.Kind == cvd.KindStage && n.Stage == before {
 			state = n.State
+		}
+		if n.Kind == cvd.KindLeak && n.Stage.Rank() >= before.Rank() && hasLeft(n.State) {
+			return nil
 		}
 	}
 	switch state {

@@ -53,16 +53,22 @@ func (b *Base) replanOne(tx *store.Tx, c cvd.Case, p cvd.Participant, byNeed boo
 	if err != nil {
 		return err
 	}
-	future := map[cvd.Stage]cvd.Notice{}
+	future, known := map[cvd.Stage]cvd.Notice{}, p.Reached.Rank()
 	for _, n := range all {
+		if n.Kind == cvd.KindLeak && n.State != cvd.Cancelled {
+			known = max(known, n.Stage.Rank()) // it tells what these stages do
+		}
 		if n.Kind == cvd.KindStage && !n.State.Over() {
 			future[n.Stage] = n
 		}
 	}
+	if lateForLeak(c, p, all) {
+		known = max(known, c.Leak().Level.Stage().Rank())
+	}
 	for _, d := range cvd.Plan(c, []cvd.Participant{p}) {
 		n, planned := future[d.Stage]
 		delete(future, d.Stage)
-		if d.Stage.Rank() <= p.Reached.Rank() {
+		if d.Stage.Rank() <= known {
 			continue
 		}
 		if !planned {
@@ -71,6 +77,9 @@ func (b *Base) replanOne(tx *store.Tx, c cvd.Case, p cvd.Participant, byNeed boo
 		if err := b.place(tx, c, n, d.At, byNeed); err != nil {
 			return err
 		}
+	}
+	if err := b.tellNewcomer(tx, c, p, all); err != nil {
+		return err
 	}
 	for _, n := range future { // no longer in the plan
 		if err := b.cancel(tx, n, "no longer planned"); err != nil {
@@ -101,6 +110,13 @@ func (b *Base) place(tx *store.Tx, c cvd.Case, n cvd.Notice, due time.Time, byNe
 func (b *Base) putMaterial(tx *store.Tx, m cvd.Material) error {
 	m.Version, m.At = lastVersion(tx, m.Case, m.Stage, m.Party)+1, tx.Now
 	if err := materials.Put(tx, caseScope(m.Case), materialKey(tx, m.Case, m.Stage, m.Party, m.Version), m); err != nil {
+		return err
+	}
+	sum, err := digestOf(m.Text, m.Files)
+	if err == nil {
+		err = materialSums.Put(tx, caseScope(m.Case), materialKey(tx, m.Case, m.Stage, m.Party, m.Version), sum)
+	}
+	if err != nil {
 		return err
 	}
 	return b.wakeNotices(tx, m.Case, m.Party)

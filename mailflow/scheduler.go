@@ -102,15 +102,28 @@ func (s *Scheduler) dueAt(now time.Time, failed map[uint64]bool) (batch []dueNot
 
 // releaseAll spreads a batch over the cores: signing is what costs. There are
 // more at work than cores, so that while some wait for the disk others sign,
-// and many are committed at once. It gives the errors by notice.
+// and many are committed at once. What goes in order goes before, one after
+// the other. It gives the errors by notice.
 func (s *Scheduler) releaseAll(ctx context.Context, batch []dueNotice, now time.Time) map[uint64]error {
 	l, failed := &looks{}, map[uint64]error{}
 	release := func(row dueNotice) error { return s.Outbox.Release(ctx, row, now, l) }
-	for i, err := range doEach(batch, runtime.GOMAXPROCS(0)*8, release) {
-		if err != nil {
-			failed[batch[i].Notice] = err
+	note := func(rows []dueNotice, atOnce int) {
+		for i, err := range doEach(rows, atOnce, release) {
+			if err != nil {
+				failed[rows[i].Notice] = err
+			}
 		}
 	}
+	var ordered, rest []dueNotice
+	for _, row := range batch {
+		if row.InOrder {
+			ordered = append(ordered, row)
+		} else {
+			rest = append(rest, row)
+		}
+	}
+	note(ordered, 1)
+	note(rest, runtime.GOMAXPROCS(0)*8)
 	return failed
 }
 
@@ -246,7 +259,8 @@ func (s *Scheduler) breath() time.Duration { return min(9*s.preparing, longestPa
 type duty func(now time.Time) (next time.Time, err error)
 
 func (s *Scheduler) duties() []duty {
-	return []duty{s.OwnKeysDue, s.ShowLetters, s.RestateSent, s.DaysDue, s.DigestsDue, s.ClocksDue, s.AlarmApprovals, s.TellGuard, s.DropSuperseded}
+	return []duty{s.OwnKeysDue, s.ShowLetters, s.RestateSent, s.DaysDue, s.DigestsDue, s.ClocksDue, s.LeaksDue, s.AlarmApprovals, s.TellGuard,
+		s.DropSuperseded, s.ShredsDue}
 }
 
 // keepDuties runs every duty; one that fails does not keep the others from it.

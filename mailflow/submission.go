@@ -117,6 +117,9 @@ func (s *Submission) mayWrite(tx *store.Tx, by string, asked deskAddress) (*Repl
 	if d.Party == "" {
 		return nil, nil
 	}
+	if d.Kind == addrMaterial && d.Stage == cvd.Holding {
+		return refuse("a holding statement is one for everybody; write it to holding.%s@%s", d.Case.Lower(), s.DeskDomain), nil
+	}
 	who, err := ParticipantByID(tx, d.Case, d.Party)
 	if errors.Is(err, ErrNoParticipant) {
 		return refuse("%s takes no part in %s", d.Party, d.Case), nil

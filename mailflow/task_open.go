@@ -70,8 +70,12 @@ func endsByItself(r taskRow) string {
 		return "somebody approves or rejects it"
 	case "delivery":
 		return "`delivery ID sent`, again or drop answers it"
+	case "leak":
+		return "all have it, or the text is written"
 	case "own-key":
 		return "our key has a later end, or a next one is announced"
+	case "shred":
+		return "it is destroyed, or somebody stops that"
 	case "sending":
 		return "`sending resume`"
 	}

@@ -55,7 +55,7 @@ func TestA3_ReadyToSign(t *testing.T) {
 					w.control("ben", false, "approve "+a.ID)
 					return
 				}
-				_, err := w.drops("ben", "Approvals", "details", "Do/Approve")
+				_, err := w.drops("ben", "Approvals", "details ->", "Do/Approve")
 				w.refusedWith(err, "Do/Approve", "counts only in a mail signed")
 			}
 			approve()

@@ -215,7 +215,7 @@ func (s *sitting) nothingLeft(c cvd.Case, version int) error {
 			return err
 		}
 		for _, n := range all {
-			counts := version == 0 && n.Kind == cvd.KindStage || version > 0 && n.Kind == cvd.KindEmbargo && n.Version == version
+			counts := version == 0 && disclosing(n) || version > 0 && n.Kind == cvd.KindEmbargo && n.Version == version
 			if counts && hasLeft(n.State) {
 				return notDone("%s has left for %s already; `hold case` stops what has not", noticeName(n), p.Party)
 			}

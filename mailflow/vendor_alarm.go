@@ -22,7 +22,7 @@ const maxAlarm = 300
 // desk may do. None starts anything by itself (rule M7).
 var alarmVerbs = map[string]struct{ says, next string }{
 	"LEAK": {"says that details leaked",
-		"    case %[1]s\n    dates\n    embargo DATE because \"leaked\"\nor, to stop what has not left,\n    case %[1]s\n    hold case because \"leaked?\""},
+		"    case %[1]s\n    dates\n    embargo DATE because \"leaked\"\nto move the date alone; or, to stop what has not left,\n    case %[1]s\n    hold case because \"leaked?\""},
 	"PUBLISHED": {"says that it is published",
 		"    case %[1]s\n    dates\n    embargo DATE because \"published\"\nor, to stop what has not left,\n    case %[1]s\n    hold case because \"published?\""},
 	"EXPLOITED": {"says that it is exploited",
@@ -60,18 +60,26 @@ func (in *Intake) alarm(tx *store.Tx, c cvd.Case, who *cvd.Participant, cmd vend
 func (in *Intake) alarmPost(tx *store.Tx, c cvd.Case, who *cvd.Participant, cmd vendorCommand, via string, loud bool) (Post, error) {
 	verb := alarmVerbs[cmd.Verb]
 	said := fmt.Sprintf("%s %s in %s", who.Party, verb.says, c.ID)
+	day := tx.Now.UTC().Format("2 Jan")
 	subject := "ALARM " + cmd.Verb + ": " + said
 	if !loud {
 		subject = cmd.Verb + ", after the alarm: " + said
+	}
+	next := fmt.Sprintf(verb.next, c.ID, string(who.Party)+", "+day)
+	if cmd.Verb == "LEAK" {
+		lines, err := in.leakOrders(tx, c, strings.Join(cmd.Args, " "))
+		if err != nil {
+			return Post{}, err
+		}
+		next = lines + next
 	}
 	why := "they name no place and no source"
 	if words := defanged(strings.Join(cmd.Args, " ")); words != "" {
 		why = "they write: " + words
 	}
-	day := tx.Now.UTC().Format("2 Jan")
 	r, err := in.Templates.Refusal(refusal(subject,
 		fmt.Sprintf("It came %s (%s), and is filed in its thread. Nothing was sent by it and no date moved; no address was opened, and none below can be clicked. Look at it from a machine that gives nothing away.", instant(tx.Now), via),
-		why, "find out whether it is so, then write to control@"+in.DeskDomain+", signed,\n"+fmt.Sprintf(verb.next, c.ID, string(who.Party)+", "+day)+"\nAnswer them with Reply."))
+		why, "find out whether it is so, then write to control@"+in.DeskDomain+", signed,\n"+next+"\nAnswer them with Reply."))
 	if err != nil {
 		return Post{}, err
 	}

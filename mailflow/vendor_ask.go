@@ -125,6 +125,8 @@ func exchanged(c cvd.Case, n cvd.Notice) string {
 		return fmt.Sprintf("%d/%d %s", number, of, n.Stage)
 	case cvd.KindReminder:
 		return fmt.Sprintf("reminder of %d/%d %s", number, of, n.Stage)
+	case cvd.KindLeak:
+		return noticeName(n)
 	case cvd.KindEmbargo:
 		return fmt.Sprintf("embargo v%d", n.Version)
 	}

@@ -105,6 +105,7 @@ func (w *world) open(first ...*keyring.Secret) {
 		Clock: Clock{Now: w.clock.Now, Read: w.clock.Read, After: time.After},
 		Store: st, Own: own, Certs: keyring.NewCache(1000), Templates: set, Guard: new(Guard), Log: slog.New(slog.NewTextHandler(w.t.Output(), nil)),
 	}
+	b.Credential = func() (store.Unlock, error) { return w.unlock, nil }
 	b.Queue = &queue.Queue{Store: st, Courier: &courier.Courier{Smarthost: host, Hello: "vdp.example.org"}, Retry: []time.Duration{time.Minute},
 		GiveUp: 72 * time.Hour, Now: w.clock.Now, After: time.After, Paused: SendingPaused, Done: b.Delivered, Waits: b.Delayed}
 	w.Base = b

@@ -26,7 +26,11 @@ func caseTail(v CaseFile) string {
 	tail := ""
 	switch {
 	case !v.Closed.IsZero():
-		return " - closed " + v.Closed.UTC().Format("Mon 2 Jan 2006")
+		tail = " - closed " + v.Closed.UTC().Format("Mon 2 Jan 2006")
+		if v.Destroyed != "" {
+			tail += " - DESTROYED SOON"
+		}
+		return tail
 	case v.Start.IsZero():
 	case v.Day < 1:
 		tail = " - starts " + v.Start.UTC().Format("Mon 2 Jan")
@@ -50,7 +54,11 @@ const mostNeeds = 12
 // needs writes what needs a person, one after the other.
 func needs(v CaseFile) string {
 	if !v.Closed.IsZero() {
-		return hang(pad("CLOSED", labelled), at(v.Closed, "")+"; nothing further of it goes out")
+		closed := hang(pad("CLOSED", labelled), at(v.Closed, "")+"; nothing further of it goes out")
+		if v.Destroyed != "" {
+			closed = hang(pad("DESTROYED", labelled), v.Destroyed) + "\n" + closed
+		}
+		return closed
 	}
 	if len(v.NeedsYou) == 0 {
 		return hang(pad("NEEDS YOU", labelled), "nothing now")

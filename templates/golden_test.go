@@ -32,6 +32,7 @@ func letters() []letter {
 	all = append(all, vendorLetters()...)
 	all = append(all, strangerLetters()...)
 	all = append(all, keyLetters()...)
+	all = append(all, leakLetters()...)
 	return append(all, deskLetters()...)
 }
 

@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"strings"
 	"time"
 
 	"parley/mailflow/cvd"
@@ -22,6 +23,7 @@ func (s *Set) trySamples() error {
 	all = append(all, answerSamples(us, t)...)
 	all = append(all, strangerSamples(us, t)...)
 	all = append(all, deskSamples(t)...)
+	all = append(all, leakSamples(us, t)...)
 	for _, x := range all {
 		if _, err := s.render(x.name, x.view); err != nil {
 			return err
@@ -119,4 +121,29 @@ func deskSamples(t time.Time) []sample {
 		{"refusal", Refusal{What: "this", State: "nothing left"}},
 		{"refusal", Refusal{What: "this", State: "nothing left", Why: "no key", Next: "say\n    release acme"}},
 	}
+}
+
+func leakSamples(us Us, t time.Time) []sample {
+	hash := strings.Repeat("5f0c9a21", 8)
+	level := LeakKitLevel{Level: cvd.Rumour, Holds: "the shipped statement", Hash: hash, Mail: "rumour.eml"}
+	out := []sample{
+		{"leak-finder", LeakFinder{Us: us, Case: "PAR-2026-0007", Level: cvd.Rumour, Leaked: t, End: t.Add(cvd.Day)}},
+		{"leak-kit", LeakKit{Case: "PAR-2026-0007", ID: "9f3a-27c1", Need: 1, Levels: []LeakKitLevel{level}}},
+		{"leak-kit", LeakKit{Case: "PAR-2026-0007", Title: "Heap overflow", ID: "9f3a-27c1", Author: "ana", Need: 2, Signed: true,
+			Levels: []LeakKitLevel{level, level}, Found: []string{"line 3 names globex"}, Before: []string{"8e2b-11d0 (the text changed)"}}},
+	}
+	for _, l := range cvd.Levels() {
+		out = append(out, sample{"leak-finder", LeakFinder{Us: us, Case: "PAR-2026-0007", TLP: "AMBER", Level: l, Leaked: t, URL: "hxxps://a[.]example",
+			End: t, Old: t.Add(cvd.Day)}})
+		bare := Leak{Us: us, Case: "PAR-2026-0007", Level: l, TLP: "AMBER+STRICT", Code: "K7Q3-X9PM", Version: 1, End: t, Leaked: t,
+			Material: "material", Proof: "proof"}
+		full := bare
+		full.Old, full.Zone, full.Severity, full.Product, full.URL, full.Holding = t.Add(cvd.Day), "Europe/Berlin", "high", "Player 9.1", "hxxps://a[.]example", "statement"
+		full.Mitigation, full.Annex, full.ProofAnnex, full.FAQ, full.Files = "mitigation", "annex", "annex", []string{"an answer"}, []string{"details-1.txt"}
+		for _, v := range []Leak{bare, full} {
+			view, _ := leakOf(v) // each is a level
+			out = append(out, sample{"leak", view})
+		}
+	}
+	return out
 }

@@ -89,9 +89,22 @@ type Policy struct {
 	Wave    time.Duration // how long wave n+1 follows wave n
 	Remind  []time.Duration
 	Lead    time.Duration // the longest before the end that a party may know; 0 means Embargo
+	Leak    time.Duration // after details leaked, until the rest of the embargo ends; 0 means DefaultLeak
 	Stages  []StageRule
 
 	Confirmers int // coordinators who must each type the fingerprint of a key before it counts as confirmed; 0 means 1
+}
+
+// DefaultLeak is how long vendors have after details leaked, where a policy
+// says nothing of it.
+const DefaultLeak = Day
+
+// LeakEmbargo is how long the rest of the embargo lasts once details leaked.
+func (p Policy) LeakEmbargo() time.Duration {
+	if p.Leak == 0 {
+		return DefaultLeak
+	}
+	return p.Leak
 }
 
 // MaxConfirmers is the most that a policy may ask for.
@@ -142,6 +155,9 @@ func (p Policy) Validate() error {
 	}
 	if p.Confirmers < 0 || p.Confirmers > MaxConfirmers {
 		return whole("confirmers", "%d people cannot be asked to confirm each key; at most %d can", p.Confirmers, MaxConfirmers)
+	}
+	if p.Leak < 0 || p.Leak > p.Embargo {
+		return whole("leak", "leak %s is longer than the embargo of %s", FormatDuration(p.Leak), FormatDuration(p.Embargo))
 	}
 	if p.Lead > 0 && p.Lead > p.Embargo {
 		return whole("lead", "lead %s is longer than the embargo of %s", FormatDuration(p.Lead), FormatDuration(p.Embargo))

@@ -40,6 +40,7 @@ type Case struct {
 	Exploited   *Exploited // since when attacks are known, or nil
 	LegalHold   *Hold      // nothing of it is destroyed; or nil
 	Merged      CaseID     // the case that took this one in
+	Leaks       []Leak     `json:",omitempty"` // what of it is public without our doing, each level once, rising
 }
 
 // Exploited is what the desk knows of attacks with a flaw. At is the awareness
@@ -272,6 +273,7 @@ const (
 	KindLetter   NoticeKind = "letter"   // a coordinator's own words
 	KindNote     NoticeKind = "note"     // content-free: we hold something for you
 	KindKey      NoticeKind = "key"      // our own key changes
+	KindLeak     NoticeKind = "leak"     // something of the case is public: what that level of the leak kit holds
 )
 
 // NoticeState is where a notice stands.
@@ -302,7 +304,8 @@ type Notice struct {
 	Case  CaseID
 	Party PartyID
 	Kind  NoticeKind
-	Stage Stage // of KindStage and KindReminder
+	Stage Stage // of KindStage and KindReminder; of KindLeak the one that its level stands for
+	Level Level `json:",omitempty"` // of KindLeak
 
 	Due     time.Time
 	Row     time.Time // the instant of its row among the due ones; zero while it has none
@@ -374,6 +377,10 @@ type ApprovalRequest struct {
 	Cool    time.Time // of a desk of one: nothing leaves before
 	Beside  []CaseID  // other cases whose words stand in it: only who may see them approves
 	Alarmed time.Time // when another coordinator was told that it is undecided
+
+	// Of a request for levels of the leak kit, and of no other.
+	Kit      map[Level]string  `json:",omitempty"` // SHA-256 over the texts and files of each
+	KitFound map[string]string `json:",omitempty"` // what the check found in them, by level and party: a digest
 }
 
 // Open says whether the request still waits for a person.

@@ -28,15 +28,15 @@ func Shipped() map[string]Policy {
 	}
 	remind := []time.Duration{3 * Day, 7 * Day, 14 * Day}
 	all := []Policy{
-		{Name: "default", Embargo: 90 * Day, Wave: 2 * Day, Remind: remind, Lead: 90 * Day, Confirmers: 1,
+		{Name: "default", Embargo: 90 * Day, Wave: 2 * Day, Remind: remind, Lead: 90 * Day, Leak: DefaultLeak, Confirmers: 1,
 			Stages: staged("start+1d", "start+3d", "start+14d", "end-14d")},
-		{Name: "cert-cc", Embargo: 45 * Day, Wave: Day, Remind: remind, Lead: 45 * Day, Confirmers: 1,
+		{Name: "cert-cc", Embargo: 45 * Day, Wave: Day, Remind: remind, Lead: 45 * Day, Leak: DefaultLeak, Confirmers: 1,
 			Stages: staged("start+1d", "start+2d", "start+7d", "end-7d")},
-		{Name: "project-zero", Embargo: 90 * Day, Wave: 0, Remind: remind, Lead: 90 * Day, Confirmers: 1,
+		{Name: "project-zero", Embargo: 90 * Day, Wave: 0, Remind: remind, Lead: 90 * Day, Leak: DefaultLeak, Confirmers: 1,
 			Stages: staged("start", "start", "start", "end-7d")},
-		{Name: "distros", Embargo: 21 * Day, Wave: 7 * Day, Remind: []time.Duration{Day, 3 * Day}, Lead: 14 * Day, Confirmers: 1,
+		{Name: "distros", Embargo: 21 * Day, Wave: 7 * Day, Remind: []time.Duration{Day, 3 * Day}, Lead: 14 * Day, Leak: DefaultLeak, Confirmers: 1,
 			Stages: staged("start", "start+1d", "start+2d", "end-3d")},
-		{Name: "hardware", Embargo: 270 * Day, Wave: 30 * Day, Remind: remind, Lead: 270 * Day, Confirmers: 1,
+		{Name: "hardware", Embargo: 270 * Day, Wave: 30 * Day, Remind: remind, Lead: 270 * Day, Leak: DefaultLeak, Confirmers: 1,
 			Stages: staged("start+3d", "start+14d", "start+45d", "end-30d")},
 	}
 	m := make(map[string]Policy, len(all))

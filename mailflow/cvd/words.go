@@ -131,13 +131,16 @@ const (
 
 	// Mitigation is material, not a stage that a participant reaches.
 	Mitigation Stage = "mitigation"
+	// Holding is material, too: the statement that the desk gives while nothing
+	// but a rumour is public. It goes out with a leak alone.
+	Holding Stage = "holding"
 )
 
-// Stages lists the stages in order, without Mitigation.
+// Stages lists the stages in order, without Mitigation and Holding.
 func Stages() []Stage { return []Stage{HeadsUp, Scope, Details, Proof, Advisory, Public} }
 
 // Rank is the place of the stage in the order, from 1; 0 for no stage (and
-// for Mitigation, which has no place).
+// for Mitigation and Holding, which have no place).
 func (s Stage) Rank() int { return slices.Index(Stages(), s) + 1 }
 
 // Title is the stage as a heading, "Heads-up".
@@ -151,10 +154,10 @@ func (s Stage) Title() string {
 // ErrUnknownStage is returned by ParseStage.
 var ErrUnknownStage = errors.New("not a stage")
 
-// ParseStage reads one of the stages, or mitigation.
+// ParseStage reads one of the stages, mitigation or holding.
 func ParseStage(s string) (Stage, error) {
 	st := Stage(strings.ToLower(strings.TrimSpace(s)))
-	if st.Rank() == 0 && st != Mitigation {
+	if st.Rank() == 0 && st != Mitigation && st != Holding {
 		return "", fmt.Errorf("%q: %w (heads-up, scope, details, proof, advisory, public)", s, ErrUnknownStage)
 	}
 	return st, nil

@@ -239,6 +239,9 @@ func (s *Store) write(tx *Tx) (err error) {
 			return fmt.Errorf("write key file: %w", err)
 		}
 	}
+	if tx.newVault != nil {
+		s.shreds.Add(1)
+	}
 	// Whoever sees the new rows must have the keys, so these come first.
 	s.keys.Store(tx.keys)
 	root, p := tx.keys.root(), place{metaBucket, stateKey, 0}

@@ -27,7 +27,7 @@ func newKeySet(root, names, tally []byte) (*keySet, error) {
 	}
 	return &keySet{
 		names: names, tally: tally, byNumber: []*scopeKey{k},
-		index: &scopeIndex{numbers: map[Scope]uint32{}},
+		index: &scopeIndex{numbers: map[Scope][]uint32{}},
 	}, nil
 }
 
@@ -47,13 +47,26 @@ func (ks *keySet) numbered(n uint32) *scopeKey {
 	return ks.byNumber[n]
 }
 
-// byName returns nil for a scope the set does not have.
+// byName returns the newest key of a scope, nil for one the set does not have.
 func (ks *keySet) byName(name Scope) *scopeKey {
-	n, ok := ks.index.find(name)
-	if k := ks.numbered(n); ok && k != nil && k.name == name {
-		return k
+	numbers := ks.index.find(name)
+	for i := len(numbers) - 1; i >= 0; i-- {
+		if k := ks.numbered(numbers[i]); k != nil && k.name == name {
+			return k
+		}
 	}
 	return nil
+}
+
+// allNamed returns every key that a scope has: one, or where it was renewed and the older ones were not destroyed yet, several.
+func (ks *keySet) allNamed(name Scope) []*scopeKey {
+	var all []*scopeKey
+	for _, n := range ks.index.find(name) {
+		if k := ks.numbered(n); k != nil && k.name == name {
+			all = append(all, k)
+		}
+	}
+	return all
 }
 
 // stocked returns a set with spare keys. They must reach the key file before one is used.

@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -13,24 +14,25 @@ type Scope string
 // maxScope is the longest name of a scope, in bytes.
 const maxScope = 255
 
-// A scopeIndex finds the number of a name for every keySet of a store, and so knows names that a set does not have: those
-// made later, and those of updates that failed.
+// A scopeIndex finds the numbers that a name has had, in ascending order, for every keySet of a store, and so knows some that
+// a set does not have: those made later, and those of updates that failed.
 type scopeIndex struct {
 	mu      sync.RWMutex
-	numbers map[Scope]uint32
+	numbers map[Scope][]uint32
 }
 
-func (x *scopeIndex) find(name Scope) (uint32, bool) {
+func (x *scopeIndex) find(name Scope) []uint32 {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	n, ok := x.numbers[name]
-	return n, ok
+	return x.numbers[name]
 }
 
 func (x *scopeIndex) set(name Scope, n uint32) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.numbers[name] = n
+	if had := x.numbers[name]; !slices.Contains(had, n) {
+		x.numbers[name] = append(slices.Clip(had), n)
+	}
 }
 
 // NewScope makes the key of a scope. The key is durable before the commit that uses it. It is no error if the scope exists.

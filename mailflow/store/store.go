@@ -38,6 +38,7 @@ type Store struct {
 	keys   atomic.Pointer[keySet]
 	serial atomic.Uint64
 	bodies atomic.Uint64 // the last body number given out
+	shreds atomic.Uint64 // how often keys were destroyed
 
 	queue       queue
 	subscribers subscribers
@@ -165,14 +166,29 @@ func (s *Store) View(fn func(*Tx) error) error {
 		// A snapshot taken now could show what never became durable.
 		return ErrBroken
 	}
-	rows, err := s.engine.begin(false)
+	tx, err := s.beginView()
 	if err != nil {
 		return err
 	}
-	defer rows.rollback()
-	tx := s.newTx(rows, s.now(), false)
+	defer tx.rows.rollback()
 	defer func() { tx.ended = true }()
 	return fn(tx)
+}
+
+// beginView takes a snapshot with the keys that its rows are sealed under: where some were destroyed in between, another one.
+func (s *Store) beginView() (*Tx, error) {
+	for {
+		before := s.shreds.Load()
+		rows, err := s.engine.begin(false)
+		if err != nil {
+			return nil, err
+		}
+		tx := s.newTx(rows, s.now(), false)
+		if s.shreds.Load() == before {
+			return tx, nil
+		}
+		rows.rollback()
+	}
 }
 
 // Serial is the number of the last commit.

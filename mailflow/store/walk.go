@@ -151,18 +151,24 @@ func (w *walk) open() ([]byte, error) {
 	if w.sealed == nil {
 		return nil, ErrTampered // its referring row alone is there
 	}
-	var version uint64
-	if w.versions.bucket != "" {
-		if w.refers == nil {
-			return nil, ErrTampered
-		}
-		plain, err := w.tx.unseal(place{w.versions.bucket, w.key, 0}, w.refers)
-		if err != nil {
-			return nil, err
-		}
-		if version, err = readVersion(plain); err != nil {
-			return nil, err
-		}
+	version, err := w.version()
+	if err != nil {
+		return nil, err
 	}
 	return w.tx.unseal(place{w.rows.bucket, w.key, version}, w.sealed)
+}
+
+// version is what the referring row says, 0 in a write-once table.
+func (w *walk) version() (uint64, error) {
+	if w.versions.bucket == "" {
+		return 0, nil
+	}
+	if w.refers == nil {
+		return 0, ErrTampered
+	}
+	plain, err := w.tx.unseal(place{w.versions.bucket, w.key, 0}, w.refers)
+	if err != nil {
+		return 0, err
+	}
+	return readVersion(plain)
 }

@@ -450,7 +450,7 @@ def evening(gateway, bird, case):
     gateway.cli("do", 'case open "A second flaw" policy quick', 'invite acme wave 1 affects "Player 9.1"', "start now")
     second = until("the second case", lambda: [f for f in gateway.folders() if re.fullmatch(r"Cases/PAR-\d{4}-\d{4} A second flaw", f)])[0]
     bird.remote.run(EXPAND)
-    bird.show("/Approvals", "Approve?", "acme.eml")
+    bird.show("/Approvals", "heads-up ->", "acme.eml")
     bird.picture("7-approval")
     bird.remote.run(COPY, "/Do/Approve")
     until("the notice has left", lambda: len(gateway.relay.mails) > 1)

@@ -1,0 +1,151 @@
+package mailflow
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"parley/mailflow/cvd"
+	"parley/mailflow/message"
+	"parley/mailflow/store"
+	"parley/templates"
+)
+
+// shredCount is what is destroyed with a case.
+type shredCount struct {
+	mails, files int
+	since        time.Time
+}
+
+func (n shredCount) String() string {
+	return fmt.Sprintf("%s with %s, since %s", count(n.mails, "mail"), count(n.files, "file"), n.since.UTC().Format("Mon 2 Jan 2006"))
+}
+
+// countShred counts the mails of a case that came or went, and their files.
+func countShred(tx *store.Tx, c cvd.Case) (shredCount, error) {
+	n := shredCount{since: c.Opened}
+	f, err := familyOf(tx, c.ID)
+	if err != nil {
+		return n, err
+	}
+	of := map[store.Scope]bool{}
+	for _, s := range f.scopes() {
+		of[s] = true
+	}
+	for m, err := range tx.MessagesFrom(0) {
+		if unreadableMessage(err) {
+			continue
+		}
+		if err != nil {
+			return n, err
+		}
+		if !of[m.Scope] || m.Direction != "in" && m.Direction != "out" {
+			continue
+		}
+		n.mails++
+		n.files += filesIn(m.Structure)
+		if m.At.Before(n.since) {
+			n.since = m.At
+		}
+	}
+	return n, nil
+}
+
+func filesIn(s *message.Structure) int {
+	if s == nil {
+		return 0
+	}
+	n := 0
+	if strings.EqualFold(s.Disposition, "attachment") {
+		n = 1
+	}
+	for _, c := range s.Children {
+		n += filesIn(c)
+	}
+	return n
+}
+
+// whatShredDoes is told before each yes.
+func (b *Base) whatShredDoes(c cvd.Case, n shredCount) string {
+	return paragraphs(
+		fmt.Sprintf("What goes: %s; every text, name, date and key of a finder that is known here of %s, in everybody's folders; and the key that it is sealed under.", n, c.ID),
+		"What stays: its tag and the day, in the journal and for whoever asks; the links of the journal, whose records of it nobody can read any more; counts and sizes; what others were sent; and words of it that somebody wrote into a letter or note of another case.",
+		"Copies of the store that were made before still open with the credential of then: nothing here reaches them. If they are to go, too, destroy them yourself.") +
+		"\nTo keep a copy that only you can open, on the server, first:\n\n" +
+		fmt.Sprintf("    parley do 'case %s' \\\n      'export case /root/%s.zip.pgp to YOU' \\\n      --config FILE\n", c.ID, c.ID.Lower())
+}
+
+func paragraphs(all ...string) string {
+	var out []string
+	for _, p := range all {
+		out = append(out, templates.Fill("", p)+"\n")
+	}
+	return strings.Join(out, "\n")
+}
+
+// postShred asks for the yes that is missing, in Approvals.
+func (s *sitting) postShred(c cvd.Case, a cvd.ApprovalRequest) error {
+	n, err := countShred(s.tx, c)
+	if err != nil {
+		return err
+	}
+	said := "nobody has said yes yet"
+	if len(a.Yes) > 0 {
+		said = saidBy(a) + " said yes"
+	}
+	text := paragraphs(fmt.Sprintf("%s asks to destroy %s, %s, for good. It takes the yes of two coordinators, each in a mail signed with the own OpenPGP key; %s. Then 7 days pass, in which one person can stop it.",
+		a.Author, c.ID, orNone(c.Title), said)) + "\n" + s.whatShredDoes(c, n) +
+		fmt.Sprintf("\nTo approve: write, signed, to control@%s\n    approve %s\nTo refuse: drop this mail into Do/Reject, or write\n    reject %s because \"...\"\n", s.DeskDomain, a.ID, a.ID)
+	return s.task(s.tx, "approval:"+a.ID, Post{Folder: "Approvals", Case: c.ID, From: a.Author, Kind: "approval", Ref: a.ID,
+		Subject: fmt.Sprintf("Approve? %s is destroyed for good, %s", c.ID, n), Text: text})
+}
+
+// postScheduledShred shows the day in Scheduled.
+func (b *Base) postScheduledShred(tx *store.Tx, c cvd.Case, r shredRow) error {
+	n, err := countShred(tx, c)
+	if err != nil {
+		return err
+	}
+	a, err := approvalByID(tx, r.Approval)
+	if err != nil {
+		return err
+	}
+	text := paragraphs(fmt.Sprintf("%s, %s, is destroyed for good on %s: %s said yes.", c.ID, orNone(c.Title), instant(r.Due), saidBy(a))) +
+		"\n" + b.stopShredWords(c, r.Approval) + "\n" + b.whatShredDoes(c, n)
+	return b.task(tx, shredTask(c.ID), Post{Folder: "Scheduled", Case: c.ID, Kind: "scheduled",
+		Subject: fmt.Sprintf("%s: %s is destroyed for good", instant(r.Due), c.ID), Text: text})
+}
+
+// saidBy names those who said yes.
+func saidBy(a cvd.ApprovalRequest) string {
+	var names []string
+	for _, y := range a.Yes {
+		names = append(names, y.By)
+	}
+	return strings.Join(names, ", ")
+}
+
+// stopShredWords say how one person stops it.
+func (b *Base) stopShredWords(c cvd.Case, id string) string {
+	return fmt.Sprintf("To stop it: drop this mail into Do/Hold, or write one of these to\ncontrol@%s\n    reject %s because \"...\"\n    case %s\n    legal-hold on because \"...\"\n", b.DeskDomain, id, c.ID)
+}
+
+// warnShred tells the day before, in INBOX. Where nobody was there to tell of it
+// in time, the day is another one.
+func (b *Base) warnShred(tx *store.Tx, r *shredRow) error {
+	c, err := CaseByID(tx, r.Case)
+	if err != nil {
+		return err
+	}
+	r.Warned = tx.Now
+	if late := tx.Now.Add(shredWarning); r.Due.Before(late) {
+		r.Due = late
+		if err := b.postScheduledShred(tx, c, *r); err != nil {
+			return err
+		}
+	}
+	b.touch(tx, c.ID)
+	text := paragraphs(fmt.Sprintf("%s, %s, is destroyed for good on %s. After that nobody can bring it back from here.", c.ID, orNone(c.Title), instant(r.Due))) +
+		"\n" + b.stopShredWords(c, r.Approval)
+	return b.task(tx, shredTask(c.ID)+":soon", Post{Case: c.ID, Kind: "shred", Subject: fmt.Sprintf("%s is destroyed for good on %s", c.ID, instant(r.Due)), Text: text})
+}
