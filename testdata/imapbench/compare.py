@@ -212,8 +212,13 @@ def make_parley(args, work, maildirs):
 def start_dovecot(peers, work):
     """Dovecot with nothing remembered of the mails."""
     subprocess.run([os.path.join(peers, 'dovecot', 'start.sh')], check=True, env={**os.environ, 'PEER_DIR': work})
-    with open(os.path.join(work, 'dovecot', 'run', 'master.pid')) as f:
-        return int(f.read())
+    pid = os.path.join(work, 'dovecot', 'run', 'master.pid')
+    for _ in range(200):  # it goes into the background first
+        if os.path.exists(pid) and os.path.getsize(pid):
+            with open(pid) as f:
+                return int(f.read())
+        time.sleep(0.05)
+    sys.exit('dovecot did not start')
 
 
 def give_away(home):
