@@ -54,6 +54,11 @@ func (s *Seat) CreateFolder(name string) error {
 	})
 }
 
+// MayBeOwn says whether a coordinator may have a folder of that name, in
+// whatever case its letters are. It looks at the name alone: that it is free, or
+// that there is room for another, is for Create to say.
+func MayBeOwn(name string) bool { return checkOwnName(name) == nil }
+
 func checkOwnName(name string) error {
 	for _, top := range []string{casesFolder, closedFolders, buttonsFolder} {
 		if isUnder(strings.ToLower(name), strings.ToLower(top)) {

@@ -123,6 +123,8 @@ func TestBadInput_Append(t *testing.T) {
 		}
 	}
 	c.write("x APPEND Do {3+}\r\nabc\r\n")
+	c.want("x NO [CANNOT] There is no folder of that name that takes messages, and none can be made; nothing was put anywhere")
+	c.write("x APPEND Nowhere {3+}\r\nabc\r\n")
 	c.want("x NO [TRYCREATE] There is no such folder; nothing was put anywhere, ...")
 	// In a folder of one's own anything is kept, octet for octet.
 	for i, raw := range garbage {
@@ -183,7 +185,9 @@ func TestBadInput_Commands(t *testing.T) {
 		"STORE 1 +FLAGS (" + strings.Repeat("k", 65) + ")": "NO [LIMIT] Nothing was changed: a keyword has at most 64 octets",
 		"FETCH 1 (FROB)":                  "BAD [CLIENTBUG] There is no such item to FETCH; nothing was read or marked",
 		"FETCH 4294967296 UID":            "BAD ...",
-		"COPY 1 Do":                       "NO [TRYCREATE] There is no such folder; nothing was put anywhere, ...",
+		"COPY 1 Do":                       "NO [CANNOT] There is no folder of that name that takes messages, and none can be made; nothing was put anywhere",
+		"COPY 1 Cases/Mine":               "NO [CANNOT] There is no folder of that name ...",
+		"COPY 1 Nowhere":                  "NO [TRYCREATE] There is no such folder; nothing was put anywhere, ...",
 		"MOVE 1 Held":                     "NO [ALERT] nothing can be put into Held by hand; nothing was changed",
 		`COPY 1 "Do/New case"`:            "NO [ALERT] this is no report from Intake, ...",
 		"SEARCH":                          "BAD ...",

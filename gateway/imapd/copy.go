@@ -18,7 +18,7 @@ func (s *session) Copy(numSet imap.NumSet, dest string) (*imap.CopyData, error) 
 	defer s.mu.Unlock()
 	c, err := s.window.Copy(s.server.ctx, s.positions(numSet), mailboxName(dest))
 	if err != nil {
-		return nil, s.tryCreate(err)
+		return nil, s.tryCreate(mailboxName(dest), err)
 	}
 	return copied(c), nil
 }
@@ -33,7 +33,7 @@ func (s *session) Move(w *imapserver.MoveWriter, numSet imap.NumSet, dest string
 	}
 	c, err := s.window.Move(s.server.ctx, s.positions(numSet), mailboxName(dest))
 	if err != nil {
-		return s.tryCreate(err)
+		return s.tryCreate(mailboxName(dest), err)
 	}
 	if data := copied(c); data != nil {
 		return w.WriteCopyData(data)
@@ -97,7 +97,7 @@ func (s *session) Append(mailbox string, r imap.LiteralReader, options *imap.App
 	}
 	validity, uid, err := s.seat.Append(s.server.ctx, mailboxName(mailbox), raw.Bytes(), marks, options.Time)
 	if err != nil {
-		return nil, s.tryCreate(err)
+		return nil, s.tryCreate(mailboxName(mailbox), err)
 	}
 	if uid == 0 {
 		return nil, nil

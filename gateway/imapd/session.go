@@ -169,9 +169,14 @@ func safe(err error) string {
 }
 
 // tryCreate is answer for commands that put something into a mailbox: one that
-// does not exist could be made (RFC 9051 section 6.3.12).
-func (s *session) tryCreate(err error) error {
-	if errors.Is(err, mailflow.ErrNoFolder) {
+// does not exist could be made, unless it is certain that it could not (RFC 9051
+// section 6.3.12).
+func (s *session) tryCreate(mailbox string, err error) error {
+	switch {
+	case !errors.Is(err, mailflow.ErrNoFolder):
+	case !mailflow.MayBeOwn(mailbox):
+		return no(imap.ResponseCodeCannot, "There is no folder of that name that takes messages, and none can be made; nothing was put anywhere")
+	default:
 		return no(imap.ResponseCodeTryCreate, "There is no such folder; nothing was put anywhere, create it first")
 	}
 	return s.answer(err)
