@@ -161,6 +161,7 @@ func (b *Base) mayApprove(tx *store.Tx, a cvd.ApprovalRequest, by Actor) (alone 
 	}
 	said := slices.ContainsFunc(a.Yes, func(y cvd.Approved) bool { return y.By == by.Name })
 	author := slices.Contains(a.Authors, by.Name)
+	alone = author && len(desk) == 1 && desk[0].Name == by.Name
 	blind, err := blindTo(tx, a, by)
 	if err != nil {
 		return false, err
@@ -172,16 +173,14 @@ func (b *Base) mayApprove(tx *store.Tx, a cvd.ApprovalRequest, by Actor) (alone 
 		return false, overNow(a)
 	case blind:
 		return false, fmt.Errorf("%s must be seen by somebody else; your yes does not count for it, and nothing leaves. Leave it to another coordinator, or write the text anew", a.ID)
-	case a.Signed && !by.Signed:
-		return false, b.onlySigned(tx, a, by)
 	case said:
 		return false, already("%s has your yes already; it needs another coordinator", a.ID)
-	case author && len(desk) == 1 && desk[0].Name == by.Name:
-		return true, nil
-	case author:
+	case author && !alone: // before the signature, which would not help
 		return false, fmt.Errorf("%s is your own text; another coordinator approves it", a.ID)
+	case a.Signed && !by.Signed:
+		return false, b.onlySigned(tx, a, by)
 	}
-	return false, nil
+	return alone, nil
 }
 
 // reject ends a request; what it held stays held until something changes.

@@ -166,7 +166,7 @@ func (b *Base) tellHeld(tx *store.Tx, n cvd.Notice) error {
 	}
 	r, err := b.Templates.Refusal(refusal(
 		fmt.Sprintf("%s to %s", what, where),
-		"Nothing left this server. The notice is held, sealed, and goes by itself once the reason is gone. Other vendors go on.",
+		"Nothing left this server. The notice is held, sealed, and goes by itself once the reason is gone."+othersGo(n),
 		n.Why, next))
 	if err != nil {
 		return err
@@ -186,6 +186,9 @@ func (b *Base) tellHeld(tx *store.Tx, n cvd.Notice) error {
 
 func (b *Base) nextFor(n cvd.Notice) string {
 	c, p, control := n.Case, n.Party, "control@"+b.DeskDomain
+	if ends := endsHold(n); ends != "" {
+		return fmt.Sprintf("once the hold should end, write to %s:\n    %s", control, ends)
+	}
 	switch {
 	case strings.HasPrefix(n.Why, ownKeyWhy):
 		return "on the server, give our key a later end, or let a new one sign:\n    parley key extend --config FILE\n    parley key rotate --from now --config FILE"
@@ -198,7 +201,32 @@ func (b *Base) nextFor(n cvd.Notice) string {
 	case strings.Contains(n.Why, "material"):
 		return fmt.Sprintf("write the material in a mail to\n    %s.%s@%s", n.Stage, c.Lower(), b.DeskDomain)
 	}
-	return fmt.Sprintf("see to the reason. If it was a hold that should end, write to %s:\n    case %s\n    release %s", control, c, p)
+	return fmt.Sprintf("see to the reason. Then, if it does not go by itself, write to %s:\n    case %s\n    release %s", control, c, p)
+}
+
+// endsHold gives the lines that end the hold which a notice is held by, or ""
+// where it is held by something else.
+func endsHold(n cvd.Notice) string {
+	switch {
+	case strings.HasPrefix(n.Why, pausedWhy):
+		return "sending resume"
+	case strings.HasPrefix(n.Why, caseHoldWhy):
+		return fmt.Sprintf("case %s\n    release case", n.Case)
+	case strings.HasPrefix(n.Why, string(n.Party)+partyHoldWhy):
+		return fmt.Sprintf("case %s\n    release %s", n.Case, n.Party)
+	}
+	return ""
+}
+
+// othersGo says whether other vendors are held by the same.
+func othersGo(n cvd.Notice) string {
+	switch {
+	case strings.HasPrefix(n.Why, pausedWhy):
+		return " All else that leaves is held, too."
+	case strings.HasPrefix(n.Why, caseHoldWhy):
+		return " All else of the case is held, too."
+	}
+	return " Other vendors go on."
 }
 
 // heldDone takes the mails about a held notice away once it left or ended.

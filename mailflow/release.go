@@ -51,6 +51,14 @@ type Answer struct {
 	NoKey    bool      // held for want of a usable key: the contact is asked for one
 }
 
+// How the reasons begin that are a person's hold; what follows are the
+// person's words.
+const (
+	pausedWhy    = "sending is paused: "
+	caseHoldWhy  = "the case is on hold: "
+	partyHoldWhy = " is on hold: " // after the party
+)
+
 func no(d Decision, why string, a ...any) *Answer {
 	return &Answer{Decision: d, Why: fmt.Sprintf(why, a...)}
 }
@@ -93,11 +101,11 @@ func mayLeave(q Question) *Answer {
 	case p.Withdrawn != nil:
 		return no(Never, "%s was withdrawn: %s", p.Party, p.Withdrawn.Because)
 	case q.Sending.Paused:
-		return no(HoldIt, "sending is paused: %s", q.Sending.Because)
+		return no(HoldIt, pausedWhy+"%s", q.Sending.Because)
 	case c.Hold != nil:
-		return no(HoldIt, "the case is on hold: %s", c.Hold.Because)
+		return no(HoldIt, caseHoldWhy+"%s", c.Hold.Because)
 	case p.Hold != nil:
-		return no(HoldIt, "%s is on hold: %s", p.Party, p.Hold.Because)
+		return no(HoldIt, "%s"+partyHoldWhy+"%s", p.Party, p.Hold.Because)
 	}
 	return nil
 }

@@ -171,6 +171,27 @@ func TestA3_AuthorsNeverApprove(t *testing.T) {
 	}
 }
 
+// The author of what counts only signed is not told to sign: that would not
+// help. There is no draft to sign, either.
+func TestA3_AuthorIsNotSentToSign(t *testing.T) {
+	t.Parallel()
+	w, id := strict(t, "acme")
+	w.ok(w.press(benByGesture, "Approve", w.request(cvd.Scope).ID))
+	w.after(2 * cvd.Day)
+	w.writes(id, cvd.Details, "", "ben")
+	w.settle()
+	a := w.request(cvd.Details)
+	if !a.Signed {
+		t.Fatal("details needs no signature")
+	}
+	w.refuses(Actor{Name: "ben", Via: ViaMail}, "is your own text; another coordinator approves it", "approve "+a.ID)
+	_, err := w.drops("ben", "Approvals", "details ->", "Do/Approve")
+	w.refusedWith(err, "Do/Approve", "is your own text; another coordinator approves it")
+	if drafts, _ := w.draftsOf("ben"); len(drafts) != 0 {
+		t.Errorf("%d drafts wait for a signature that would not count", len(drafts))
+	}
+}
+
 // writes puts material of somebody's.
 func (w *world) writes(id cvd.CaseID, s cvd.Stage, party cvd.PartyID, author string) {
 	w.t.Helper()

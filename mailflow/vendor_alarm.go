@@ -83,8 +83,7 @@ func (in *Intake) alarmPost(tx *store.Tx, c cvd.Case, who *cvd.Participant, cmd 
 	if err != nil {
 		return Post{}, err
 	}
-	_, text, _ := strings.Cut(r.Text, "\n")
-	return Post{Case: c.ID, Subject: subject, Text: strings.TrimLeft(text, "\n"), Kind: "alarm", From: string(who.Party), Alias: string(who.Party) + "." + c.ID.Lower()}, nil
+	return Post{Case: c.ID, Subject: subject, Text: r.Text, Kind: "alarm", From: string(who.Party), Alias: string(who.Party) + "." + c.ID.Lower()}, nil
 }
 
 // defanged is what a party wrote, as text that no client makes a link of: it is

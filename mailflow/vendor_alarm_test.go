@@ -41,6 +41,9 @@ func TestM7_PartiesAlarms(t *testing.T) {
 				t.Fatalf("INBOX: %q", w.subjects("INBOX"))
 			}
 			text := w.words(w.last("INBOX"))
+			if !strings.HasPrefix(text, "It came ") {
+				t.Errorf("it does not begin with when and how it came:\n%s", text)
+			}
 			for _, want := range []string{"[.]example/", "case " + string(id) + "\n", "dates\n", "no date moved"} {
 				if !strings.Contains(text, want) {
 					t.Errorf("it does not say %q:\n%s", want, text)
