@@ -106,8 +106,15 @@ func caseAnswerAll(s *sitting, p *phrase) (string, error) {
 	if err := record(s.tx, journal.Record{Case: string(c.ID), Actor: s.by.Name, Kind: "answer-all", Ref: string(stage)}); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("goes to %s at %s, each in a mail of its own (%s); who reaches %s later gets it with the stage, which is asked about again where it was approved",
-		count(len(told), "vendor"), stage, orNobody(partyList(told)), stage), s.wakeNotices(s.tx, c.ID, "")
+	return answerGoes(stage, told), s.wakeNotices(s.tx, c.ID, "")
+}
+
+func answerGoes(stage cvd.Stage, told []cvd.PartyID) string {
+	now := fmt.Sprintf("nothing goes now, since no vendor has reached %s", stage)
+	if len(told) > 0 {
+		now = fmt.Sprintf("goes to %s at %s, each in a mail of its own (%s)", count(len(told), "vendor"), stage, partyList(told))
+	}
+	return fmt.Sprintf("%s; who reaches %s later gets it with the stage, which is asked about again where it was approved", now, stage)
 }
 
 // answerEach writes the answer to every vendor that was told the stage.

@@ -213,7 +213,7 @@ func (b *Base) void(tx *store.Tx, id, why, next string) error {
 // tellVoid says in Status what changed.
 func (b *Base) tellVoid(tx *store.Tx, a cvd.ApprovalRequest, why string) error {
 	what := approvalWhere(a)
-	next := "nothing: it is not to leave any more"
+	next := "there is nothing to do; it is not to leave any more"
 	if a.Next != "" {
 		next = "look at " + a.Next + " in Approvals, which stands in its place and says what would leave now"
 	}

@@ -41,7 +41,7 @@ func caseClose(s *sitting, p *phrase) (string, error) {
 		return "", err
 	}
 	s.undo = &undoRow{Verb: "close", Case: c.ID}
-	return fmt.Sprintf("%s is closed; %s will not go", c.ID, count(n, "planned notice")) + recallLine(0, gone), nil
+	return fmt.Sprintf("%s is closed; %s", c.ID, willNotGo(n, "planned notice")) + recallLine(0, gone), nil
 }
 
 // caseReopen is `case reopen`. A plan that ran runs again, so that it counts
@@ -139,4 +139,12 @@ func count(n int, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// willNotGo says how many notices were to come and do not go any more.
+func willNotGo(n int, what string) string {
+	if n == 0 {
+		return "no notice was to come"
+	}
+	return count(n, what) + " will not go"
 }

@@ -211,7 +211,7 @@ func caseWithdraw(s *sitting, p *phrase) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	said := fmt.Sprintf("%s is withdrawn from %s; %s will not go", who.Party, c.ID, count(n, "notice"))
+	said := fmt.Sprintf("%s is withdrawn from %s; %s", who.Party, c.ID, willNotGo(n, "notice"))
 	return said + recallLine(recalled, gone) + toldLine(who), s.replan(s.tx, c.ID)
 }
 

@@ -102,6 +102,7 @@ func TestAnswerAll(t *testing.T) {
 	w.refuses(anaSigned, "has no stage proof", lines[0], `answer-all proof "x"`)
 	w.refuses(anaSigned, "did you mean details?", lines[0], `answer-all detials "x"`)
 	w.refuses(anaSigned, "the answer is missing", lines[0], `answer-all details`)
+	wants(t, answerGoes(cvd.Details, nil), "nothing goes now, since no vendor has reached details; who reaches details later gets it")
 	if tr := w.as(anaSigned, lines...); !tr.Done() || !strings.Contains(unwrapped(tr.String()), "goes to 2 vendors at details") {
 		t.Fatalf("%s", tr)
 	}

@@ -136,7 +136,7 @@ func (s *sitting) releaseParty(name string) (string, error) {
 		return "", err
 	}
 	if p.Hold == nil && len(reasons) == 0 {
-		return "", toDo(already("nothing of %s is held in %s", p.Party, c.ID), "nothing: what is planned for %s goes by itself. When, says a mail to control@%s:\n    case %s\n    plan %s", p.Party, s.DeskDomain, c.ID, p.Party)
+		return "", toDo(already("nothing of %s is held in %s", p.Party, c.ID), "there is nothing to do; what is planned for %s goes by itself. When, says a mail to control@%s:\n    case %s\n    plan %s", p.Party, s.DeskDomain, c.ID, p.Party)
 	}
 	said := fmt.Sprintf("what is held for %s is asked about again (%s)", p.Party, strings.Join(reasons, "; "))
 	if p.Hold != nil {

@@ -188,7 +188,7 @@ func (s *sitting) rejectShown(m store.Message) error {
 func (s *sitting) holdBy(button string, m store.Message) error {
 	if s.this == "" {
 		word := strings.ToLower(button)
-		return toDo(notDone("this message is of no case, so nothing was put on hold or released; write `%s PARTY`, `case` or `all` to control@%s", word, s.DeskDomain),
+		return toDo(notDone("this message is of no case, so nothing was put on hold or released; Do/%s takes a mail of a case", button),
 			"drop a mail of the case into Do/%s: its case file for all of it, a mail of a thread for one vendor. Or write to control@%s one of\n    %s all\n    case TAG\n    %s case", button, s.DeskDomain, word, word)
 	}
 	party, err := s.partyOf(m)
@@ -262,7 +262,7 @@ func (s *sitting) acknowledgeBy(m store.Message) error {
 		return err
 	}
 	if !who.Has(cvd.RoleVendor) {
-		return toDo(notDone("%s is no vendor of %s and has nothing to acknowledge; nothing was recorded", who.Party, c.ID), "nothing: its letter stays in its thread. If it should be told as a vendor, invite it, in a signed mail to control@%s:\n    case %s\n    invite %s wave 1", s.DeskDomain, c.ID, who.Party)
+		return toDo(notDone("%s is no vendor of %s and has nothing to acknowledge; nothing was recorded", who.Party, c.ID), "there is nothing to do; its letter stays in its thread. If it should be told as a vendor, invite it, in a signed mail to control@%s:\n    case %s\n    invite %s wave 1", s.DeskDomain, c.ID, who.Party)
 	}
 	_, err = s.fileAck(c, who, "mail")
 	return err

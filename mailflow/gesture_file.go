@@ -99,10 +99,10 @@ func (s *sitting) looseReport(m store.Message) (cvd.Report, error) {
 func (s *sitting) wrongThread(d drop) error {
 	mine := threadFolder(cvd.PartyID(d.m.Party))
 	if d.who == "" {
-		return toDo(notDone("this mail is in %s already, the thread of %s; nothing was changed", mine, d.m.Party), "nothing: it is where it belongs. A copy for yourself goes into a folder of your own")
+		return toDo(notDone("this mail is in %s already, the thread of %s; nothing was changed", mine, d.m.Party), "there is nothing to do; it is where it belongs. A copy for yourself goes into a folder of your own")
 	}
 	return toDo(notDone("this mail is of the thread of %s, and %s is that of %s: neither may learn what the other says. It stays in %s; nothing was changed",
-		d.m.Party, d.sub, d.who, mine), "nothing: it stays where it belongs. To tell %s something, in words of your own, write to\n    %s.%s@%s", d.who, d.who, d.c.ID.Lower(), s.DeskDomain)
+		d.m.Party, d.sub, d.who, mine), "there is nothing to do; it stays where it belongs. To tell %s something, in words of your own, write to\n    %s.%s@%s", d.who, d.who, d.c.ID.Lower(), s.DeskDomain)
 }
 
 // fileReport lets a report join a case, or takes it as a letter where it comes
@@ -112,7 +112,7 @@ func (s *sitting) fileReport(d drop, r cvd.Report) error {
 		return ended(r)
 	}
 	if d.who == "" && d.sub != "" {
-		return notDone("a report does not belong into %s; put it into Finder of %s, or into the thread of the party that it is from", d.sub, d.c.ID)
+		return notDone("a report does not belong into %s; nothing was changed. Put it into Finder of %s, or into the thread of the party that it is from", d.sub, d.c.ID)
 	}
 	who, err := ParticipantByID(s.tx, d.c.ID, d.who)
 	if err != nil && !errors.Is(err, ErrNoParticipant) {

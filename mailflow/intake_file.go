@@ -154,12 +154,24 @@ func ownLimits(l message.Limits) message.Limits {
 	return message.Limits{Size: 2*l.Size + 1<<20, Depth: l.Depth + 2, Parts: l.Parts + 100, HeaderBytes: 2 * l.HeaderBytes, Received: l.Received}
 }
 
+// quarantineNote is what stands at the top of a mail in Quarantine. Of one that
+// could not be opened the words say why by themselves.
+func quarantineNote(a *arrival, p place, why string) string {
+	if a.opened == nil && why == a.broken {
+		return "Quarantine. " + words(a, p)
+	}
+	if !strings.HasSuffix(why, "?") {
+		why += "."
+	}
+	return "Quarantine: " + why + "\n" + words(a, p)
+}
+
 // quarantine shows a mail to the desk with the reason why it counts for
 // nothing. Who wrote in clear to a thread is told how to write, once a day,
 // at the address that we know, without a quote.
 func (in *Intake) quarantine(tx *store.Tx, a *arrival, p place, why string) error {
 	v := view{scope: DeskScope, name: orNone(a.sender()), alias: "control", kind: "quarantine",
-		subject: "[QUARANTINE] " + orNone(a.subject()), note: "Quarantine: " + why + ".\n" + words(a, p)}
+		subject: "[QUARANTINE] " + orNone(a.subject()), note: quarantineNote(a, p, why)}
 	if p.thread() && tx.HasScope(caseScope(p.Case)) {
 		v = v.within(p.Case)
 		v.subject = fmt.Sprintf("[QUARANTINE] %s in %s: %s", p.Party, p.Case, orNone(a.subject()))

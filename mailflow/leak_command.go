@@ -20,7 +20,7 @@ const (
 // now. One coordinator fires it; the kit was approved before.
 func caseLeak(s *sitting, p *phrase) (string, error) {
 	if s.by.Via == ViaOperator {
-		return "", notDone("leak counts only in a mail signed by a coordinator; the operator cannot give it")
+		return "", notDone("leak counts only in a mail signed by a coordinator; the operator cannot give it, and nothing was sent")
 	}
 	c, err := s.openCaseHere()
 	if err != nil {

@@ -28,6 +28,8 @@ func (s *Seat) refused(dest store.Mailbox, m store.Message, r *Refusal) error {
 			next = "put it back where it was, or leave it: a message goes into the folders of its own case only"
 		case len(r.Lines) > 0:
 			next = draftLine(r.Lines)
+		case next == "" && r.Already:
+			next = "there is nothing to do"
 		case next == "":
 			next = s.nextAfter(t, dest, m)
 		}

@@ -21,6 +21,21 @@ func (w *world) toldOf(from, about, to string) (subject, text string) {
 	return m.Envelope.Subject, w.words(m)
 }
 
+// What is so already is refused without advice to do it.
+func TestRefusalOfWhatIsSoAlready(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.started("acme")
+	w.in(id, `hold case because "the clock is wrong"`)
+	w.settle()
+	_, text := w.toldOf(w.top(id)+"/Case file", string(id), "Do/Hold")
+	wants(t, unwrapped(text), "is on hold since")
+	wants(t, text, "To go on: there is nothing to do.\n")
+	if strings.Contains(text, "hold case") || strings.Contains(text, "drop") {
+		t.Errorf("it says to do what is done:\n%s", text)
+	}
+}
+
 // The mail of a refused gesture is all that a coordinator with mutt gets: its
 // Subject names the message and the folder, and it ends with what to do, with
 // lines that can be sent as they are.

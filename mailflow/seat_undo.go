@@ -57,7 +57,7 @@ func (s *Seat) undoable(tx *store.Tx, from, dest store.Mailbox, id uint64) (rece
 	case err != nil:
 		return r, "", err
 	case r.By != s.name:
-		return r, fmt.Sprintf("this is what %s did, and only %s can take it back so; give the command that does the opposite", r.By, r.By), nil
+		return r, fmt.Sprintf("this is what %s did, and only %s can take it back by moving it; give the command that does the opposite", r.By, r.By), nil
 	case r.Spent || r.From != dest.Number:
 		return r, "it did not come from " + dest.Name, nil
 	case tx.Now.After(r.At.Add(s.Undo)):

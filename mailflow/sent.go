@@ -24,7 +24,17 @@ type bounceRow struct {
 }
 
 func refusal(what, state, why, next string) templates.Refusal {
-	return templates.Refusal{What: what, State: state, Why: why, Next: next}
+	return templates.Refusal{What: what, State: state, Why: why, Next: closed(next)}
+}
+
+// closed ends with a full stop what ends with words. Lines to be copied, which
+// are indented, stay as they are.
+func closed(text string) string {
+	last := text[strings.LastIndexByte(text, '\n')+1:]
+	if last == "" || strings.HasPrefix(last, " ") || strings.HasSuffix(last, ".") || strings.HasSuffix(last, "?") {
+		return text
+	}
+	return text + "."
 }
 
 // autocrypt is the field of the Autocrypt 1.1 specification; the address is

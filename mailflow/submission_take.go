@@ -117,6 +117,8 @@ func (m *submitted) unread() string {
 	switch {
 	case strings.TrimSpace(m.plain) == "" && strings.TrimSpace(m.text) != "":
 		return "the mail is HTML only, which is never read for commands; nothing was changed. Write it as plain text"
+	case strings.TrimSpace(m.plain) == "":
+		return "there is no command: the mail has no text, and its Subject is not read. Write the commands into the text, one a line, such as `help`"
 	case strings.HasPrefix(strings.TrimSpace(m.plain), "-----BEGIN PGP SIGNED MESSAGE-----"):
 		return "the signature stands in the text, where it may cover a part only, and does not count; nothing was changed. Let your mail client sign with PGP/MIME"
 	}

@@ -183,9 +183,9 @@ func TestSubmission_Refused(t *testing.T) {
 	for text, why := range map[string]string{
 		"Content-Type: text/html\r\n\r\n<p>status</p>":             "HTML only",
 		"\r\n-----BEGIN PGP SIGNED MESSAGE-----\r\n\r\nstatus\r\n": "does not count",
-		"\r\n\r\n":                       "there is no command",
-		"\r\nhello\r\n":                  "no command",
-		"\r\n> status\r\n\r\nthanks\r\n": "there is no command",
+		"Subject: status\r\n\r\n\r\n":                              "the mail has no text, and its Subject is not read",
+		"\r\nhello\r\n":                                            "no command",
+		"\r\n> status\r\n\r\nthanks\r\n":                           "there is no command",
 	} {
 		got := w.commands("ana", []byte("From: ana@desk.vdp.example.org\r\n"+text))
 		if counted(got) || !strings.Contains(unwrapped(got), why) || strings.Contains(got, "> \n") {

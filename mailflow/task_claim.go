@@ -140,9 +140,18 @@ func (s *sitting) tasksHere(meant func(taskRow) bool) ([]taskRow, error) {
 		}
 	}
 	if len(out) == 0 {
-		return nil, notDone("there is none in %s: %s; `status` says whose they are", c.ID, count(len(open), "open task"))
+		return nil, noneMeant(c.ID, len(open))
 	}
 	return out, nil
+}
+
+// noneMeant refuses a `claim` or `unclaim` without a name that is about none of
+// the open tasks of a case.
+func noneMeant(id cvd.CaseID, open int) error {
+	if open == 0 {
+		return notDone("no task of %s is open; nothing was changed", id)
+	}
+	return notDone("none of the open tasks of %s (%d) is meant by that; `status` lists them and says whose they are. Name one, such as T12", id, open)
 }
 
 // taskNamed finds an open task. One of a case that the actor may not see is no

@@ -112,7 +112,7 @@ func (in *Intake) wrote(tx *store.Tx, a *arrival, p place, m store.Message) erro
 		fmt.Sprintf("a letter from %s in %s", p.Party, p.Case),
 		fmt.Sprintf("%s wrote: %s\n\nThe mail is filed in its thread. No date, stage or status changed by it.", p.Party, orNone(a.subject())),
 		"it holds no command that counts",
-		"read it, and answer it with Reply. If it says what a command would have said, file it:\n    record "+string(p.Party)+" ..."))
+		fmt.Sprintf("read it, and answer it with Reply. If it says what a command would have said, file that in a mail to control@%s, such as\n    case %s\n    record %s status investigating via mail", in.DeskDomain, p.Case, p.Party)))
 	if err != nil {
 		return err
 	}

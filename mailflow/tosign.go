@@ -170,6 +170,5 @@ func toSignSubject(lines []string) string {
 
 // draftLine tells where the mail is that lacks only a signature.
 func draftLine(lines []string) string {
-	return fmt.Sprintf("open the mail %q in your Drafts, sign it with your own OpenPGP key, and send it. A Reply to this mail does nothing: what it quotes is not read",
-		toSignSubject(lines))
+	return "open the mail `" + toSignSubject(lines) + "` in your Drafts, sign it with your own OpenPGP key, and send it. A Reply to this mail does nothing: what it quotes is not read"
 }

@@ -61,7 +61,7 @@ func TestA3_ReadyToSign(t *testing.T) {
 			approve()
 			approve()
 			refusal := w.last("INBOX")
-			if text := unwrapped(w.words(refusal)); !strings.Contains(text, "approve "+a.ID) || !strings.Contains(text, "in your Drafts, sign") {
+			if text := unwrapped(w.words(refusal)); !strings.Contains(text, "approve "+a.ID) || !strings.Contains(text, "open the mail `approve "+a.ID+"` in your Drafts, sign") {
 				t.Errorf("INBOX:\n%s", text)
 			}
 			drafts, marks := w.draftsOf("ben")

@@ -156,7 +156,7 @@ func unchange(s *sitting, u undoRow) (string, error) {
 		c.Responsible = was.Responsible
 	case strings.HasPrefix(u.Ref, "restrict ") && strings.Join(c.Restricted, " ") == strings.TrimPrefix(u.Ref, "restrict "):
 		if len(was.Restricted) > 0 && c.Responsible != "" && !maySee(was, c.Responsible) {
-			return "", notDone("%s answers for %s by now, and did not see it before; `case restrict` with %s", c.Responsible, c.ID, c.Responsible)
+			return "", notDone("%s answers for %s by now and would not see it as it was before; nothing was changed. Say who sees it with `case restrict`, %s among them", c.Responsible, c.ID, c.Responsible)
 		}
 		c.Restricted = was.Restricted
 		if err := errors.Join(recallDigests(s.tx, c), s.narrowMerged(c)); err != nil {

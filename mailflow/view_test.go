@@ -59,10 +59,48 @@ func TestViewsBeginIn72Columns(t *testing.T) {
 	}
 	said := unwrapped(tops["Re: ["+string(id)+"]"])
 	wants(t, said, "It came encrypted. Signature: good; party=acme; key="+w.people["acme"].Fingerprint()+"; trust=confirmed. Really from psirt@acme.example.")
-	wants(t, tops["[QUARANTINE] acme in "+string(id)+": clear"], "Really from psirt@acme.example")
+	clear := tops["[QUARANTINE] acme in "+string(id)+": clear"]
+	wants(t, clear, "was the secret out in clear?\nIt came in CLEAR.")
+	wants(t, clear, "Really from psirt@acme.example")
 }
 
-// So does what became of a delivery, however high its number.
+// The task of a letter gives whole lines that file what it says.
+func TestLetterSaysHowToFileIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.started("acme")
+	w.answers("acme", id, true, "We look at it.\n")
+	letter := w.words(w.message("INBOX", "acme wrote in "+string(id)))
+	narrow(t, "INBOX", letter)
+	wants(t, letter, "    case "+string(id)+"\n    record acme status investigating via mail\n")
+	w.linesAreCommands(letter)
+}
+
+// A mail in Quarantine that could not be opened says why, once.
+func TestQuarantineSaysItsReasonOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.coordinator("ana")
+	f := w.person("finder", "someone@finder.example")
+	broken := []byte("-----BEGIN PGP MESSAGE-----\n\nAAAA\n-----END PGP MESSAGE-----\n")
+	w.arrives(f.Address, reportTo, mailtest.PGPMIME(f.Address, reportTo, w.clock.Now(), broken))
+	w.arrives(f.Address, reportTo, []byte("From: someone@finder.example\r\nSubject: deep\r\n"+strings.Repeat("Content-Type: message/rfc822\r\n\r\n", 40)))
+	w.settle()
+	all := w.filed("Quarantine")
+	if len(all) != 2 {
+		t.Fatalf("Quarantine: %q", w.subjects("Quarantine"))
+	}
+	for _, m := range all {
+		top := unwrapped(w.words(m))
+		wants(t, top, "Quarantine. Not opened: it cannot be ")
+		wants(t, top, "Really from ")
+		if strings.Count(top, "it cannot be ") != 1 {
+			t.Errorf("the reason stands there more than once: %s", top)
+		}
+	}
+}
+
+// What became of a delivery fits into 72 columns, however high its number.
 func TestFatesIn72Columns(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 9, 23, 12, 0, 0, 0, time.UTC)
