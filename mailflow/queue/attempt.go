@@ -18,6 +18,9 @@ import (
 type flight struct {
 	handed bool            // DATA was, or is about to be, said
 	result *courier.Result // what came of it, where it could not be recorded yet
+	before *flight         // of one in order: the one before it
+	begun  chan struct{}   // closed when its turn came
+	over   chan struct{}   // closed when it was released
 }
 
 var (
@@ -26,7 +29,7 @@ var (
 )
 
 // claim says whether the delivery was nobody's and is the caller's now.
-func (q *Queue) claim(id uint64) bool {
+func (q *Queue) claim(id uint64, inOrder bool) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.flights[id] != nil {
@@ -35,7 +38,10 @@ func (q *Queue) claim(id uint64) bool {
 	if q.flights == nil {
 		q.flights = map[uint64]*flight{}
 	}
-	q.flights[id] = &flight{}
+	f := &flight{begun: make(chan struct{}), over: make(chan struct{})}
+	if q.flights[id] = f; inOrder {
+		f.before, q.ordered = q.ordered, f
+	}
 	return true
 }
 
@@ -61,13 +67,40 @@ func (q *Queue) change(id uint64, change func(*flight)) {
 func (q *Queue) release(id uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	close(q.flights[id].over)
 	delete(q.flights, id)
+}
+
+// orderWait is how long one in order waits for the one before it, from when that one began: a server that takes long with one
+// recipient must not keep all others waiting.
+const orderWait = 250 * time.Millisecond
+
+// turn waits until a claimed delivery may begin: at once, or after those in order that were claimed before it. Nothing stands on
+// the disk of it meanwhile, so that a crash leaves it waiting.
+func (q *Queue) turn(ctx context.Context, id uint64) {
+	f := q.flight(id)
+	defer close(f.begun)
+	if f.before == nil {
+		return
+	}
+	defer q.change(id, func(f *flight) { f.before = nil }) // or each would keep all before it
+	select {
+	case <-f.before.begun:
+	case <-ctx.Done():
+		return
+	}
+	select {
+	case <-f.before.over:
+	case <-q.after(orderWait):
+	case <-ctx.Done():
+	}
 }
 
 // attempt tries one claimed delivery. That it is under way is on the disk before a connection is made, and what came of it is on
 // the disk before it counts.
 func (q *Queue) attempt(ctx context.Context, row []byte) error {
 	id := seqOf(row)
+	q.turn(ctx, id)
 	var it Item
 	err := q.Store.Update(func(tx *store.Tx) (err error) {
 		it, err = q.begin(tx, row)

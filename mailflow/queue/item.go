@@ -38,6 +38,7 @@ type Item struct {
 	To        string      // forward-path without brackets
 	MessageID string
 	Body      store.Body // the exact bytes
+	InOrder   bool       // handed over after those in order that were added before it; see Queue.turn
 
 	State    State
 	Attempts int
@@ -58,12 +59,15 @@ func (it Item) String() string { return Name(it.ID) }
 // LogValue is the name: nothing else of an item belongs in a log (H6).
 func (it Item) LogValue() slog.Value { return slog.StringValue(Name(it.ID)) }
 
-// None of the index rows holds more than its key, so that what is due costs what is due: a delivery is opened when it is tried.
-type empty struct{}
+// The index rows hold hardly more than their keys, so that what is due costs what is due: a delivery is opened when it is tried.
+type (
+	empty  struct{}
+	dueRow struct{ InOrder bool }
+)
 
 var (
 	items    = store.Versioned[Item]("deliveries")
-	dueRows  = store.WriteOnce[empty]("deliveries-due")      // instant, number
+	dueRows  = store.WriteOnce[dueRow]("deliveries-due")     // instant, number
 	underway = store.WriteOnce[empty]("deliveries-underway") // number
 )
 
@@ -83,7 +87,7 @@ func wait(tx *store.Tx, it Item, at time.Time) error {
 	if err := underway.Delete(tx, store.Seq(it.ID)); err != nil {
 		return err
 	}
-	if err := dueRows.Put(tx, it.Scope, dueKey(it), empty{}); err != nil {
+	if err := dueRows.Put(tx, it.Scope, dueKey(it), dueRow{it.InOrder}); err != nil {
 		return err
 	}
 	tx.Changed(store.Change{Topic: "queue"})

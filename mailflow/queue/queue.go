@@ -51,6 +51,7 @@ type Queue struct {
 
 	mu      sync.Mutex
 	flights map[uint64]*flight
+	ordered *flight // the last one in order
 }
 
 const (

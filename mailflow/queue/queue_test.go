@@ -109,15 +109,20 @@ func (r *rig) wasTold(what string) bool {
 // add queues one mail.
 func (r *rig) add(to string) (id uint64) {
 	r.t.Helper()
+	return r.addAs(Item{To: to})
+}
+
+// addAs is add with what else stands in the item.
+func (r *rig) addAs(it Item) (id uint64) {
+	r.t.Helper()
+	it.Case, it.Party, it.Notice, it.Scope, it.From, it.MessageID = testCase, "canaryparty", 3, testCase, "bounce+x@vdp.example.org", "m1@vdp.example.org"
 	d, err := r.Store.SealBytes(testMail)
 	must(r.t, err)
 	r.update(func(tx *store.Tx) error {
-		body, err := tx.Keep(d)
-		if err != nil {
+		if it.Body, err = tx.Keep(d); err != nil {
 			return err
 		}
-		id, err = r.Add(tx, Item{Case: testCase, Party: "canaryparty", Notice: 3, Scope: testCase, From: "bounce+x@vdp.example.org", To: to,
-			MessageID: "m1@vdp.example.org", Body: body})
+		id, err = r.Add(tx, it)
 		return err
 	})
 	return id

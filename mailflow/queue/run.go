@@ -70,7 +70,7 @@ func (q *Queue) Run(ctx context.Context) error {
 // that far.
 func (r *round) fill(ctx context.Context, now time.Time) (next time.Time, err error) {
 	for room := r.room(); room > 0 && ctx.Err() == nil; room = r.room() {
-		var due [][]byte
+		var due []store.Row[dueRow]
 		if due, next, err = r.q.due(now, room, r.skip); err != nil || len(due) == 0 {
 			return next, err
 		}
@@ -83,13 +83,13 @@ func (r *round) fill(ctx context.Context, now time.Time) (next time.Time, err er
 
 func (r *round) room() int { return max(r.q.Parallel, 1) - r.running }
 
-func (r *round) start(ctx context.Context, row []byte) {
-	id := seqOf(row)
-	if !r.q.claim(id) {
+func (r *round) start(ctx context.Context, row store.Row[dueRow]) {
+	id := seqOf(row.Key)
+	if !r.q.claim(id, row.Value.InOrder) {
 		return
 	}
 	r.running++
-	go func() { r.ended <- ended{id, r.q.attempt(ctx, row)} }()
+	go func() { r.ended <- ended{id, r.q.attempt(ctx, row.Key)} }()
 }
 
 func (r *round) end(e ended) error {
@@ -136,7 +136,7 @@ func (r *round) tell(err error) {
 
 // due reads at most n rows that are due and that nobody has in hand, without opening a delivery. When there are fewer, next is
 // the instant of the first that is not due.
-func (q *Queue) due(now time.Time, n int, skip map[uint64]bool) (due [][]byte, next time.Time, err error) {
+func (q *Queue) due(now time.Time, n int, skip map[uint64]bool) (due []store.Row[dueRow], next time.Time, err error) {
 	err = q.Store.View(func(tx *store.Tx) error {
 		if q.paused(tx) {
 			return nil
@@ -153,7 +153,7 @@ func (q *Queue) due(now time.Time, n int, skip map[uint64]bool) (due [][]byte, n
 			if skip[id] || q.flight(id) != nil {
 				continue
 			}
-			if due = append(due, row.Key); len(due) == n {
+			if due = append(due, row); len(due) == n {
 				return nil
 			}
 		}
