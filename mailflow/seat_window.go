@@ -71,6 +71,9 @@ func (w *Window) Marks(at int) store.Marks { return w.marks[at] }
 // client was not told yet.
 func (w *Window) Lost(at int) bool { return w.gone[w.uids[at]] }
 
+// Untold is how many messages are gone that the client was not told of.
+func (w *Window) Untold() int { return len(w.gone) }
+
 // Find gives the position of the first message whose UID is not below uid.
 func (w *Window) Find(uid uint32) int {
 	at, _ := slices.BinarySearch(w.uids[:w.told], uid)

@@ -12,10 +12,10 @@ import (
 
 // Fetch answers FETCH. Lists of messages, which are the bulk of what clients
 // ask for, are written without the library's encoder; see fetch_list.go.
-func (s *session) Fetch(w *imapserver.FetchWriter, numSet imap.NumSet, options *imap.FetchOptions) error {
+func (s *session) Fetch(w *imapserver.FetchWriter, numSet imap.NumSet, options *imap.FetchOptions) (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.telling = tellLater
+	defer s.tellAfter(tellLater, &err)
 	if err := s.window.Refresh(); err != nil {
 		return s.answer(err)
 	}

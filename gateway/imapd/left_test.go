@@ -77,3 +77,56 @@ func TestA2_LeftAndRestricted(t *testing.T) {
 		}
 	}
 }
+
+// A command that failed tells nothing, and leaves nothing untold after the next.
+func TestLeft_ToldAfterAFailure(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.file("Intake", letters(2)...)
+	c := o.in("ana", "Intake")
+	c.ask("EXAMINE Intake")
+	o.update(func(tx *store.Tx) error { return tx.Unfile(o.box("", "Intake").Number, 1) })
+	c.talk(`
+		C: b UID STORE 2 +FLAGS (\Seen)
+		S: b NO ...
+		C: c NOOP
+		S: * 1 EXPUNGE
+		S: c OK ...`)
+}
+
+// A client that only ever fetches is told once many left: they are not kept for
+// it without end.
+func TestLeft_NotWithoutEnd(t *testing.T) {
+	t.Parallel()
+	const many = 501
+	o := newOffice(t)
+	o.file("Intake", letters(many+1)...)
+	c := o.in("ana", "Intake")
+	leaves := func(from, to uint32) {
+		o.update(func(tx *store.Tx) error {
+			box := o.box("", "Intake").Number
+			for uid := from; uid <= to; uid++ {
+				if err := tx.Unfile(box, uid); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	told := func() (n int) {
+		for _, line := range c.ask("UID FETCH 1:* (FLAGS)") {
+			if strings.HasSuffix(line, " EXPUNGE") {
+				n++
+			}
+		}
+		return n
+	}
+	leaves(1, many-1)
+	if n := told(); n != 0 {
+		t.Errorf("%d were told too early", n)
+	}
+	leaves(many, many)
+	if n := told(); n != many {
+		t.Errorf("%d were told, not %d", n, many)
+	}
+}

@@ -69,6 +69,18 @@ const (
 	tellLater         // after FETCH and STORE: nothing of what left
 )
 
+// maxUntold is how many messages that left are kept for a client that only ever
+// fetches and stores. It is told of more all the same.
+const maxUntold = 500
+
+// tellAfter sets how much is told after a command. After one that failed nothing
+// is, and the next tells all.
+func (s *session) tellAfter(how telling, err *error) {
+	if *err == nil {
+		s.telling = how
+	}
+}
+
 // Poll tells the client what happened since it was last told. Messages that
 // are gone keep their numbers until allowExpunge; the library would allow that
 // after UID FETCH and UID STORE, too (RFC 9051 section 7.5.1).
@@ -88,7 +100,7 @@ func (s *session) Poll(w *imapserver.UpdateWriter, allowExpunge bool) error {
 			return s.answer(err)
 		}
 	}
-	if allowExpunge && how != tellLater {
+	if allowExpunge && (how != tellLater || s.window.Untold() > maxUntold) {
 		for _, at := range s.window.Gone() {
 			if err := w.WriteExpunge(uint32(at + 1)); err != nil {
 				return err
@@ -187,10 +199,10 @@ func readOnly() error {
 }
 
 // Store answers STORE.
-func (s *session) Store(w *imapserver.FetchWriter, numSet imap.NumSet, flags *imap.StoreFlags, _ *imap.StoreOptions) error {
+func (s *session) Store(w *imapserver.FetchWriter, numSet imap.NumSet, flags *imap.StoreFlags, _ *imap.StoreOptions) (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.telling = tellLater
+	defer s.tellAfter(tellLater, &err)
 	if s.readOnly {
 		return readOnly()
 	}

@@ -17,7 +17,7 @@ import (
 // Search answers SEARCH. There is no index: what is asked of bodies is looked
 // for in the bodies, unsealed one after the other, and nothing of it touches
 // the disk (rule H4).
-func (s *session) Search(kind imapserver.NumKind, criteria *imap.SearchCriteria, options *imap.SearchOptions) (*imap.SearchData, error) {
+func (s *session) Search(kind imapserver.NumKind, criteria *imap.SearchCriteria, options *imap.SearchOptions) (_ *imap.SearchData, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if options.ReturnSave {
@@ -33,7 +33,7 @@ func (s *session) Search(kind imapserver.NumKind, criteria *imap.SearchCriteria,
 	q := s.compile(criteria, names)
 	at := s.all()
 	if kind == imapserver.NumKindUID { // which tells what left; numbers stand until then
-		s.telling = tellKnown
+		defer s.tellAfter(tellKnown, &err)
 		at = slices.DeleteFunc(at, s.window.Lost)
 	}
 	if q.deep() {
