@@ -88,7 +88,7 @@ func (s *sitting) mayFire(c cvd.Case, level cvd.Level) error {
 	case !s.tx.Now.Before(c.Embargo().End):
 		return notDone("the embargo of %s ended %s, and all of it is public", c.ID, utc(c.Embargo().End))
 	case last.Level.Rank() >= level.Rank():
-		return already("a leak of %s is on record since %s, at %s; all vendors were told then. What is still on its way says `plan`", last.Level, utc(last.At), defangedWord(last.URL))
+		return already("a leak of %s is on record since %s, at %s; whom it did not reach yet says `plan`", last.Level, utc(last.At), defangedWord(last.URL))
 	}
 	k, err := s.kitOf(s.tx, c, level, &looks{within: s.tx})
 	if err != nil {
@@ -107,14 +107,31 @@ func (s *sitting) kitReady(c cvd.Case, k *kitLevel) error {
 	if err != nil {
 		return err
 	}
-	next := "Once it is approved, give it again"
-	switch {
-	case k.Lacks != "":
-		next = fmt.Sprintf("Write it in a mail to %s.%s@%s, have it approved, and give it again", k.Level.Stage(), c.ID.Lower(), s.DeskDomain)
-	case k.Request != nil && k.Request.Open() && k.bound():
-		next = fmt.Sprintf("Another coordinator says yes with `approve %s`; then give it again", k.Request.ID)
+	next, err := s.kitNext(c, k)
+	if err != nil {
+		return err
 	}
 	return notDone("nothing was sent, and no date moved: of the %s, %s is not ready. %s; `hold case` stops what has not left", ready, k.Level, next)
+}
+
+// kitNext says what has to come before a level can be fired.
+func (s *sitting) kitNext(c cvd.Case, k *kitLevel) (string, error) {
+	asked := k.Request != nil && k.bound()
+	switch {
+	case k.Rule.Stage == "":
+		return "What is ready can be fired; a stage that the policy does not have never is", nil
+	case k.Lacks != "":
+		return fmt.Sprintf("Write it in a mail to %s.%s@%s, have it approved, and give it again", k.Level.Stage(), c.ID.Lower(), s.DeskDomain), nil
+	case asked && k.Request.Granted():
+		return "Give it again then", nil
+	case !asked || !k.Request.Open():
+		return "Once it is approved, give it again", nil
+	}
+	desk, err := Coordinators(s.tx)
+	if len(desk) == 1 {
+		return fmt.Sprintf("Nobody else is on the desk: say yes yourself with `approve %s`, wait %s, and give it again", k.Request.ID, cvd.FormatDuration(s.CoolOff)), err
+	}
+	return fmt.Sprintf("Another coordinator says yes with `approve %s`; then give it again", k.Request.ID), err
 }
 
 // kitIsReady is the state of a level that can be fired.

@@ -66,6 +66,20 @@ func TestLeak_Refused(t *testing.T) {
 	w.refuses(anaSigned, "is closed", tag, line("stage rumour within 30m"))
 }
 
+// Nobody is sent to write what the policy of the case never sends.
+func TestLeak_NoSuchStage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.coordinator("ana")
+	id := w.caseWith("acme")
+	w.in(id, "start now")
+	line := "leak " + leakAddress + " stage exploit within 30m"
+	w.refuses(anaSigned, "a stage that the policy does not have never is", "case "+string(id), line)
+	if tr := w.as(anaSigned, "case "+string(id), line); strings.Contains(tr.String(), "proof."+id.Lower()) {
+		t.Errorf("%s", tr)
+	}
+}
+
 // Any change of what a level is made of voids its yes, given or not, and asks
 // again, with the author of the change among those who cannot give it.
 func TestA3_LeakKitChangesVoid(t *testing.T) {
@@ -142,9 +156,10 @@ func TestA3_LeakKitOfOne(t *testing.T) {
 	w := newWorld(t)
 	w.coordinator("ana")
 	id := w.strictCase("acme")
-	w.as(anaSigned, "approve "+w.kitRequest().ID)
 	line := []string{"case " + string(id), "leak " + leakAddress + " stage details within 30m"}
-	w.refuses(anaSigned, "details ready after", line...)
+	w.refuses(anaSigned, "Nobody else is on the desk: say yes yourself with `approve "+w.kitRequest().ID+"`, wait 12h", line...)
+	w.as(anaSigned, "approve "+w.kitRequest().ID)
+	w.refuses(anaSigned, "details is not ready. Give it again then", line...)
 	w.after(w.CoolOff)
 	if tr := w.as(anaSigned, line...); !tr.Done() {
 		t.Fatalf("%s", tr)
