@@ -208,17 +208,20 @@ func TestLeak_Rising(t *testing.T) {
 // it.
 func TestV2_LeakAddress(t *testing.T) {
 	t.Parallel()
-	w, id := strict(t, "acme", "globex")
-	w.as(benSigned, "approve "+w.kitRequest().ID)
-	tr := w.as(anaSigned, "case "+string(id), "leak https://blog.test/globex-hole stage details within 1h")
-	if text := tr.String(); !tr.Done() || !strings.Contains(text, "left out of what goes to acme") {
-		t.Fatalf("%s", text)
-	}
-	if l := w.leaks("acme"); len(l) != 1 || l[0].find([]string{"globex", "blog[.]test"}) != "" {
-		t.Errorf("acme is told of globex: %d mails", len(l))
-	}
-	if l := w.leaks("globex"); len(l) != 1 || l[0].find([]string{"blog[.]test"}) == "" {
-		t.Errorf("globex is not told where it stands: %d mails", len(l))
+	for _, name := range []string{"globex", "%67l%6Fbex", "%2567lobex", "see?q=%67lobex&r=100%"} {
+		w, id := strict(t, "acme", "globex")
+		w.as(benSigned, "approve "+w.kitRequest().ID)
+		tr := w.as(anaSigned, "case "+string(id), "leak https://blog.test/"+name+"-hole stage details within 1h")
+		if text := tr.String(); !tr.Done() || !strings.Contains(text, "left out of what goes to acme") {
+			t.Errorf("%s: %s", name, text)
+			continue
+		}
+		if l := w.leaks("acme"); len(l) != 1 || l[0].find([]string{"globex", "blog[.]test"}) != "" {
+			t.Errorf("%s: acme is told of globex: %d mails", name, len(l))
+		}
+		if l := w.leaks("globex"); len(l) != 1 || l[0].find([]string{"blog[.]test"}) == "" {
+			t.Errorf("%s: globex is not told where it stands: %d mails", name, len(l))
+		}
 	}
 }
 

@@ -2,6 +2,8 @@ package mailflow
 
 import (
 	"fmt"
+	"net/url"
+	"regexp"
 	"slices"
 
 	"parley/mailflow/cvd"
@@ -101,13 +103,16 @@ func (k *kitLevel) filesFor(party cvd.PartyID) []cvd.File {
 }
 
 // urlNames are the parties that the address of a leak names, but for one.
-func (b *Base) urlNames(tx *store.Tx, id cvd.CaseID, url string, but cvd.PartyID) ([]cvd.PartyID, error) {
+func (b *Base) urlNames(tx *store.Tx, id cvd.CaseID, where string, but cvd.PartyID) ([]cvd.PartyID, error) {
 	all, err := b.namesIn(tx, id)
 	if err != nil {
 		return nil, err
 	}
 	words := &spelled{}
-	words.spell("", url)
+	words.spell("", where)
+	if plain := unescaped(where); plain != where {
+		words.spell("", plain)
+	}
 	var out []cvd.PartyID
 	for _, m := range others(all.in(words.text), but) {
 		if !slices.Contains(out, m.party) {
@@ -115,4 +120,22 @@ func (b *Base) urlNames(tx *store.Tx, id cvd.CaseID, url string, but cvd.PartyID
 		}
 	}
 	return out, nil
+}
+
+// escapes are octets as an address writes them.
+var escapes = regexp.MustCompile("(%[0-9A-Fa-f]{2})+")
+
+// unescaped is an address as a browser shows it: %67lobex is globex, and so is
+// what is escaped twice. A percent sign that begins no octet stays.
+func unescaped(where string) string {
+	for range 3 {
+		where = escapes.ReplaceAllStringFunc(where, func(octets string) string {
+			plain, err := url.PathUnescape(octets)
+			if err != nil {
+				return octets
+			}
+			return plain
+		})
+	}
+	return where
 }
