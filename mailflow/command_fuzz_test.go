@@ -87,7 +87,8 @@ func FuzzCommands(f *testing.F) {
 		by := writers[int(who)%len(writers)]
 		dry := r.harmless(by, append([]string{"dry-run"}, lines...), true)
 		real := r.harmless(by, lines, false)
-		if first := strings.Fields(lines[0])[0]; dry.Done() != real.Done() && !strings.EqualFold(first, "dry-run") {
+		shown := strings.Contains(unwrapped(dry.String()), "it counts only signed") // what unsigned is refused
+		if first := strings.Fields(lines[0])[0]; dry.Done() != real.Done() && !shown && !strings.EqualFold(first, "dry-run") {
 			t.Errorf("the dry run says\n%s\nand then\n%s", dry, real)
 		}
 	})

@@ -105,6 +105,23 @@ func TestA3_NeedsNoSignature(t *testing.T) {
 	}
 }
 
+// A dry run shows unsigned what a signed mail would do, says that it counts only
+// so, and leaves nothing.
+func TestA3_DryRunShowsUnsigned(t *testing.T) {
+	t.Parallel()
+	r := newDeskRig(t)
+	r.openedCase()
+	before := r.head()
+	got := r.say(asAna, "dry-run", "vendor add initrode psirt@initrode.example")
+	if !strings.Contains(got, "initrode <psirt@initrode.example>") || !strings.Contains(got, "it counts only signed, since it adds a recipient") {
+		t.Error(got)
+	}
+	if r.head() != before {
+		t.Error("the journal went on")
+	}
+	r.refused(asAna, "counts only signed", "vendor add initrode psirt@initrode.example")
+}
+
 // A coordinator without a key on file is told whom to ask.
 func TestA3_NoKeyOnFile(t *testing.T) {
 	t.Parallel()

@@ -142,6 +142,7 @@ type sitting struct {
 	this  cvd.CaseID // the case that the lines are about
 	told  cvd.Case   // the one of those told of that the fewest may see
 	waits string     // the approval that the command at hand waits for
+	toBe  string     // of a dry run: why the command at hand would count only signed
 	undo  *undoRow   // what the command at hand offers to take back
 	dry   bool       // all of it is rolled back
 
@@ -237,18 +238,21 @@ func (t *Transcript) refused(i int, why string) {
 
 // carryOut runs one command and writes its line of the transcript.
 func (s *sitting) carryOut(o order, l *TranscriptLine) error {
+	s.waits, s.undo, s.toBe = "", nil, ""
 	if o.command.signed != "" {
 		if err := s.mustBeProved(o.command.name(), o.command.signed); err != nil {
 			return err
 		}
 	}
-	s.waits, s.undo = "", nil
 	result, err := o.command.run(s, &phrase{usage: o.command.usage, rest: o.rest})
 	if err != nil {
 		return sentence(err)
 	}
 	if l.Undo, err = s.keepUndo(result); err != nil {
 		return err
+	}
+	if s.toBe != "" {
+		result += "; " + s.toBe
 	}
 	l.Outcome, l.Result, l.Waits, l.List = DoneOK, result, s.waits, o.command.list
 	if s.waits != "" {
@@ -258,9 +262,13 @@ func (s *sitting) carryOut(o order, l *TranscriptLine) error {
 }
 
 // mustBeProved refuses what a stolen mailbox password must not be enough for
-// (rule A3).
+// (rule A3). A dry run changes nothing, and shows it unsigned too.
 func (s *sitting) mustBeProved(what, why string) error {
 	if s.by.proved() {
+		return nil
+	}
+	if s.dry {
+		s.toBe = "it counts only signed, since it " + why
 		return nil
 	}
 	sign := true
