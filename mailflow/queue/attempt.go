@@ -16,11 +16,12 @@ import (
 
 // A flight is a delivery that this process has in its hands, from before Sending is committed until its result is.
 type flight struct {
-	handed bool            // DATA was, or is about to be, said
-	result *courier.Result // what came of it, where it could not be recorded yet
-	before *flight         // of one in order: the one before it
-	begun  chan struct{}   // closed when its turn came
-	over   chan struct{}   // closed when it was released
+	handed    bool            // DATA was, or is about to be, said
+	result    *courier.Result // what came of it
+	unwritten bool            // it could not be recorded yet
+	before    *flight         // of one in order: the one before it
+	begun     chan struct{}   // closed when its turn came
+	over      chan struct{}   // closed when it was released
 }
 
 var (
@@ -64,11 +65,14 @@ func (q *Queue) change(id uint64, change func(*flight)) {
 	}
 }
 
+// release ends a claim.
 func (q *Queue) release(id uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	close(q.flights[id].over)
-	delete(q.flights, id)
+	if f := q.flights[id]; f != nil {
+		close(f.over)
+		delete(q.flights, id)
+	}
 }
 
 // orderWait is how long one in order waits for the one before it, from when that one began: a server that takes long with one
@@ -186,19 +190,20 @@ func (q *Queue) record(id uint64) error {
 		return nil
 	}
 	if err := q.Store.Update(func(tx *store.Tx) error { return q.finish(tx, id, *f.result) }); err != nil {
+		q.change(id, func(f *flight) { f.unwritten = true })
 		return fmt.Errorf("record the end of %s: %w", Name(id), err)
 	}
 	q.release(id)
 	return nil
 }
 
-// unrecorded lists deliveries whose results could not be written.
+// unrecorded lists deliveries whose results could not be written; one that is being written is none.
 func (q *Queue) unrecorded() []uint64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	var out []uint64
 	for id, f := range q.flights {
-		if f.result != nil {
+		if f.unwritten {
 			out = append(out, id)
 		}
 	}

@@ -75,3 +75,29 @@ func TestInOrder_SlowOne(t *testing.T) {
 	close(slow)
 	<-done
 }
+
+// A retry leaves alone what an attempt is writing at that moment.
+func TestRetry_BesideAttempts(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.Courier = deliver(taken)
+	for i := range 200 {
+		r.addAs(Item{To: fmt.Sprintf("a%d@acme.example", i)})
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r.run()
+	}()
+	beside := r.newRound()
+	for {
+		select {
+		case <-done:
+			return
+		default:
+			if err := beside.retry(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
