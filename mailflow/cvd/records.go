@@ -20,6 +20,7 @@ type Embargo struct {
 	Because string
 	By      string
 	At      time.Time
+	Moved   time.Duration // how much later it is than the policy says, to be a publish day
 }
 
 // Case is the file of one flaw.
@@ -52,12 +53,20 @@ type Exploited struct {
 }
 
 // Lead is the longest before the end that a participant may know of the case;
-// 0 where nothing limits it.
+// 0 where nothing limits it. Where the policy's is the whole embargo, nobody is
+// to wait for it: it grows with an end that was moved to a publish day.
 func (c Case) Lead(p Participant) time.Duration {
-	if p.Lead > 0 && (c.Policy.Lead == 0 || p.Lead < c.Policy.Lead) {
+	lead := c.Policy.Lead
+	switch {
+	case p.Wave > 0 && p.Wave <= c.Policy.Upstream:
+		lead = 0
+	case lead >= c.Policy.Embargo && len(c.Embargoes) > 0:
+		lead += c.Embargoes[0].Moved
+	}
+	if p.Lead > 0 && (lead == 0 || p.Lead < lead) {
 		return p.Lead
 	}
-	return c.Policy.Lead
+	return lead
 }
 
 // Started says whether the plan of the case runs.
@@ -86,8 +95,17 @@ type Party struct {
 	Channel Channel
 	Manner  Manner
 	Members []Member
+	Freezes []Freeze // as the desk knows them; a vendor's own word stands with its Participant
+	Proved  *Proven  // of contact, the last one, or nil
 	Added   time.Time
 	AddedBy string
+}
+
+// Proven is how it is known that somebody speaks for a party.
+type Proven struct {
+	Words string    // "phone, Jo Doe"
+	On    time.Time // the first instant of that day, UTC
+	By    string    // the coordinator who filed it
 }
 
 // Manner is how mails to a party are made up. It changes who reads what on the
@@ -185,8 +203,10 @@ type Participant struct {
 	Codes        []Code
 	Reached      Stage // the highest stage that was queued to it
 	Delays       map[Stage]time.Time
+	Offsets      map[Stage]When // its own, in place of the policy's; a date in Delays goes before
 	LastHeard    time.Time
 	Ready        *Ready               // its last word on when it will be, or nil
+	Freezes      []Freeze             // when it ships nothing, by its own word
 	Reported     map[string]time.Time // duties towards authorities that it has met, by their names
 	MovedTo      CaseID               // the case in which it takes part instead, since its own was merged into that
 	MovedAs      PartyID              // and under which name
