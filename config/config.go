@@ -94,10 +94,13 @@ type Limits struct {
 // Policy is the timetable of a disclosure. Has tells a key that was left out
 // from one that is zero.
 type Policy struct {
-	Embargo    string   `toml:"embargo"` // duration
-	Wave       string   `toml:"wave"`    // duration
-	Remind     []string `toml:"remind"`  // durations
-	Lead       string   `toml:"lead"`    // duration
+	Embargo    string   `toml:"embargo"`  // duration
+	Wave       string   `toml:"wave"`     // duration
+	Remind     []string `toml:"remind"`   // durations
+	Lead       string   `toml:"lead"`     // duration
+	Upstream   int      `toml:"upstream"` // waves
+	Holidays   []string `toml:"holidays"` // days, of one year or of all
+	Publish    []string `toml:"publish"`  // days of the week
 	Confirmers int      `toml:"confirmers"`
 	Stage      []Stage  `toml:"stage"`
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"parley/config"
+	"parley/mailflow"
 	"parley/mailflow/cvd"
 )
 
@@ -27,6 +28,7 @@ func (r *reader) policies() map[string]cvd.Policy {
 		p := r.policy(name, all[name], r.c.Policy[name])
 		if len(r.errs) == before { // else Validate would repeat it in other words
 			r.validate(p)
+			r.cautionWhole(p)
 		}
 		all[name] = p
 	}
@@ -39,7 +41,7 @@ func (r *reader) policy(name string, p cvd.Policy, c config.Policy) cvd.Policy {
 	has := func(k string) bool { return r.c.Has(key(k)...) }
 	if p.Name == "" { // a new one: what the default has, but its length and stages are its own
 		d := cvd.Shipped()["default"]
-		p = cvd.Policy{Name: name, Wave: d.Wave, Remind: d.Remind, Confirmers: d.Confirmers}
+		p = cvd.Policy{Name: name, Wave: d.Wave, Remind: d.Remind, Confirmers: d.Confirmers, Days: d.Days}
 	}
 	if has("embargo") {
 		whole := p.Lead == p.Embargo // no party has to wait
@@ -57,6 +59,10 @@ func (r *reader) policy(name string, p cvd.Policy, c config.Policy) cvd.Policy {
 	if has("lead") {
 		p.Lead = r.duration(c.Lead, 0, key("lead")...)
 	}
+	if has("upstream") {
+		p.Upstream = r.number(c.Upstream, 0, mailflow.MaxWave-1, key("upstream")...)
+	}
+	p.Days = r.days(key, p.Days, c)
 	if has("confirmers") {
 		p.Confirmers = r.number(c.Confirmers, 1, cvd.MaxConfirmers, key("confirmers")...)
 	}

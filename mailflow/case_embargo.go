@@ -9,7 +9,7 @@ import (
 	"parley/templates"
 )
 
-// caseEmbargo is `embargo DATE because "…"`. Before the start it names the
+// caseEmbargo is `embargo DATE [force] because "…"`. Before the start it names the
 // end that the case will have; after it, it is a new version, and everybody
 // who was told learns it.
 func caseEmbargo(s *sitting, p *phrase) (string, error) {
@@ -17,16 +17,20 @@ func caseEmbargo(s *sitting, p *phrase) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	end, err := p.instant("because")
+	end, err := p.instant("force", "because")
 	if err != nil {
 		return "", err
 	}
+	forced := p.word("force")
 	why, err := p.reason(true)
 	if err != nil {
 		return "", err
 	}
 	was := c.Embargo()
 	if err := s.mayEnd(c, end.At); err != nil {
+		return "", err
+	}
+	if err := s.mayPublish(c, end, forced); err != nil {
 		return "", err
 	}
 	s.undo = &undoRow{Verb: "embargo", Case: c.ID, Is: end.At, Case0: copyOf(c)}
@@ -55,7 +59,8 @@ func caseEmbargo(s *sitting, p *phrase) (string, error) {
 	if c.Started() {
 		said += fmt.Sprintf(", not %s; %s of it", utc(was.End), count(told, "participant")+" will be told")
 	}
-	return said, nil
+	frozen, err := s.frozenLine(c)
+	return said + frozen, err
 }
 
 // mayEnd checks the new end of an embargo.
@@ -74,6 +79,9 @@ func (s *sitting) mayEnd(c cvd.Case, end time.Time) error {
 	usual := was.End
 	if len(c.Embargoes) == 0 {
 		usual = s.tx.Now.Add(c.Policy.Embargo)
+		if end, ok := c.Policy.FirstEnd(s.tx.Now, time.UTC); ok {
+			usual = end
+		}
 	}
 	if end.Before(usual) {
 		return s.mustBeProved("embargo", "moves the end earlier")

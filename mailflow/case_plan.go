@@ -39,8 +39,13 @@ func casePlan(s *sitting, p *phrase) (string, error) {
 		return "", err
 	}
 	said := ""
+	if party != "" && !party.IsFinder() {
+		if said, err = s.provenLine(party); err != nil {
+			return "", err
+		}
+	}
 	if !c.Started() {
-		said = fmt.Sprintf("%s has not started; with `start now` this would go:\n", c.ID)
+		said += fmt.Sprintf("%s has not started; with `start now` this would go:\n", c.ID)
 	}
 	return said + strings.Join(append(lines, "plan "+planHash(lines)), "\n"), nil
 }
@@ -105,7 +110,11 @@ func (b *Base) planRows(tx *store.Tx, c cvd.Case, p cvd.Participant) ([]planRow,
 	if !c.Started() {
 		c.Start = tx.Now
 		if len(c.Embargoes) == 0 {
-			c.Embargoes = []cvd.Embargo{{Version: 1, End: c.Start.Add(c.Policy.Embargo)}}
+			first, err := firstEmbargo(c.Policy, cvd.Instant{At: c.Start})
+			if err != nil {
+				return nil, err
+			}
+			c.Embargoes = []cvd.Embargo{first}
 		}
 		for _, d := range cvd.Plan(c, []cvd.Participant{p}) {
 			all = append(all, cvd.Notice{Case: c.ID, Party: d.Party, Kind: cvd.KindStage, Stage: d.Stage, Due: d.At, State: cvd.Planned})

@@ -26,6 +26,7 @@ type caseLook struct {
 	vendors []vendorLook // by wave and name
 	finder  string       // where the finder stands, and each other one, or ""
 	needs   []string
+	frozen  []string // whose freezes the end falls into
 	now     time.Time
 }
 
@@ -60,6 +61,9 @@ func (b *Base) look(tx *store.Tx, c cvd.Case) (caseLook, error) {
 	slices.SortStableFunc(l.vendors, func(x, y vendorLook) int { return cmp.Compare(x.Wave, y.Wave) })
 	open, err := openTasks(tx, c.ID)
 	l.needs = slices.Concat(exploitedLines(l.Case), needsOf(l.vendors, open), taskNeeds(open))
+	if err == nil && len(c.Embargoes) > 0 {
+		l.frozen, err = b.frozenNames(tx, ps, c.Embargo().End)
+	}
 	return l, err
 }
 

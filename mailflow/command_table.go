@@ -47,10 +47,10 @@ func caseCommands() []command {
 
 func partyCommands() []command {
 	return []command{
-		{words: "vendor add", such: `vendor add globex psirt@globex.example`, usage: `vendor add NAME ADDRESS [second ADDRESS] [zone ZONE] [channel pgp|hand] [lead DURATION] [form mime|inline] [legacy-display on|off] [file-names on|off] [subject "OUTER"|default] [alias "NAME, NAME"]`,
+		{words: "vendor add", such: `vendor add globex psirt@globex.example`, usage: `vendor add NAME ADDRESS [second ADDRESS] [zone ZONE] [channel pgp|hand] [lead DURATION] [form mime|inline] [legacy-display on|off] [file-names on|off] [subject "OUTER"|default] [alias "NAME, NAME"] [freeze "DATE..DATE, ..."|none] [proved "HOW" [on DATE]]`,
 			help: "Puts a party into the directory; its key is looked for. Its mails are PGP/MIME; form inline is for ticket systems, legacy-display for clients that do not show a protected Subject, file-names on lets the files of letters keep the names that you gave them, subject for a filter of theirs: everybody on the way reads it. Letters to others that say an alias are stopped, as those that say its name are.", signed: "adds a recipient", run: vendorAdd},
-		{words: "vendor edit", such: `vendor edit globex lead 30d second ceo@globex.example zone Asia/Tokyo form inline channel hand`, usage: `vendor edit NAME [address ADDRESS] [second ADDRESS] [zone ZONE] [channel pgp|hand] [lead DURATION] [form mime|inline] [legacy-display on|off] [file-names on|off] [subject "OUTER"|default] [alias "NAME, NAME"]`,
-			help: "Changes a party; a new address or channel, an outer Subject, or a longer lead, counts only signed.", run: vendorEdit},
+		{words: "vendor edit", such: `vendor edit globex lead 30d second ceo@globex.example zone Asia/Tokyo form inline channel hand`, usage: `vendor edit NAME [address ADDRESS] [second ADDRESS] [zone ZONE] [channel pgp|hand] [lead DURATION] [form mime|inline] [legacy-display on|off] [file-names on|off] [subject "OUTER"|default] [alias "NAME, NAME"] [freeze "DATE..DATE, ..."|none] [proved "HOW" [on DATE]]`,
+			help: "Changes a party; a new address or channel, an outer Subject, or a longer lead, counts only signed. freeze is when it ships nothing, and moves no date; proved is how it was last known that they are who they say.", run: vendorEdit},
 		{words: "vendor list", such: `vendor list`, usage: "vendor list", help: "The directory, with what is known of keys.", run: vendorList},
 		{words: "invite", such: `invite globex wave 2 affects "Player 9.1" footprint 40M`, usage: `invite PARTY [wave N] [affects "PRODUCT"] [footprint N]`,
 			help: "Makes a party a vendor of the case; of one that is, changes these.", signed: "adds a recipient", run: caseInvite},
@@ -80,14 +80,16 @@ func planCommands() []command {
 		{words: "start", such: `start 2026-12-01T09:00Z`, usage: "start now|INSTANT",
 			help: "The plan runs from now, or from an instant to come.", signed: "starts a plan", run: caseStart},
 		{words: "plan", such: `plan acme`, usage: "plan [PARTY]", help: "One line for every notice, past and to come, and what each lacks.", run: casePlan},
-		{words: "stage", such: `stage acme details at 2026-12-08T09:00Z`, usage: "stage PARTY STAGE at INSTANT",
-			help: "Moves one stage of one vendor; earlier counts only signed.", run: caseStage},
+		{words: "stage", such: `stage acme details at 2026-12-08T09:00Z`, usage: "stage PARTY STAGE at INSTANT|start+3d|end-14d [force]",
+			help: "Moves one stage of one vendor, to an instant or by an offset that follows the dates; earlier counts only signed. Never before its lead.", run: caseStage},
 		{words: "hold", such: `hold acme because "they asked us to wait"`, usage: `hold PARTY|case|all [because "WHY"]`, help: "Stops what goes to a party, of the case, or everything.", run: caseHold},
 		{words: "release", such: `release acme`, usage: "release PARTY|case|all", help: "Ends a hold, and asks again about what is held.", run: caseRelease},
-		{words: "embargo", such: `embargo 2027-01-12T16:00Z because "fix needs 2 weeks"`, usage: `embargo INSTANT because "WHY"`,
-			help: "A new end; everybody told learns it, a later one asks for a new ACCEPT. Earlier counts only signed.", run: caseEmbargo},
+		{words: "embargo", such: `embargo 2027-01-12T16:00Z because "fix needs 2 weeks"`, usage: `embargo INSTANT [force] because "WHY"`,
+			help: "A new end; everybody told learns it, a later one asks for a new ACCEPT. Earlier counts only signed. On another day than a publish day of the policy only with force.", run: caseEmbargo},
 		{words: "dates", such: `dates`, usage: "dates",
-			help: "The ends that the embargo could have: who is ready by then, how much of the footprint, and what blocks.", run: caseDates},
+			help: "The ends that the embargo could have: who is ready by then, how much of the footprint, what blocks, and whose freezes they fall into.", run: caseDates},
+		{words: "reach", such: `reach waves 80 95`, usage: "reach [waves PERCENT ...]",
+			help: "How much of the footprint the vendors have, in the order in which they are told, and how much was told and answered. With waves it shows what would put the broadest until 80 % into the first wave, and so on; it changes nothing.", run: caseReach},
 	}
 }
 

@@ -24,7 +24,7 @@ func (b *Base) noticeView(p *parcel) *templates.Notice {
 		v.End = c.Embargo().End // for whoever was bound to an earlier one, too
 	}
 	v.Number, v.Of = c.Policy.Number(n.Stage)
-	v.ReplyBy = replyBy(n.Stage, p.Now, v.End)
+	v.ReplyBy = replyBy(n.Stage, p.Now, v.End, c.Policy.Days, cvd.ZoneOf(p.Party.Zone))
 	if k := len(p.Participant.Acceptances); k > 0 {
 		v.Accepted = p.Participant.Acceptances[k-1].At
 	}
@@ -38,8 +38,9 @@ func (b *Base) noticeView(p *parcel) *templates.Notice {
 }
 
 // replyBy is by when an answer is asked: three days for the first stages, a
-// week for a status, never after the end; none for what only informs.
-func replyBy(s cvd.Stage, now, end time.Time) time.Time {
+// week for a status, on a business day of the reader, never after the end; none
+// for what only informs.
+func replyBy(s cvd.Stage, now, end time.Time, work cvd.Days, zone *time.Location) time.Time {
 	days := 3
 	switch s {
 	case cvd.Details, cvd.Proof:
@@ -47,7 +48,7 @@ func replyBy(s cvd.Stage, now, end time.Time) time.Time {
 	case cvd.Advisory, cvd.Public:
 		return time.Time{}
 	}
-	by := now.Add(time.Duration(days) * cvd.Day)
+	by := work.BusinessDay(now.Add(time.Duration(days)*cvd.Day), zone)
 	if by.After(end) {
 		return end
 	}

@@ -27,7 +27,7 @@ const (
 // section 3). From anybody else they are words of a letter.
 var (
 	vendorVerbs = []string{"ACK", "ACCEPT", "DECLINE", "STATUS", "PROPOSE", "READY", "HELP", "LEAK", "EXPLOITED", "PUBLISHED"}
-	onlyVendors = []string{"HISTORY", "SUGGEST"}
+	onlyVendors = []string{"HISTORY", "SUGGEST", "FREEZE"}
 	onlyFinders = []string{"STATE", "TALK"}
 )
 
@@ -138,6 +138,8 @@ func (c vendorCommand) meant() bool {
 		return len(c.Args) == 0 || len(c.Args) == 1 && len(c.Codes) == 1
 	case "TALK":
 		return slices.ContainsFunc(c.Args, isDay)
+	case "FREEZE":
+		return slices.ContainsFunc(c.Args, func(w string) bool { return isDay(w) || strings.Contains(w, "..") })
 	}
 	return true
 }
@@ -319,6 +321,8 @@ func (in *Intake) apply(tx *store.Tx, c cvd.Case, who *cvd.Participant, cmd vend
 		return in.suggest(tx, c, who, cmd.Args)
 	case "TALK":
 		return in.talk(tx, c, who, cmd.Args)
+	case "FREEZE":
+		return in.freeze(tx, c, who, cmd.Args, now)
 	case "STATE":
 		return stateOf(tx, c)
 	}

@@ -63,6 +63,9 @@ func (d Days) PublishWords() string {
 	return names[0]
 }
 
+// PublishesOn says whether something may become public on a day of the week.
+func (d Days) PublishesOn(w time.Weekday) bool { return slices.Contains(d.publish(), w) }
+
 // Holiday says whether the day of an instant is a holiday in a zone.
 func (d Days) Holiday(t time.Time, zone *time.Location) bool {
 	day := t.In(zone).Format(time.DateOnly)
@@ -78,7 +81,7 @@ func (d Days) Business(t time.Time, zone *time.Location) bool {
 
 // Publishes says whether something may become public at an instant in a zone.
 func (d Days) Publishes(t time.Time, zone *time.Location) bool {
-	return slices.Contains(d.publish(), t.In(zone).Weekday()) && !d.Holiday(t, zone)
+	return d.PublishesOn(t.In(zone).Weekday()) && !d.Holiday(t, zone)
 }
 
 // BusinessDay is t, or the same wall time on the next day on which people

@@ -59,6 +59,7 @@ func Shipped() map[string]Policy {
 	}
 	m := make(map[string]Policy, len(all))
 	for _, p := range all {
+		p.Days.Publish = Days{}.publish()
 		m[p.Name] = p
 	}
 	return m
