@@ -160,11 +160,12 @@ func mayStage(q Question) *Answer {
 	if !q.Now.Before(end) {
 		return no(Never, "the embargo has ended")
 	}
-	return mayFollow(c.Policy, rule, q.Prior)
+	return mayFollow(c.Policy, rule, p.Reached, q.Prior)
 }
 
-// mayFollow: a stage goes only after the stage before it left.
-func mayFollow(policy cvd.Policy, rule cvd.StageRule, prior []cvd.Notice) *Answer {
+// mayFollow: a stage goes only after the stage before it left; or after a
+// higher one, where another policy left that out.
+func mayFollow(policy cvd.Policy, rule cvd.StageRule, reached cvd.Stage, prior []cvd.Notice) *Answer {
 	i, _ := policy.Number(rule.Stage)
 	if i < 2 {
 		return nil
@@ -181,6 +182,9 @@ func mayFollow(policy cvd.Policy, rule cvd.StageRule, prior []cvd.Notice) *Answe
 		return nil
 	case cvd.Failed:
 		return no(HoldIt, "their server refused %s", before)
+	}
+	if state == "" && before.Rank() < reached.Rank() {
+		return nil
 	}
 	return no(Wait, "%s has not gone yet", before)
 }
