@@ -273,3 +273,30 @@ func TestReplyBy_BusinessDays(t *testing.T) {
 		t.Errorf("public asks for an answer by %s", by)
 	}
 }
+
+// A policy that may end earlier, or tells a wave without the lead, is a laxer
+// one (rule A3).
+func TestA3_LaxerDays(t *testing.T) {
+	t.Parallel()
+	base := cvd.Shipped()["distros"]
+	base.Days.Holidays = []cvd.Holiday{"12-25"}
+	for _, row := range []struct {
+		name   string
+		change func(*cvd.Policy)
+		why    string
+	}{
+		{"nothing", func(*cvd.Policy) {}, ""},
+		{"a holiday less", func(p *cvd.Policy) { p.Days.Holidays = nil }, "12-25 is no holiday"},
+		{"a holiday more", func(p *cvd.Policy) { p.Days.Holidays = []cvd.Holiday{"12-24", "12-25"} }, ""},
+		{"a publish day more", func(p *cvd.Policy) { p.Days.Publish = []time.Weekday{1, 2, 3, 4} }, "Monday is a publish day"},
+		{"a publish day less", func(p *cvd.Policy) { p.Days.Publish = []time.Weekday{2, 3} }, ""},
+		{"wave 2 is upstream, too", func(p *cvd.Policy) { p.Upstream = 2 }, "moves heads-up earlier"},
+		{"nobody is upstream", func(p *cvd.Policy) { p.Upstream = 0 }, ""},
+	} {
+		fresh := base
+		row.change(&fresh)
+		if got := laxer(base, fresh); (got == "") != (row.why == "") || !strings.Contains(got, row.why) {
+			t.Errorf("%s: %q, want %q", row.name, got, row.why)
+		}
+	}
+}
