@@ -9,8 +9,8 @@ import (
 	"parley/templates"
 )
 
-// caseEmbargo is `embargo DATE [force] because "…"`. Before the start it names the
-// end that the case will have; after it, it is a new version, and everybody
+// caseEmbargo is `embargo DATE [force] because "…"`. Before the start it names
+// the end that the case will have; after it, it is a new version, and everybody
 // who was told learns it.
 func caseEmbargo(s *sitting, p *phrase) (string, error) {
 	c, err := s.openCaseHere()
