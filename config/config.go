@@ -14,16 +14,17 @@ type Config struct {
 	CasePrefix string `toml:"case_prefix"` // first part of a case tag
 	Unlock     string `toml:"unlock"`      // file:PATH, credential:NAME, env:NAME or prompt:
 
-	SMTP       SMTP              `toml:"smtp"`
-	Submission Listener          `toml:"submission"`
-	IMAP       Listener          `toml:"imap"`
-	TLS        TLS               `toml:"tls"`
-	Outbound   Outbound          `toml:"outbound"`
-	Reports    Reports           `toml:"reports"`
-	Desk       Desk              `toml:"desk"`
-	Keys       Keys              `toml:"keys"`
-	Limits     Limits            `toml:"limits"`
-	Policy     map[string]Policy `toml:"policy"` // by name; those of the same name as a shipped one replace it key by key
+	SMTP        SMTP              `toml:"smtp"`
+	Submission  Listener          `toml:"submission"`
+	IMAP        Listener          `toml:"imap"`
+	TLS         TLS               `toml:"tls"`
+	Outbound    Outbound          `toml:"outbound"`
+	Reports     Reports           `toml:"reports"`
+	Desk        Desk              `toml:"desk"`
+	Keys        Keys              `toml:"keys"`
+	Publication Publication       `toml:"publication"`
+	Limits      Limits            `toml:"limits"`
+	Policy      map[string]Policy `toml:"policy"` // by name; those of the same name as a shipped one replace it key by key
 
 	doc *document
 }
@@ -65,6 +66,11 @@ type Desk struct {
 	CoolOff string `toml:"cool_off"` // duration
 	Digest  string `toml:"digest"`   // time of day, "08:00", or "off"
 	Zone    string `toml:"zone"`     // IANA, of coordinators who have none of their own
+}
+
+// Publication is what stands in what is published.
+type Publication struct {
+	CVEOrg string `toml:"cve_org"` // our UUID as a CVE numbering authority, or empty
 }
 
 // Keys is how the keys of parties are treated.

@@ -34,6 +34,7 @@ type settings struct {
 	GiveUp    time.Duration
 
 	Plaintext string
+	CVEOrg    string
 	Undo      time.Duration
 	CoolOff   time.Duration
 	Digest    mailflow.DigestTime
@@ -87,6 +88,7 @@ func newSettings(c *config.Config) (*settings, error) {
 		Zone:       r.zone(c.Desk.Zone, "desk", "zone"),
 		KeyPause:   r.duration(c.Keys.Pause, 0, "keys", "pause"),
 		Discovery:  r.discovery(),
+		CVEOrg:     r.cveOrg(),
 		Message:    r.message(),
 		Limits:     r.limits(),
 	}

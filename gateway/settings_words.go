@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"parley/mailflow"
+	"parley/mailflow/advisory"
 	"parley/mailflow/cvd"
 )
 
@@ -26,6 +28,15 @@ func (r *reader) oneOf(v string, words []string, path ...string) string {
 	}
 	r.fail(path, "is %q; it can be %s", v, alternatives(words))
 	return v
+}
+
+// cveOrg reads our UUID in the CVE programme.
+func (r *reader) cveOrg() string {
+	id := strings.ToLower(r.c.Publication.CVEOrg)
+	if id != "" && !advisory.IsOrg(id) {
+		r.fail([]string{"publication", "cve_org"}, "is %q; it is the UUID of an organisation in the CVE programme, such as 0a1b2c3d-0000-4000-8000-00000000abcd, or empty", id)
+	}
+	return id
 }
 
 // digest reads when the daily digests come.

@@ -222,6 +222,8 @@ func (b *Base) planKey(r planRow) string {
 		return "no key needed"
 	case r.Party.Channel == cvd.ChannelHand:
 		return "by hand"
+	case clearForm(r.Question):
+		return "no key, in clear"
 	}
 	var out []string
 	for _, k := range r.known {
@@ -248,7 +250,7 @@ func planMissing(r planRow) []string {
 	if n.Kind == cvd.KindStage && n.Stage != cvd.HeadsUp && !r.HasMaterial {
 		out = append(out, "material")
 	}
-	if !clearKind(n.Kind) && r.Party.Channel != cvd.ChannelHand && len(r.Keys.Certificates) == 0 {
+	if !clearKind(n.Kind) && !clearForm(r.Question) && r.Party.Channel != cvd.ChannelHand && len(r.Keys.Certificates) == 0 {
 		out = append(out, missingKey(r.Question))
 	}
 	if r.Pause.Until.After(r.Now) && secretNotice(r.Question) {

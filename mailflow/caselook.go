@@ -86,7 +86,7 @@ func finderLine(tx *store.Tx, p cvd.Participant) (string, error) {
 	if !p.LastHeard.IsZero() {
 		heard = "last heard " + p.LastHeard.UTC().Format("Mon 2 Jan 2006")
 	}
-	return strings.Join(append(parts, heard), "; "), nil
+	return strings.Join(append(parts, heard, creditWords(p)), "; "), nil
 }
 
 // day is how many days of the embargo have begun, by dates in UTC: 1 on the

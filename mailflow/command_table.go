@@ -19,7 +19,7 @@ type chapter struct {
 func chapters() []chapter {
 	return []chapter{
 		{"The case", caseCommands()}, {"Who takes part", partyCommands()}, {"Keys", keyCommands()},
-		{"The plan", planCommands()}, {"What is said and known", wordCommands()}, {"The desk", deskCommands()},
+		{"The plan", planCommands()}, {"What is said and known", wordCommands()}, {"What is published", publicationCommands()}, {"The desk", deskCommands()},
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"parley/mailflow/cvd"
+	"parley/mailflow/message"
 	"parley/mailflow/store"
 	"parley/templates"
 )
@@ -69,6 +70,8 @@ type Transcript struct {
 	// Case is the one that the lines were about; where they tell of a
 	// restricted one, that. Only who may see it may see the transcript (rule A2).
 	Case cvd.CaseID
+	// Files go with the answer where that is a mail.
+	Files []message.Attachment
 }
 
 // Done says that no command was refused.
@@ -150,6 +153,7 @@ type sitting struct {
 
 	orders  []order       // all lines of the list
 	exports []exportOrder // archives to be written once they are committed
+	files   []message.Attachment
 }
 
 var (
@@ -187,6 +191,9 @@ func (d *Desk) doOnce(ctx context.Context, by Actor, lines []string, first func(
 		s := &sitting{Desk: d, tx: tx, by: by, dry: t.Dry, orders: orders}
 		err := d.doAll(ctx, s, orders, &t)
 		t.Case, exports = s.told.ID, s.exports
+		if err == nil || errors.Is(err, errDryRun) {
+			t.Files = transcriptFiles(s.files)
+		}
 		if err == nil && by.Signed {
 			err = d.signedDone(tx, by.Name, t.commands())
 		}

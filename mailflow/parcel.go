@@ -176,6 +176,9 @@ func (b *Base) gatherWords(tx *store.Tx, p *parcel, l *looks) (err error) {
 		return err
 	}
 	p.View.FAQ = faqTexts(faq)
+	if err := b.addPublication(tx, p, l); err != nil {
+		return err
+	}
 	p.Found, err = b.foundIn(tx, p, l, words...)
 	return err
 }

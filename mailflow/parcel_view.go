@@ -31,9 +31,7 @@ func (b *Base) noticeView(p *parcel) *templates.Notice {
 	for _, d := range cvd.Plan(c, []cvd.Participant{p.Participant}) {
 		v.Steps = append(v.Steps, templates.Step{Stage: d.Stage, At: d.At, Done: d.Stage.Rank() <= n.Stage.Rank()})
 	}
-	for _, f := range p.Files {
-		v.Files = append(v.Files, f.Name)
-	}
+	v.Files = fileNames(p.Files)
 	return v
 }
 

@@ -218,6 +218,9 @@ func mayKey(q Question) *Answer {
 	if q.Notice.Kind == cvd.KindContact || q.Notice.Kind == cvd.KindNote {
 		return nil // content-free by their templates
 	}
+	if mayClear(q) {
+		return nil // it is public
+	}
 	if q.Party.Channel == cvd.ChannelHand {
 		return no(HoldIt, "%s is told by hand: deliver it and record it", q.Participant.Party)
 	}

@@ -129,7 +129,7 @@ func (s *Submission) told(m *submitted, t Transcript) error {
 	if !t.Done() {
 		subject = "Not done: your commands"
 	}
-	p := Post{Case: t.Case, Subject: subject + " (" + m.by.Name + ")", Text: t.letter(), Kind: "transcript"}
+	p := Post{Case: t.Case, Subject: subject + " (" + m.by.Name + ")", Text: t.letter(), Kind: "transcript", Attachments: t.Files}
 	if t.Sign {
 		p.Text += "\n" + templates.Fill("", "To go on: "+draftLine(t.commands())+".") + "\n"
 	}

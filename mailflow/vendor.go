@@ -27,8 +27,8 @@ const (
 // section 3). From anybody else they are words of a letter.
 var (
 	vendorVerbs = []string{"ACK", "ACCEPT", "DECLINE", "STATUS", "PROPOSE", "READY", "HELP", "LEAK", "EXPLOITED", "PUBLISHED"}
-	onlyVendors = []string{"HISTORY", "SUGGEST"}
-	onlyFinders = []string{"STATE", "TALK"}
+	onlyVendors = []string{"HISTORY", "SUGGEST", verbStatement}
+	onlyFinders = []string{"STATE", "TALK", "CREDIT", "ANONYMOUS", "REVEAL"}
 )
 
 // verbsOf are the first words of the commands that a participant may send.
@@ -47,6 +47,7 @@ type vendorCommand struct {
 	Version int        // of the embargo, 0 where the line has none
 	Codes   []string   // words that may be the one-time code
 	Args    []string   // all other words, and those
+	Block   *block     // the lines below a STATEMENT
 }
 
 // commandLines gives the lines at the top of a reply that may be commands:
@@ -95,10 +96,16 @@ var (
 // vendorCommands reads the commands at the top of a reply.
 func vendorCommands(text string, verbs []string) []vendorCommand {
 	var out []vendorCommand
+	text, statement := cutStatement(text, verbs)
 	for _, l := range commandLines(text) {
-		if c, ok := parseVendorLine(l, verbs); ok {
-			out = append(out, c)
+		c, ok := parseVendorLine(l, verbs)
+		if !ok {
+			continue
 		}
+		if c.Verb == verbStatement {
+			c.Block, statement = statement, nil
+		}
+		out = append(out, c)
 	}
 	return out
 }
@@ -139,7 +146,7 @@ func (c vendorCommand) meant() bool {
 	case "TALK":
 		return slices.ContainsFunc(c.Args, isDay)
 	}
-	return true
+	return c.meantForPublication()
 }
 
 // mayBeCode leaves out plain words of eight letters, such as affected.
@@ -321,6 +328,12 @@ func (in *Intake) apply(tx *store.Tx, c cvd.Case, who *cvd.Participant, cmd vend
 		return in.talk(tx, c, who, cmd.Args)
 	case "STATE":
 		return stateOf(tx, c)
+	case verbStatement:
+		return state(who, cmd.Block, now), nil
+	case "CREDIT", "ANONYMOUS":
+		return credit(who, cmd.Args, now), nil
+	case "REVEAL":
+		return reveal(who, cmd.Args, now), nil
 	}
 	return "see below", nil
 }

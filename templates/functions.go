@@ -3,7 +3,6 @@ package templates
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"text/template"
 	"time"
@@ -48,19 +47,17 @@ func functions(t *template.Template) template.FuncMap {
 			}
 			return ": by " + at(t, zone)
 		},
-		"wrap":    func(s string) string { return hang("", s) },
-		"hang":    hang,
-		"prose":   prose,
-		"fill":    filler(t),
-		"written": written,
-		"tlp":     tlp,
-		"rule":    rule,
-		"banner":  banner,
-		"choices": choices,
-		"steps":   steps,
-		"files": func(f []string) string {
-			return strings.Join(slices.Concat(f, []string{"embargo.ics", "our-key.asc"}), ", ")
-		},
+		"wrap":     func(s string) string { return hang("", s) },
+		"hang":     hang,
+		"prose":    prose,
+		"fill":     filler(t),
+		"written":  written,
+		"tlp":      tlp,
+		"rule":     rule,
+		"banner":   banner,
+		"choices":  choices,
+		"steps":    steps,
+		"files":    files,
 		"size":     size,
 		"matrix":   matrix,
 		"timeline": timeline,

@@ -50,7 +50,15 @@ func stageLetters() []letter {
 	annex.Material, annex.Product, annex.Annex = "", "", "For you alone."
 	asked := details()
 	asked.FAQ = []string{"Is the 8.x branch affected?\nNo: the code came with 9.0.", "The patch applies to 9.1 and 9.2 alike."}
+	listed := notice(cvd.Advisory)
+	listed.Matrix = "  vendor                  product                       status\n  acme                    Player 9.1                    fixed\n"
+	listed.Files = []string{"par-2026-0007.json", "CVE-2026-12345.json"}
+	whole := notice(cvd.Public)
+	whole.TLP, whole.Matrix, whole.Credits, whole.Files = "CLEAR", listed.Matrix, []string{"Joselyn Findling", "Example Lab"}, listed.Files
+	clear := whole
+	clear.Clear = true
 	return []letter{
+		stage("advisory-listed", listed), stage("public-whole", whole), stage("public-clear", clear),
 		stage("heads-up", notice(cvd.HeadsUp)), stage("heads-up-bare", bare), stage("heads-up-long", long),
 		stage("scope", told), stage("scope-reminder", reminder), stage("details", details()), stage("details-faq", asked),
 		stage("proof-annex", annex), stage("advisory", notice(cvd.Advisory)), stage("public", notice(cvd.Public)),

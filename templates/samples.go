@@ -40,6 +40,7 @@ func stageSamples(us Us, t time.Time) []sample {
 		full.Steps = []Step{{Stage: cvd.HeadsUp, At: t, Done: true}, {Stage: cvd.Scope, At: t.Add(cvd.Day)}}
 		full.Accepted, full.Annex, full.Mitigation, full.FAQ = t, "annex", "mitigation", []string{"an answer"}
 		full.Files, full.Reminder = []string{"details-1.txt"}, true
+		full.Matrix, full.Credits, full.Clear = "a matrix", []string{"Joselyn Findling"}, true
 		for _, v := range []Notice{bare, full} {
 			if st == cvd.HeadsUp {
 				out = append(out, sample{string(st), headsUpOf(v)})

@@ -59,6 +59,9 @@ type Notice struct {
 	Mitigation string
 	FAQ        []string `json:",omitempty"` // answers to questions at this stage, oldest first
 	Files      []string // names of what is attached
+	Matrix     string   `json:",omitempty"` // of what vendors say for publication; only the reader's own row before all is public
+	Credits    []string `json:",omitempty"` // who found it, as they want to be named
+	Clear      bool     `json:",omitempty"` // it goes in clear, since it is public and no key is known
 	Reminder   bool     // the same stage again, since no answer came
 }
 

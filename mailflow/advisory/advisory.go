@@ -44,7 +44,7 @@ type Advisory struct {
 	Credits     []string // names, as they may be published
 	References  []Reference
 	Products    []Product
-	Silent      int // vendors that were told and are not named, since they said nothing
+	Silent      int // vendors that are not named, since they said nothing
 }
 
 // Publisher says who publishes.

@@ -50,7 +50,7 @@ const (
 func container(a Advisory) cveContainer {
 	c := cveContainer{Title: atMost(a.title(), maxTitle), Descriptions: english(orElse(text(a.Description), a.title())),
 		Workarounds: english(text(a.Mitigation)), Affected: affected(a.Products), Solutions: solutions(a.Products), References: links(a)}
-	if c.Provider.Org = strings.ToLower(line(a.Publisher.CVEOrg)); !isOrg(c.Provider.Org) {
+	if c.Provider.Org = strings.ToLower(line(a.Publisher.CVEOrg)); !IsOrg(c.Provider.Org) {
 		c.Provider.Org = noOrg
 	}
 	if a.Final {

@@ -67,6 +67,6 @@ type cveCredit struct {
 
 var orgPattern = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
 
-// isOrg says whether a text is the UUID of an organisation: a random one (RFC 9562
+// IsOrg says whether a text is the UUID of an organisation: a random one (RFC 9562
 // section 5.4), as the record format asks.
-func isOrg(s string) bool { return orgPattern.MatchString(s) }
+func IsOrg(s string) bool { return orgPattern.MatchString(s) }

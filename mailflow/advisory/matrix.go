@@ -31,12 +31,12 @@ func row(vendor, product, status string) string {
 }
 
 func silent(n int, more bool) string {
-	who := "vendors were told and have"
+	who := "vendors have"
 	if n == 1 {
-		who = "vendor was told and has"
+		who = "vendor has"
 	}
 	if more {
-		return fmt.Sprintf("%d more %s said nothing for publication.", n, who)
+		who = "more " + who
 	}
 	return fmt.Sprintf("%d %s said nothing for publication.", n, who)
 }

@@ -100,3 +100,6 @@ func pad(s string, width int) string {
 	s = atMost(s, width)
 	return s + strings.Repeat(" ", width-utf8.RuneCountInString(s))
 }
+
+// Name makes one line of visible characters of what is to stand as a name.
+func Name(s string) string { return line(s) }

@@ -40,6 +40,7 @@ type Case struct {
 	Exploited   *Exploited // since when attacks are known, or nil
 	LegalHold   *Hold      // nothing of it is destroyed; or nil
 	Merged      CaseID     // the case that took this one in
+	CVEs        []string   // its CVE IDs
 }
 
 // Exploited is what the desk knows of attacks with a flaw. At is the awareness
@@ -181,6 +182,9 @@ type Participant struct {
 	Declined     *Hold
 	Requested    []Stage
 	Statuses     []Status
+	Statements   []Statement // for publication, oldest first
+	Credit       *Credit     // of a finder: its last word on how it is named, or nil
+	Reveals      []Reveal    // of a finder
 	Proposals    []Proposal
 	Codes        []Code
 	Reached      Stage // the highest stage that was queued to it
