@@ -314,3 +314,33 @@ func TestV5_NothingInClearTooEarly(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What everybody gets is made once in a run, and anew once a word of it changed.
+func TestPublication_MadeOnce(t *testing.T) {
+	t.Parallel()
+	r := newPublishRig(t)
+	r.upTo(cvd.Details)
+	l := &looks{}
+	made := func() (p publication) {
+		c := r.theCase(r.id)
+		r.view(func(tx *store.Tx) (err error) {
+			p, err = r.wholePublication(tx, c, l)
+			return err
+		})
+		return p
+	}
+	first := made()
+	r.answers("globex", r.id, true, "READY BY 2026-12-20\n"+string(r.id)+"\n")
+	if again := made(); &again.Files[0].Data[0] != &first.Files[0].Data[0] {
+		t.Error("it is made again though nothing in it changed")
+	}
+	r.answers("acme", r.id, true, "STATEMENT "+string(r.id)+"\nWe are sorry.\nEND\n")
+	said := made()
+	if said.Digest == first.Digest || !strings.Contains(said.Matrix, "We are sorry.") {
+		t.Errorf("a statement changes nothing:\n%s", said.Matrix)
+	}
+	r.in(r.id, "cve CVE-2026-12345")
+	if ided := made(); ided.Digest == said.Digest {
+		t.Error("a CVE ID changes nothing")
+	}
+}
