@@ -13,6 +13,7 @@ type Config struct {
 	StateDir   string `toml:"state_dir"`   // the store, mode 0700
 	CasePrefix string `toml:"case_prefix"` // first part of a case tag
 	Unlock     string `toml:"unlock"`      // file:PATH, credential:NAME, env:NAME or prompt:
+	Templates  string `toml:"templates"`   // folder of mails in place of the shipped ones; empty: none
 
 	SMTP       SMTP              `toml:"smtp"`
 	Submission Listener          `toml:"submission"`

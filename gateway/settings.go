@@ -22,6 +22,8 @@ type settings struct {
 	CasePrefix string
 	StateDir   string
 	Unlock     credential
+	Templates  string          // folder, or empty
+	templated  config.Position // where the file names it
 	CertFile   string
 	KeyFile    string
 
@@ -77,6 +79,7 @@ func newSettings(c *config.Config) (*settings, error) {
 		CasePrefix: r.prefix(),
 		StateDir:   c.Resolve(r.text(c.StateDir, "state_dir")),
 		Unlock:     r.credential(c.Unlock, "unlock"),
+		Templates:  c.Resolve(c.Templates),
 		CertFile:   c.Resolve(r.text(c.TLS.Cert, "tls", "cert")),
 		KeyFile:    c.Resolve(r.text(c.TLS.Key, "tls", "key")),
 		Listen:     r.listeners(),
@@ -95,6 +98,9 @@ func newSettings(c *config.Config) (*settings, error) {
 	}
 	if s.DeskDomain = strings.ToLower(s.DeskDomain); s.Domain == s.DeskDomain {
 		r.fail([]string{"desk_domain"}, "is the same as domain: mail of strangers and of coordinators needs two")
+	}
+	if s.Templates != "" {
+		s.templated = c.Where("templates")
 	}
 	r.outbound(s)
 	s.Policies = r.policies()

@@ -6,9 +6,21 @@ import (
 	"strconv"
 	"time"
 
+	"parley/config"
 	"parley/mailflow"
 	"parley/mailflow/cvd"
+	"parley/templates"
 )
+
+// words reads the templates. What is wrong with one's own has its file and line
+// behind those of the key that names them.
+func (s *settings) words() (*templates.Set, error) {
+	set, err := templates.Load(s.Templates)
+	if err != nil {
+		return nil, &config.Error{Position: s.templated, Key: "templates", Why: "cannot be used: " + err.Error()}
+	}
+	return set, nil
+}
 
 // text is a value that must not be empty.
 func (r *reader) text(v string, path ...string) string {

@@ -18,7 +18,6 @@ import (
 	"parley/mailflow/courier"
 	"parley/mailflow/queue"
 	"parley/mailflow/store"
-	"parley/templates"
 )
 
 // This page builds and wires everything, top to bottom.
@@ -56,9 +55,9 @@ func openApp(set *settings, with given) (a *app, err error) {
 	if err != nil {
 		return a, err
 	}
-	words, err := templates.Builtin()
+	words, err := set.words()
 	if err != nil {
-		return a, fmt.Errorf("read templates: %w", err)
+		return a, err
 	}
 	a.base = &mailflow.Base{
 		Settings: mailflow.Settings{

@@ -14,7 +14,7 @@ import (
 )
 
 // partyOptions are what a party in the directory may be given.
-var partyOptions = []string{"address", "second", "zone", "channel", "lead", "form", "legacy-display", "file-names", "subject", "alias"}
+var partyOptions = []string{"address", "second", "zone", "channel", "lead", "form", "legacy-display", "file-names", "subject", "alias", "kind", "language"}
 
 // vendorAdd is `vendor add NAME ADDRESS [OPTION VALUE …]`.
 func vendorAdd(s *sitting, p *phrase) (string, error) {
@@ -103,6 +103,10 @@ func (s *sitting) editParty(p *cvd.Party, got map[string]string) (err error) {
 			p.Manner.FileNames, err = parseSwitch(value)
 		case "subject":
 			p.Manner.Subject, err = s.outerSubject(value, p.ID)
+		case "kind":
+			p.Kind, err = parseKind(value)
+		case "language":
+			p.Language, err = s.language(value)
 		}
 		if err != nil {
 			return err
@@ -298,7 +302,7 @@ func partyLine(p cvd.Party) string {
 		parts = append(parts, "lead "+cvd.FormatDuration(p.Lead))
 	}
 	parts = append(parts, "channel "+string(p.Channel))
-	return strings.Join(append(parts, mannerWords(p.Manner)...), "; ")
+	return strings.Join(slices.Concat(parts, mannerWords(p.Manner), speechWords(p)), "; ")
 }
 
 // keysLine counts what is known of somebody's keys.

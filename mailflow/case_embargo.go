@@ -165,7 +165,7 @@ func (s *sitting) embargoNotice(c cvd.Case, p cvd.Participant, old time.Time) er
 		return err
 	}
 	fresh := c.Embargo()
-	v := templates.Embargo{Us: s.us(), Case: c.ID, Version: fresh.Version, Old: old, New: fresh.End, Zone: party.Zone,
+	v := templates.Embargo{Us: s.us(), To: spoken(p, party), Case: c.ID, Version: fresh.Version, Old: old, New: fresh.End, Zone: party.Zone,
 		Code: cvd.NewCode(), Asks: fresh.End.After(old)}
 	if rule, ok := c.Policy.Rule(p.Reached); ok {
 		v.TLP = rule.TLP

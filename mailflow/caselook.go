@@ -86,7 +86,11 @@ func finderLine(tx *store.Tx, p cvd.Participant) (string, error) {
 	if !p.LastHeard.IsZero() {
 		heard = "last heard " + p.LastHeard.UTC().Format("Mon 2 Jan 2006")
 	}
-	return strings.Join(append(parts, heard), "; "), nil
+	parts = append(parts, heard)
+	if p.Language != "" {
+		parts = append(parts, "our mails in "+p.Language)
+	}
+	return strings.Join(parts, "; "), nil
 }
 
 // day is how many days of the embargo have begun, by dates in UTC: 1 on the

@@ -39,17 +39,17 @@ func caseCommands() []command {
 		{words: "case title", such: `case title "Heap overflow in libfoo"`, usage: `case title "TITLE"`, help: "Renames the case and its folder; so does renaming the folder, where the tag stays.", run: caseTitle},
 		{words: "case close", such: `case close because "no flaw"`, usage: `case close [because "WHY"]`, help: "Nothing further of it goes out.", run: caseClose},
 		{words: "case reopen", such: `case reopen`, usage: "case reopen", help: "Undoes close; what was still to come is planned anew.", run: caseReopen},
-		{words: "report", such: `report 17 ask "which version?"`, usage: `report N decline "WHY" | ask "QUESTION" | join TAG | duplicate-of TAG | spam | reopen`,
-			help: "What becomes of a report in Intake. The finder gets what you write, encrypted, or else a note that says nothing of it; of join and spam it learns nothing, and of duplicate-of only that the flaw is known.", run: reportTriage},
+		{words: "report", such: `report 17 ask "which version?"`, usage: `report N decline "WHY" | ask "QUESTION" | join TAG | duplicate-of TAG | spam | reopen | language LANGUAGE`,
+			help: "What becomes of a report in Intake. The finder gets what you write, encrypted, or else a note that says nothing of it; of join and spam it learns nothing, and of duplicate-of only that the flaw is known. Language is that of our mails to its finder from now on: en, de.", run: reportTriage},
 		{words: "case", such: `case PAR-2026-0007`, usage: "case TAG", help: "The lines that follow are about this case.", run: caseNamedHere},
 	}
 }
 
 func partyCommands() []command {
 	return []command{
-		{words: "vendor add", such: `vendor add globex psirt@globex.example`, usage: `vendor add NAME ADDRESS [second ADDRESS] [zone ZONE] [channel pgp|hand] [lead DURATION] [form mime|inline] [legacy-display on|off] [file-names on|off] [subject "OUTER"|default] [alias "NAME, NAME"]`,
-			help: "Puts a party into the directory; its key is looked for. Its mails are PGP/MIME; form inline is for ticket systems, legacy-display for clients that do not show a protected Subject, file-names on lets the files of letters keep the names that you gave them, subject for a filter of theirs: everybody on the way reads it. Letters to others that say an alias are stopped, as those that say its name are.", signed: "adds a recipient", run: vendorAdd},
-		{words: "vendor edit", such: `vendor edit globex lead 30d second ceo@globex.example zone Asia/Tokyo form inline channel hand`, usage: `vendor edit NAME [address ADDRESS] [second ADDRESS] [zone ZONE] [channel pgp|hand] [lead DURATION] [form mime|inline] [legacy-display on|off] [file-names on|off] [subject "OUTER"|default] [alias "NAME, NAME"]`,
+		{words: "vendor add", such: `vendor add globex psirt@globex.example`, usage: `vendor add NAME ADDRESS [second ADDRESS] [zone ZONE] [channel pgp|hand] [lead DURATION] [form mime|inline] [legacy-display on|off] [file-names on|off] [subject "OUTER"|default] [alias "NAME, NAME"] [kind psirt|developer|list|cert] [language LANGUAGE]`,
+			help: "Puts a party into the directory; its key is looked for. Its mails are PGP/MIME; form inline is for ticket systems, legacy-display for clients that do not show a protected Subject, file-names on lets the files of letters keep the names that you gave them, subject for a filter of theirs: everybody on the way reads it. Its kind changes what a first mail explains and asks, its language (en, de) that of all our words. Letters to others that say an alias are stopped, as those that say its name are.", signed: "adds a recipient", run: vendorAdd},
+		{words: "vendor edit", such: `vendor edit globex lead 30d second ceo@globex.example zone Asia/Tokyo form inline channel hand`, usage: `vendor edit NAME [address ADDRESS] [second ADDRESS] [zone ZONE] [channel pgp|hand] [lead DURATION] [form mime|inline] [legacy-display on|off] [file-names on|off] [subject "OUTER"|default] [alias "NAME, NAME"] [kind psirt|developer|list|cert] [language LANGUAGE]`,
 			help: "Changes a party; a new address or channel, an outer Subject, or a longer lead, counts only signed.", run: vendorEdit},
 		{words: "vendor list", such: `vendor list`, usage: "vendor list", help: "The directory, with what is known of keys.", run: vendorList},
 		{words: "invite", such: `invite globex wave 2 affects "Player 9.1" footprint 40M`, usage: `invite PARTY [wave N] [affects "PRODUCT"] [footprint N]`,

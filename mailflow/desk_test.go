@@ -19,7 +19,6 @@ import (
 	"parley/mailflow/message"
 	"parley/mailflow/queue"
 	"parley/mailflow/store"
-	"parley/templates"
 )
 
 // rigNow is when the desk of the tests opens.
@@ -41,7 +40,7 @@ func newDeskRig(t *testing.T) *deskRig {
 	s, err := store.Open(store.Options{Dir: dir, Unlock: unlock, Now: r.now, NoSync: true})
 	r.must(err)
 	t.Cleanup(func() { _ = s.Close() }) // read only by then
-	words, err := templates.Builtin()
+	words, err := shippedWords()
 	r.must(err)
 	secret, err := keyring.Generate("Desk", "report@vdp.example.org", keyring.Ed25519, rigNow.Add(-time.Hour))
 	r.must(err)

@@ -17,7 +17,7 @@ func (b *Base) usWith(own *ownSet) templates.Us {
 func (b *Base) noticeView(p *parcel) *templates.Notice {
 	c, n := p.Case, p.Notice
 	rule, _ := c.Policy.Rule(n.Stage)
-	v := &templates.Notice{Us: b.usWith(p.Ours), Case: c.ID, Stage: n.Stage, TLP: rule.TLP, Code: n.Code,
+	v := &templates.Notice{Us: b.usWith(p.Ours), To: spoken(p.Participant, p.Party), Case: c.ID, Stage: n.Stage, TLP: rule.TLP, Code: n.Code,
 		Version: c.Embargo().Version, End: c.End(p.Participant), Zone: p.Party.Zone,
 		Severity: c.Severity, Product: p.Participant.Affects, Reminder: n.Kind == cvd.KindReminder}
 	if n.Stage == cvd.Public {

@@ -260,6 +260,9 @@ func (s *Submission) letter(tx *store.Tx, m *submitted, id cvd.CaseID, party cvd
 	if err != nil {
 		return n, err
 	}
+	if v.To, err = spokenTo(tx, who); err != nil {
+		return n, err
+	}
 	if rule, ok := c.Policy.Rule(who.Reached); ok {
 		v.TLP = rule.TLP
 	}

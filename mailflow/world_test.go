@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,6 +35,9 @@ type world struct {
 	sched  *Scheduler
 	people map[string]*mailtest.Person
 }
+
+// shippedWords are the templates that Parley brings along, read once for all worlds: nothing changes them.
+var shippedWords = sync.OnceValues(templates.Builtin)
 
 var storyStart = time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
 
@@ -87,7 +91,7 @@ func (w *world) open(first ...*keyring.Secret) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	set, err := templates.Builtin()
+	set, err := shippedWords()
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -77,17 +77,19 @@ func (c Case) Tag() string { return "[" + string(c.ID) + "]" }
 
 // Party is a person or organisation in the directory.
 type Party struct {
-	ID      PartyID
-	Address string   // where its notices go
-	Second  string   // a second contact, or empty
-	Aliases []string // other names by which people know it, "Globex Corporation"
-	Zone    string   // IANA time zone, or empty
-	Lead    time.Duration
-	Channel Channel
-	Manner  Manner
-	Members []Member
-	Added   time.Time
-	AddedBy string
+	ID       PartyID
+	Address  string   // where its notices go
+	Second   string   // a second contact, or empty
+	Aliases  []string // other names by which people know it, "Globex Corporation"
+	Zone     string   // IANA time zone, or empty
+	Lead     time.Duration
+	Channel  Channel
+	Manner   Manner
+	Kind     VendorKind // "" is VendorPSIRT
+	Language string     // of its mails, "de"; "" is English
+	Members  []Member
+	Added    time.Time
+	AddedBy  string
 }
 
 // Manner is how mails to a party are made up. It changes who reads what on the
@@ -166,6 +168,7 @@ type Participant struct {
 	Roles     []Role
 	Address   string        // where this participant's mail goes; its party's unless it is the finder
 	Name      string        // of a finder
+	Language  string        // of a finder's mails; a vendor's is its party's
 	Token     string        // of case+TOKEN@
 	Wave      int           // from 1
 	Affects   string        // its product line
