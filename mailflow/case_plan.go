@@ -13,7 +13,7 @@ import (
 	"parley/mailflow/store"
 )
 
-// casePlan is `plan [PARTY]`.
+// casePlan is `plan [PARTY [STAGE]]`.
 func casePlan(s *sitting, p *phrase) (string, error) {
 	c, err := s.theCase()
 	if err != nil {
@@ -27,6 +27,12 @@ func casePlan(s *sitting, p *phrase) (string, error) {
 		}
 		who, err := s.participantNamed(c, name)
 		if err != nil {
+			return "", err
+		}
+		if p.more() {
+			return s.planStage(c, who, p)
+		}
+		if err := s.attachPreviews(c, who); err != nil {
 			return "", err
 		}
 		party = who.Party
@@ -98,18 +104,9 @@ func (b *Base) planLines(tx *store.Tx, c cvd.Case, party cvd.PartyID) ([]string,
 // planRows gathers the notices of one participant; of a case that has not
 // started, as if it started now.
 func (b *Base) planRows(tx *store.Tx, c cvd.Case, p cvd.Participant) ([]planRow, error) {
-	all, err := Notices(tx, c.ID, p.Party)
+	c, all, err := planNotices(tx, c, p)
 	if err != nil {
 		return nil, err
-	}
-	if !c.Started() {
-		c.Start = tx.Now
-		if len(c.Embargoes) == 0 {
-			c.Embargoes = []cvd.Embargo{{Version: 1, End: c.Start.Add(c.Policy.Embargo)}}
-		}
-		for _, d := range cvd.Plan(c, []cvd.Participant{p}) {
-			all = append(all, cvd.Notice{Case: c.ID, Party: d.Party, Kind: cvd.KindStage, Stage: d.Stage, Due: d.At, State: cvd.Planned})
-		}
 	}
 	row := planRow{Question: Question{Case: c, Participant: p}}
 	if row.known, err = ownerKeys(tx, OwnerOf(p)); err != nil {
@@ -132,6 +129,23 @@ func (b *Base) planRows(tx *store.Tx, c cvd.Case, p cvd.Participant) ([]planRow,
 		rows = append(rows, row)
 	}
 	return rows, nil
+}
+
+// planNotices lists the notices to one participant, with the case as they see it;
+// one that has not started is as if it started now.
+func planNotices(tx *store.Tx, c cvd.Case, p cvd.Participant) (cvd.Case, []cvd.Notice, error) {
+	all, err := Notices(tx, c.ID, p.Party)
+	if err != nil || c.Started() {
+		return c, all, err
+	}
+	c.Start = tx.Now
+	if len(c.Embargoes) == 0 {
+		c.Embargoes = []cvd.Embargo{{Version: 1, End: c.Start.Add(c.Policy.Embargo)}}
+	}
+	for _, d := range cvd.Plan(c, []cvd.Participant{p}) {
+		all = append(all, cvd.Notice{Case: c.ID, Party: d.Party, Kind: cvd.KindStage, Stage: d.Stage, Due: d.At, State: cvd.Planned})
+	}
+	return c, all, nil
 }
 
 // planFacts looks up what one notice depends on.

@@ -79,7 +79,7 @@ func planCommands() []command {
 	return []command{
 		{words: "start", such: `start 2026-12-01T09:00Z`, usage: "start now|INSTANT",
 			help: "The plan runs from now, or from an instant to come.", signed: "starts a plan", run: caseStart},
-		{words: "plan", such: `plan acme`, usage: "plan [PARTY]", help: "One line for every notice, past and to come, and what each lacks.", run: casePlan},
+		{words: "plan", such: `plan acme`, usage: "plan [PARTY [STAGE]]", help: "One line for every notice, past and to come, and what each lacks. By mail, plan PARTY brings the mails to come, as they would leave by now; with a stage it shows that one in full.", run: casePlan},
 		{words: "stage", such: `stage acme details at 2026-12-08T09:00Z`, usage: "stage PARTY STAGE at INSTANT",
 			help: "Moves one stage of one vendor; earlier counts only signed.", run: caseStage},
 		{words: "hold", such: `hold acme because "they asked us to wait"`, usage: `hold PARTY|case|all [because "WHY"]`, help: "Stops what goes to a party, of the case, or everything.", run: caseHold},

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"parley/mailflow/cvd"
+	"parley/mailflow/message"
 	"parley/mailflow/store"
 	"parley/templates"
 )
@@ -69,6 +70,8 @@ type Transcript struct {
 	// Case is the one that the lines were about; where they tell of a
 	// restricted one, that. Only who may see it may see the transcript (rule A2).
 	Case cvd.CaseID
+	// Attached are the mails that `plan PARTY` shows, for a mail that answers.
+	Attached []message.Attachment
 }
 
 // Done says that no command was refused.
@@ -150,6 +153,9 @@ type sitting struct {
 
 	orders  []order       // all lines of the list
 	exports []exportOrder // archives to be written once they are committed
+
+	attached []message.Attachment // what the answer brings along
+	octets   int                  // of that
 }
 
 var (
@@ -186,7 +192,10 @@ func (d *Desk) doOnce(ctx context.Context, by Actor, lines []string, first func(
 		}
 		s := &sitting{Desk: d, tx: tx, by: by, dry: t.Dry, orders: orders}
 		err := d.doAll(ctx, s, orders, &t)
-		t.Case, exports = s.told.ID, s.exports
+		t.Case, exports, t.Attached = s.told.ID, s.exports, nil
+		if t.Done() {
+			t.Attached = s.attached
+		}
 		if err == nil && by.Signed {
 			err = d.signedDone(tx, by.Name, t.commands())
 		}

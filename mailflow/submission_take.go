@@ -129,7 +129,10 @@ func (s *Submission) told(m *submitted, t Transcript) error {
 	if !t.Done() {
 		subject = "Not done: your commands"
 	}
-	p := Post{Case: t.Case, Subject: subject + " (" + m.by.Name + ")", Text: t.letter(), Kind: "transcript"}
+	p := Post{Case: t.Case, Subject: subject + " (" + m.by.Name + ")", Text: t.letter(), Attachments: t.Attached, Kind: "transcript"}
+	if n := len(t.Attached); n > 0 {
+		p.Text += "\n" + templates.Fill("", "Attached: "+count(n, "mail")+" as they would leave by what is known now, their one-time codes masked.") + "\n"
+	}
 	if t.Sign {
 		p.Text += "\n" + templates.Fill("", "To go on: "+draftLine(t.commands())+".") + "\n"
 	}
