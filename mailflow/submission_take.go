@@ -197,6 +197,9 @@ func (s *Submission) material(tx *store.Tx, m *submitted, d deskAddress) error {
 	if err != nil {
 		return err
 	}
+	if err := s.tellMetadata(tx, m, d, files); err != nil {
+		return err
+	}
 	return record(tx, journal.Record{Case: string(d.Case), Party: string(d.Party), Actor: m.by.Name, Kind: "material", Ref: string(d.Stage)})
 }
 
