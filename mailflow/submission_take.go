@@ -185,8 +185,12 @@ func (s *Submission) openByMail(tx *store.Tx, m *submitted) error {
 // material makes the mail's text and files what belongs to a stage.
 func (s *Submission) material(tx *store.Tx, m *submitted, d deskAddress) error {
 	files := slices.Clone(m.files)
+	of := string(d.Stage)
+	if d.Party != "" { // its files go beside those that everybody gets
+		of += "-annex"
+	}
 	for i := range files {
-		files[i].Name = fmt.Sprintf("%s-%d%s", d.Stage, i+1, safeExtension(files[i].Name))
+		files[i].Name = fmt.Sprintf("%s-%d%s", of, i+1, safeExtension(files[i].Name))
 	}
 	msg, err := s.ownLetter(tx, m, d.Case, "Notes", fmt.Sprintf("Material: %s of %s %s", d.Stage, d.Case, d.Party))
 	if err != nil {
