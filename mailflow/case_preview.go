@@ -86,8 +86,8 @@ func (s *sitting) attachPreviews(c cvd.Case, who cvd.Participant) error {
 // planStage is `plan PARTY STAGE`: the whole text of one mail to come.
 func (s *sitting) planStage(c cvd.Case, who cvd.Participant, p *phrase) (string, error) {
 	stage, err := p.stage()
-	if err != nil {
-		return "", err
+	if err != nil { // as it is no command, "plan acme and see" is a sentence
+		return "", notDone("%v; write: %s", err, p.usage)
 	}
 	if err := p.end(); err != nil {
 		return "", err
