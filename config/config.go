@@ -13,17 +13,19 @@ type Config struct {
 	StateDir   string `toml:"state_dir"`   // the store, mode 0700
 	CasePrefix string `toml:"case_prefix"` // first part of a case tag
 	Unlock     string `toml:"unlock"`      // file:PATH, credential:NAME, env:NAME or prompt:
+	Templates  string `toml:"templates"`   // folder of mails in place of the shipped ones; empty: none
 
-	SMTP       SMTP              `toml:"smtp"`
-	Submission Listener          `toml:"submission"`
-	IMAP       Listener          `toml:"imap"`
-	TLS        TLS               `toml:"tls"`
-	Outbound   Outbound          `toml:"outbound"`
-	Reports    Reports           `toml:"reports"`
-	Desk       Desk              `toml:"desk"`
-	Keys       Keys              `toml:"keys"`
-	Limits     Limits            `toml:"limits"`
-	Policy     map[string]Policy `toml:"policy"` // by name; those of the same name as a shipped one replace it key by key
+	SMTP        SMTP              `toml:"smtp"`
+	Submission  Listener          `toml:"submission"`
+	IMAP        Listener          `toml:"imap"`
+	TLS         TLS               `toml:"tls"`
+	Outbound    Outbound          `toml:"outbound"`
+	Reports     Reports           `toml:"reports"`
+	Desk        Desk              `toml:"desk"`
+	Keys        Keys              `toml:"keys"`
+	Publication Publication       `toml:"publication"`
+	Limits      Limits            `toml:"limits"`
+	Policy      map[string]Policy `toml:"policy"` // by name; those of the same name as a shipped one replace it key by key
 
 	doc *document
 }
@@ -67,6 +69,11 @@ type Desk struct {
 	Zone    string `toml:"zone"`     // IANA, of coordinators who have none of their own
 }
 
+// Publication is what stands in what is published.
+type Publication struct {
+	CVEOrg string `toml:"cve_org"` // our UUID as a CVE numbering authority, or empty
+}
+
 // Keys is how the keys of parties are treated.
 type Keys struct {
 	Pause     string `toml:"pause"`     // duration, after a party's key changed
@@ -94,11 +101,14 @@ type Limits struct {
 // Policy is the timetable of a disclosure. Has tells a key that was left out
 // from one that is zero.
 type Policy struct {
-	Embargo    string   `toml:"embargo"` // duration
-	Wave       string   `toml:"wave"`    // duration
-	Remind     []string `toml:"remind"`  // durations
-	Lead       string   `toml:"lead"`    // duration
-	Leak       string   `toml:"leak"`    // duration
+	Embargo    string   `toml:"embargo"`  // duration
+	Wave       string   `toml:"wave"`     // duration
+	Remind     []string `toml:"remind"`   // durations
+	Lead       string   `toml:"lead"`     // duration
+	Leak       string   `toml:"leak"`     // duration
+	Upstream   int      `toml:"upstream"` // waves
+	Holidays   []string `toml:"holidays"` // days, of one year or of all
+	Publish    []string `toml:"publish"`  // days of the week
 	Confirmers int      `toml:"confirmers"`
 	Stage      []Stage  `toml:"stage"`
 }

@@ -29,6 +29,9 @@ func (c checkCommand) Run(w world) error {
 			return err
 		}
 	}
+	if _, err := set.words(); err != nil {
+		return err
+	}
 	if _, err := set.Discovery.client(); err != nil {
 		return err
 	}

@@ -107,6 +107,7 @@ func commands() map[string]command {
 		"coordinator remove":   removeCoordinator,
 		"coordinator card":     showCard,
 		"vendor import":        importVendors,
+		"vendor export":        exportVendors,
 		"key import":           importKeys,
 		"key export":           exportKey,
 		"key own":              listOwnKeys,

@@ -22,6 +22,8 @@ type settings struct {
 	CasePrefix string
 	StateDir   string
 	Unlock     credential
+	Templates  string          // folder, or empty
+	templated  config.Position // where the file names it
 	CertFile   string
 	KeyFile    string
 
@@ -34,6 +36,7 @@ type settings struct {
 	GiveUp    time.Duration
 
 	Plaintext string
+	CVEOrg    string
 	Undo      time.Duration
 	CoolOff   time.Duration
 	Digest    mailflow.DigestTime
@@ -77,6 +80,7 @@ func newSettings(c *config.Config) (*settings, error) {
 		CasePrefix: r.prefix(),
 		StateDir:   c.Resolve(r.text(c.StateDir, "state_dir")),
 		Unlock:     r.credential(c.Unlock, "unlock"),
+		Templates:  c.Resolve(c.Templates),
 		CertFile:   c.Resolve(r.text(c.TLS.Cert, "tls", "cert")),
 		KeyFile:    c.Resolve(r.text(c.TLS.Key, "tls", "key")),
 		Listen:     r.listeners(),
@@ -87,6 +91,7 @@ func newSettings(c *config.Config) (*settings, error) {
 		Zone:       r.zone(c.Desk.Zone, "desk", "zone"),
 		KeyPause:   r.duration(c.Keys.Pause, 0, "keys", "pause"),
 		Discovery:  r.discovery(),
+		CVEOrg:     r.cveOrg(),
 		Message:    r.message(),
 		Limits:     r.limits(),
 	}
@@ -95,6 +100,9 @@ func newSettings(c *config.Config) (*settings, error) {
 	}
 	if s.DeskDomain = strings.ToLower(s.DeskDomain); s.Domain == s.DeskDomain {
 		r.fail([]string{"desk_domain"}, "is the same as domain: mail of strangers and of coordinators needs two")
+	}
+	if s.Templates != "" {
+		s.templated = c.Where("templates")
 	}
 	r.outbound(s)
 	s.Policies = r.policies()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"parley/config"
+	"parley/mailflow"
 	"parley/mailflow/cvd"
 )
 
@@ -28,6 +29,7 @@ func (r *reader) policies() map[string]cvd.Policy {
 		p := r.policy(name, all[name], r.c.Policy[name])
 		if len(r.errs) == before { // else Validate would repeat it in other words
 			r.validate(p)
+			r.cautionWhole(p)
 		}
 		all[name] = p
 	}
@@ -40,7 +42,7 @@ func (r *reader) policy(name string, p cvd.Policy, c config.Policy) cvd.Policy {
 	has := func(k string) bool { return r.c.Has(key(k)...) }
 	if p.Name == "" { // a new one: what the default has, but its length and stages are its own
 		d := cvd.Shipped()["default"]
-		p = cvd.Policy{Name: name, Wave: d.Wave, Remind: d.Remind, Leak: d.Leak, Confirmers: d.Confirmers}
+		p = cvd.Policy{Name: name, Wave: d.Wave, Remind: d.Remind, Leak: d.Leak, Confirmers: d.Confirmers, Days: d.Days}
 	}
 	if has("embargo") {
 		whole := p.Lead == p.Embargo // no party has to wait
@@ -61,6 +63,10 @@ func (r *reader) policy(name string, p cvd.Policy, c config.Policy) cvd.Policy {
 	if p.Leak = min(p.Leak, p.Embargo); has("leak") {
 		p.Leak = r.duration(c.Leak, time.Minute, key("leak")...)
 	}
+	if has("upstream") {
+		p.Upstream = r.number(c.Upstream, 0, mailflow.MaxWave-1, key("upstream")...)
+	}
+	p.Days = r.days(key, p.Days, c)
 	if has("confirmers") {
 		p.Confirmers = r.number(c.Confirmers, 1, cvd.MaxConfirmers, key("confirmers")...)
 	}

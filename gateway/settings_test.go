@@ -138,6 +138,65 @@ approvals = 0
 	}
 }
 
+// Holidays and publish days of the file stand in its policy, and others keep
+// those that are shipped.
+func TestPolicyDays(t *testing.T) {
+	t.Parallel()
+	s, err := parseSettings(t, `
+domain = "vdp.example.org"
+[policy.default]
+holidays = ["12-25", "2027-03-29"]
+publish = ["mon", "Wed"]
+[policy.fast]
+embargo = "10d"
+upstream = 2
+[[policy.fast.stage]]
+name = "heads-up"
+at = "start"
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := cvd.Days{Holidays: []cvd.Holiday{"12-25", "2027-03-29"}, Publish: []time.Weekday{time.Monday, time.Wednesday}}
+	if d := s.Policies["default"].Days; !reflect.DeepEqual(d, want) {
+		t.Errorf("default: %+v", d)
+	}
+	if p := s.Policies["fast"]; !reflect.DeepEqual(p.Days, cvd.Shipped()["default"].Days) || p.Upstream != 2 {
+		t.Errorf("fast: %+v", p)
+	}
+}
+
+// What a stage says and a policy cannot keep is a warning.
+func TestWarnings_Stages(t *testing.T) {
+	t.Parallel()
+	s, err := parseSettings(t, `domain = "vdp.example.org"
+outbound.smarthost = "smtp://127.0.0.1:25"
+[policy.fast]
+embargo = "30d"
+lead = "10d"
+[[policy.fast.stage]]
+name = "heads-up"
+at = "end-20d"
+[[policy.fast.stage]]
+name = "advisory"
+at = "end"
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		`p.toml:8:1: policy.fast.stage.at is end-20d, and lead lets nothing go before end-10d  |  at = "end-20d"`,
+		`p.toml:11:1: policy.fast.stage.at is end for advisory: it never goes, since the embargo has ended then  |  at = "end"`,
+	}
+	var got []string
+	for _, w := range s.Warnings {
+		got = append(got, w.Error())
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
 func TestWarnings(t *testing.T) {
 	t.Parallel()
 	s, err := parseSettings(t, `domain = "vdp.example.org"

@@ -4,11 +4,25 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
+	"parley/config"
 	"parley/mailflow"
+	"parley/mailflow/advisory"
 	"parley/mailflow/cvd"
+	"parley/templates"
 )
+
+// words reads the templates. What is wrong with one's own has its file and line
+// behind those of the key that names them.
+func (s *settings) words() (*templates.Set, error) {
+	set, err := templates.Load(s.Templates)
+	if err != nil {
+		return nil, &config.Error{Position: s.templated, Key: "templates", Why: "cannot be used: " + err.Error()}
+	}
+	return set, nil
+}
 
 // text is a value that must not be empty.
 func (r *reader) text(v string, path ...string) string {
@@ -26,6 +40,15 @@ func (r *reader) oneOf(v string, words []string, path ...string) string {
 	}
 	r.fail(path, "is %q; it can be %s", v, alternatives(words))
 	return v
+}
+
+// cveOrg reads our UUID in the CVE programme.
+func (r *reader) cveOrg() string {
+	id := strings.ToLower(r.c.Publication.CVEOrg)
+	if id != "" && !advisory.IsOrg(id) {
+		r.fail([]string{"publication", "cve_org"}, "is %q; it is the UUID of an organisation in the CVE programme, such as 0a1b2c3d-0000-4000-8000-00000000abcd, or empty", id)
+	}
+	return id
 }
 
 // digest reads when the daily digests come.

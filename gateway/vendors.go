@@ -1,14 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
-	"strings"
 
 	"parley/gateway/ctl"
 	"parley/mailflow"
@@ -16,12 +12,13 @@ import (
 )
 
 type vendorCommand struct {
-	Import vendorImport `cmd:"" help:"Take vendors from a CSV file into the directory: name,address,wave,footprint,key file."`
+	Import vendorImport `cmd:"" help:"Take vendors from a CSV file into the directory: name,address,wave,footprint,key file, or columns named by its first line."`
+	Export vendorExport `cmd:"" help:"Write the directory, or the vendors of a case, as CSV on stdout, as import reads it."`
 }
 
 type vendorImport struct {
 	configFlag
-	File string `arg:"" help:"CSV: name,address,wave,footprint,key file. The last three may be empty; key files are found from where this file lies."`
+	File string `arg:"" help:"CSV: name,address,wave,footprint,key file, of which the last three may be empty; or a first line that names the columns, as export writes it. Key files are found from where this file lies."`
 	Case string `placeholder:"TAG" help:"Also invite each into this case, with its wave and footprint."`
 }
 
@@ -36,75 +33,18 @@ func (c vendorImport) Run(ctx context.Context, w world) error {
 	}
 	files := map[string][]byte{"csv": data}
 	for _, row := range rows {
-		if row.keyFile == "" {
+		if row.cells[columnKey] == "" {
 			continue
 		}
-		path := row.keyFile
+		path := row.cells[columnKey]
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(filepath.Dir(c.File), path)
 		}
-		if files["key "+row.name], err = w.input(path); err != nil {
-			return fmt.Errorf("read key of %s: %w", row.name, err)
+		if files["key "+row.name()], err = w.input(path); err != nil {
+			return fmt.Errorf("read key of %s: %w", row.name(), err)
 		}
 	}
 	return c.call(ctx, w, ctl.Request{Command: "vendor import", Flags: map[string]string{"case": c.Case}, Files: files})
-}
-
-// vendorRow is one line of the file.
-type vendorRow struct {
-	name, address, wave, footprint, keyFile string
-}
-
-// readVendors reads the file; a first line of column names is skipped.
-func readVendors(data []byte) ([]vendorRow, error) {
-	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(data, []byte("\uFEFF"))))
-	r.FieldsPerRecord, r.TrimLeadingSpace, r.Comment = -1, true, '#'
-	var rows []vendorRow
-	for first := true; ; first = false {
-		f, err := r.Read()
-		switch {
-		case errors.Is(err, io.EOF):
-			return rows, nil
-		case err != nil:
-			return nil, fmt.Errorf("read vendors: %w", err)
-		case first && strings.EqualFold(strings.TrimSpace(f[0]), "name"):
-			continue
-		}
-		row, err := readVendor(f)
-		if err != nil {
-			line, _ := r.FieldPos(0)
-			return nil, fmt.Errorf("read vendors: line %d: %w", line, err)
-		}
-		rows = append(rows, row)
-	}
-}
-
-func readVendor(fields []string) (vendorRow, error) {
-	var row vendorRow
-	if len(fields) < 2 || len(fields) > 5 {
-		return row, fmt.Errorf("it has %d fields; name,address,wave,footprint,key file are wanted", len(fields))
-	}
-	for i, to := range []*string{&row.name, &row.address, &row.wave, &row.footprint, &row.keyFile} {
-		if i < len(fields) {
-			*to = strings.TrimSpace(fields[i])
-		}
-	}
-	if _, err := cvd.ParsePartyID(row.name); err != nil {
-		return row, err
-	}
-	return row, nil
-}
-
-// invitation is the command that makes a participant of the vendor.
-func (v vendorRow) invitation() string {
-	line := "invite " + v.name
-	if v.wave != "" {
-		line += " wave " + quote(v.wave)
-	}
-	if v.footprint != "" {
-		line += " footprint " + quote(v.footprint)
-	}
-	return line
 }
 
 // importVendors adds all vendors of a file or none, then pins their keys,
@@ -114,27 +54,24 @@ func importVendors(ctx context.Context, a *app, r ctl.Request) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var lines []string
 	for _, row := range rows {
-		lines = append(lines, "vendor add "+row.name+" "+quote(row.address))
-		if key, ok := r.Files["key "+row.name]; ok {
-			if _, _, err := mailflow.ReadKeyFile(cvd.PartyID(row.name), key, ""); err != nil {
-				return "", fmt.Errorf("read key of %s: %w", row.name, err)
+		if key, ok := r.Files["key "+row.name()]; ok {
+			if _, _, err := mailflow.ReadKeyFile(cvd.PartyID(row.name()), key, ""); err != nil {
+				return "", fmt.Errorf("read key of %s: %w", row.name(), err)
 			}
 		}
 	}
-	if tag := r.Flags["case"]; tag != "" {
-		lines = append(lines, "case "+quote(tag))
-		for _, row := range rows {
-			lines = append(lines, row.invitation())
-		}
+	orders := vendorOrders(rows, r.Flags["case"])
+	lines := make([]string, len(orders))
+	for i, o := range orders {
+		lines[i] = o.line
 	}
 	t, err := a.desk.Do(ctx, operator, lines)
 	if err != nil {
 		return "", err
 	}
 	if !t.Done() {
-		return t.String(), errNotDone
+		return t.String(), refusedRow(t, orders)
 	}
 	return importVendorKeys(a, rows, r.Files)
 }
@@ -144,17 +81,17 @@ func importVendorKeys(a *app, rows []vendorRow, files map[string][]byte) (string
 	keys, said := 0, ""
 	var errs []error
 	for _, row := range rows {
-		key, ok := files["key "+row.name]
+		key, ok := files["key "+row.name()]
 		if !ok {
 			continue
 		}
-		got, err := a.desk.ImportKey(operator, cvd.PartyID(row.name), key, "")
+		got, err := a.desk.ImportKey(operator, cvd.PartyID(row.name()), key, "")
 		switch {
 		case err != nil:
-			errs = append(errs, fmt.Errorf("the vendors are added, but not the key of %s: %w", row.name, err))
+			errs = append(errs, fmt.Errorf("the vendors are added, but not the key of %s: %w", row.name(), err))
 			continue
 		case len(got.Said) > 0:
-			said += importedLine(cvd.PartyID(row.name), got)
+			said += importedLine(cvd.PartyID(row.name()), got)
 		}
 		keys++
 	}

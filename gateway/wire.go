@@ -18,7 +18,6 @@ import (
 	"parley/mailflow/courier"
 	"parley/mailflow/queue"
 	"parley/mailflow/store"
-	"parley/templates"
 )
 
 // This page builds and wires everything, top to bottom.
@@ -57,14 +56,14 @@ func openApp(set *settings, with given) (a *app, err error) {
 	if err != nil {
 		return a, err
 	}
-	words, err := templates.Builtin()
+	words, err := set.words()
 	if err != nil {
-		return a, fmt.Errorf("read templates: %w", err)
+		return a, err
 	}
 	a.base = &mailflow.Base{
 		Settings: mailflow.Settings{
 			Domain: set.Domain, DeskDomain: set.DeskDomain, CasePrefix: set.CasePrefix, Subject: set.Subject,
-			Plaintext: set.Plaintext, Undo: set.Undo, CoolOff: set.CoolOff, Digest: set.Digest, Zone: set.Zone, KeyPause: set.KeyPause, Discovery: set.Discovery.On, Limits: set.Message, Policies: set.Policies,
+			Plaintext: set.Plaintext, Undo: set.Undo, CoolOff: set.CoolOff, Digest: set.Digest, Zone: set.Zone, KeyPause: set.KeyPause, Discovery: set.Discovery.On, CVEOrg: set.CVEOrg, Limits: set.Message, Policies: set.Policies,
 		},
 		Clock: with.clock, Store: a.store, Own: own, Certs: keyring.NewCache(certificates), Templates: words, Guard: new(mailflow.Guard), Log: with.log,
 		Credential: a.credential,

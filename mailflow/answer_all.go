@@ -131,7 +131,10 @@ func (s *sitting) answerEach(c cvd.Case, stage cvd.Stage, text string) ([]cvd.Pa
 	}
 	var told []cvd.PartyID
 	for _, p := range ps {
-		v := templates.Letter{Us: s.us(), Case: c.ID, Subject: "An answer for all at stage " + string(stage), Text: text}
+		v := templates.Letter{Us: s.us(), Case: c.ID, About: templates.AboutAnswer, Stage: stage, Text: text}
+		if v.To, err = spokenTo(s.tx, p); err != nil {
+			return nil, err
+		}
 		if rule, ok := c.Policy.Rule(p.Reached); ok {
 			v.TLP = rule.TLP
 		}

@@ -147,6 +147,10 @@ func approvalRow(p *parcel) templates.ApprovalRow {
 	if p.Letter != nil {
 		row.Gets = "the letter"
 	}
+	if clearForm(p.Question) {
+		row.Gets, row.Key = row.Gets+" in clear", "-"
+		return row
+	}
 	if len(p.Keys.Certificates) == 0 {
 		row.Gets, row.Key = "nothing: HELD", "-"
 		row.Why = strings.Join(p.Keys.Why, "; ")

@@ -32,6 +32,7 @@ type Settings struct {
 	Discovery  bool          // keys of parties are looked for
 	Digest     DigestTime    // when each coordinator gets the daily digest
 	Zone       string        // of coordinators who have none of their own, IANA; empty for UTC
+	CVEOrg     string        // our UUID as a CVE numbering authority, or empty
 	Limits     message.Limits
 	Policies   map[string]cvd.Policy
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // partyOptions are what a party in the directory may be given.
-var partyOptions = []string{"address", "second", "zone", "channel", "lead", "form", "legacy-display", "file-names", "subject", "alias"}
+var partyOptions = []string{"address", "second", "zone", "channel", "lead", "form", "legacy-display", "file-names", "subject", "alias", "kind", "language", "freeze", "proved", "on"}
 
 // vendorAdd is `vendor add NAME ADDRESS [OPTION VALUE …]`.
 func vendorAdd(s *sitting, p *phrase) (string, error) {
@@ -101,8 +101,20 @@ func (s *sitting) editParty(p *cvd.Party, got map[string]string) (err error) {
 			p.Manner.LegacyDisplay, err = parseSwitch(value)
 		case "file-names":
 			p.Manner.FileNames, err = parseSwitch(value)
+		case "freeze":
+			p.Freezes, err = s.freezes(value)
+		case "proved":
+			p.Proved, err = s.proven(value, got["on"])
+		case "on":
+			if got["proved"] == "" {
+				return notDone("`on` names the day of `proved`; write: proved \"phone, Jo Doe\" on 2026-12-03")
+			}
 		case "subject":
 			p.Manner.Subject, err = s.outerSubject(value, p.ID)
+		case "kind":
+			p.Kind, err = parseKind(value)
+		case "language":
+			p.Language, err = s.language(value)
 		}
 		if err != nil {
 			return err
@@ -298,7 +310,7 @@ func partyLine(p cvd.Party) string {
 		parts = append(parts, "lead "+cvd.FormatDuration(p.Lead))
 	}
 	parts = append(parts, "channel "+string(p.Channel))
-	return strings.Join(append(parts, mannerWords(p.Manner)...), "; ")
+	return strings.Join(slices.Concat(parts, mannerWords(p.Manner), speechWords(p), freezeWords(p), provenWords(p)), "; ")
 }
 
 // keysLine counts what is known of somebody's keys.

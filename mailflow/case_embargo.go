@@ -9,24 +9,28 @@ import (
 	"parley/templates"
 )
 
-// caseEmbargo is `embargo DATE because "…"`. Before the start it names the
-// end that the case will have; after it, it is a new version, and everybody
+// caseEmbargo is `embargo DATE [force] because "…"`. Before the start it names
+// the end that the case will have; after it, it is a new version, and everybody
 // who was told learns it.
 func caseEmbargo(s *sitting, p *phrase) (string, error) {
 	c, err := s.openCaseHere()
 	if err != nil {
 		return "", err
 	}
-	end, err := p.instant("because")
+	end, err := p.instant("force", "because")
 	if err != nil {
 		return "", err
 	}
+	forced := p.word("force")
 	why, err := p.reason(true)
 	if err != nil {
 		return "", err
 	}
 	was := c.Embargo()
 	if err := s.mayEnd(c, end.At); err != nil {
+		return "", err
+	}
+	if err := s.mayPublish(c, end, forced); err != nil {
 		return "", err
 	}
 	s.undo = &undoRow{Verb: "embargo", Case: c.ID, Is: end.At, Case0: copyOf(c)}
@@ -55,7 +59,8 @@ func caseEmbargo(s *sitting, p *phrase) (string, error) {
 	if c.Started() {
 		said += fmt.Sprintf(", not %s; %s of it", utc(was.End), count(told, "participant")+" will be told")
 	}
-	return said, nil
+	frozen, err := s.frozenLine(c)
+	return said + frozen, err
 }
 
 // mayEnd checks the new end of an embargo.
@@ -74,6 +79,9 @@ func (s *sitting) mayEnd(c cvd.Case, end time.Time) error {
 	usual := was.End
 	if len(c.Embargoes) == 0 {
 		usual = s.tx.Now.Add(c.Policy.Embargo)
+		if end, ok := c.Policy.FirstEnd(s.tx.Now, time.UTC); ok {
+			usual = end
+		}
 	}
 	if end.Before(usual) {
 		return s.mustBeProved("embargo", "moves the end earlier")
@@ -165,7 +173,7 @@ func (s *sitting) embargoNotice(c cvd.Case, p cvd.Participant, old time.Time) er
 		return err
 	}
 	fresh := c.Embargo()
-	v := templates.Embargo{Us: s.us(), Case: c.ID, Version: fresh.Version, Old: old, New: fresh.End, Zone: party.Zone,
+	v := templates.Embargo{Us: s.us(), To: spoken(p, party), Case: c.ID, Version: fresh.Version, Old: old, New: fresh.End, Zone: party.Zone,
 		Code: cvd.NewCode(), Asks: fresh.End.After(old)}
 	if rule, ok := c.Policy.Rule(p.Reached); ok {
 		v.TLP = rule.TLP

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -31,7 +30,11 @@ func caseDates(s *sitting, p *phrase) (string, error) {
 	}
 	var lines []string
 	for _, e := range candidates(c, vendors, s.tx.Now) {
-		lines = append(lines, e.lines(vendors)...)
+		names, err := s.frozenNames(s.tx, vendors, e.At)
+		if err != nil {
+			return "", err
+		}
+		lines = append(lines, e.lines(c, vendors, names)...)
 	}
 	if len(lines) == 0 {
 		lines = append(lines, "no date is known: the case has not started, and nobody named one")
@@ -83,8 +86,9 @@ func candidates(c cvd.Case, vendors []cvd.Participant, now time.Time) []candidat
 
 func neverAffected(p cvd.Participant) bool { return p.Status().Word == "not-affected" }
 
-// lines writes a candidate: its date, how many are ready, and who is not.
-func (e candidate) lines(vendors []cvd.Participant) []string {
+// lines writes a candidate: its date, how many are ready, who is not, and whose
+// freezes it falls into.
+func (e candidate) lines(c cvd.Case, vendors []cvd.Participant, frozen []string) []string {
 	var ready, not []string
 	var readyOnes, counted []cvd.Participant
 	for _, p := range vendors {
@@ -101,8 +105,8 @@ func (e candidate) lines(vendors []cvd.Participant) []string {
 	}
 	head := fmt.Sprintf("%s %s  %d of %s ready%s  (%s)", e.At.UTC().Format("Mon"), utc(e.At), len(ready),
 		count(len(counted), "vendor"), footprintShare(readyOnes, counted), strings.Join(e.Why, "; "))
-	if d := e.At.UTC().Weekday(); d < time.Tuesday || d > time.Thursday {
-		head += "  ! publish from Tuesday to Thursday"
+	if days := c.Policy.Days; !days.Publishes(e.At, cvd.ZoneOf(c.Embargo().Zone)) {
+		head += "  ! publish on " + days.PublishWords() + ", no holiday"
 	}
 	out := []string{head}
 	if len(ready) > 0 {
@@ -110,6 +114,9 @@ func (e candidate) lines(vendors []cvd.Participant) []string {
 	}
 	if len(not) > 0 {
 		out = append(out, "    blocks: "+strings.Join(not, "; "))
+	}
+	if len(frozen) > 0 {
+		out = append(out, "    freezes: "+strings.Join(frozen, ", "))
 	}
 	return out
 }
@@ -181,25 +188,11 @@ func footprintShare(ready, all []cvd.Participant) string {
 // footprintOf adds footprints up: numbers, or shares in percent, not both.
 func footprintOf(ps []cvd.Participant) (sum float64, percent, ok bool) {
 	for i, p := range ps {
-		n, share, known := footprintNumber(p.Footprint)
-		if !known || i > 0 && share != percent {
+		f, err := cvd.ParseFootprint(p.Footprint)
+		if err != nil || i > 0 && f.Share != percent {
 			return 0, false, false
 		}
-		sum, percent = sum+n, share
+		sum, percent = sum+f.N, f.Share
 	}
 	return sum, percent, true
-}
-
-// footprintNumber reads 40M, 250k or 12%.
-func footprintNumber(text string) (n float64, share, ok bool) {
-	text, share = strings.CutSuffix(strings.ReplaceAll(text, ",", "."), "%")
-	by := 1.0
-	for unit, times := range map[string]float64{"k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "B": 1e9} {
-		if rest, has := strings.CutSuffix(text, unit); has {
-			text, by = rest, times
-			break
-		}
-	}
-	n, err := strconv.ParseFloat(text, 64)
-	return n * by, share, err == nil
 }

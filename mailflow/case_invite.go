@@ -3,7 +3,6 @@ package mailflow
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -14,8 +13,8 @@ import (
 	"parley/mailflow/store"
 )
 
-// maxWave is the highest number of a wave.
-const maxWave = 99
+// MaxWave is the highest number of a wave.
+const MaxWave = 99
 
 // caseInvite is `invite PARTY [wave N] [affects "…"] [footprint N]`: a vendor
 // of the case. For one that takes part already it changes these.
@@ -75,20 +74,18 @@ func (s *sitting) invitee(c cvd.Case, party cvd.Party, changes bool) (cvd.Partic
 	return who, true, nil
 }
 
-var footprintPattern = regexp.MustCompile(`^[0-9]+([.,][0-9]+)?[kKMGB]?%?$`)
-
 // describe applies the options of an invitation.
 func describe(who *cvd.Participant, got map[string]string) error {
 	if w := got["wave"]; w != "" {
 		n, err := strconv.Atoi(w)
-		if err != nil || n < 1 || n > maxWave {
-			return notDone("%q is not the number of a wave; say 1 for those told first, up to %d", w, maxWave)
+		if err != nil || n < 1 || n > MaxWave {
+			return notDone("%q is not the number of a wave; say 1 for those told first, up to %d", w, MaxWave)
 		}
 		who.Wave = n
 	}
 	if f := got["footprint"]; f != "" {
-		if !footprintPattern.MatchString(f) {
-			return notDone("%q is not a footprint such as 40M, 250k or 12%%", f)
+		if _, err := cvd.ParseFootprint(f); err != nil {
+			return notDone("%v", err)
 		}
 		who.Footprint = f
 	}
@@ -142,6 +139,9 @@ func (s *sitting) revoke(token string) error {
 // inviteLine says how an invitation stands, and what its first stage lacks.
 func (s *sitting) inviteLine(c cvd.Case, party cvd.Party, who cvd.Participant) (string, error) {
 	said := fmt.Sprintf("%s <%s> takes part in %s, wave %d", who.Party, who.Address, c.ID, who.Wave)
+	if who.Wave <= c.Policy.Upstream {
+		said += fmt.Sprintf(" (upstream: policy %s tells it without regard to the lead of %s)", c.Policy.Name, cvd.FormatDuration(c.Policy.Lead))
+	}
 	if party.Channel == cvd.ChannelHand {
 		return said + "; told by hand", nil
 	}

@@ -128,6 +128,11 @@ func (s *sitting) takeIn(c *cvd.Case, other cvd.Case, ps []cvd.Participant, name
 		return err
 	}
 	c.Reports = append(slices.Clone(c.Reports), other.Reports...)
+	for _, id := range other.CVEs {
+		if !slices.Contains(c.CVEs, id) {
+			c.CVEs = append(slices.Clone(c.CVEs), id)
+		}
+	}
 	if err := s.changeCase(*c, "case.merged", "took in "+string(other.ID)); err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ OK
 Tue 2026-12-15T00:00Z  1 of 3 vendors ready, 60% of the footprint  (acme is ready)
     ready: acme
     blocks: globex (ready 2026-12-20); initech (no answer since it was told heads-up)
-Sun 2026-12-20T00:00Z  2 of 3 vendors ready, 90% of the footprint  (globex is ready)  ! publish from Tuesday to Thursday
+Sun 2026-12-20T00:00Z  2 of 3 vendors ready, 90% of the footprint  (globex is ready)
     ready: acme, globex
     blocks: initech (no answer since it was told heads-up)
 Thu 2026-12-31T09:00Z  2 of 3 vendors ready, 90% of the footprint  (the end as it is, v1)

@@ -13,7 +13,7 @@ import (
 	"parley/mailflow/store"
 )
 
-// casePlan is `plan [PARTY]`.
+// casePlan is `plan [PARTY [STAGE]]`.
 func casePlan(s *sitting, p *phrase) (string, error) {
 	c, err := s.theCase()
 	if err != nil {
@@ -29,6 +29,12 @@ func casePlan(s *sitting, p *phrase) (string, error) {
 		if err != nil {
 			return "", err
 		}
+		if p.more() {
+			return s.planStage(c, who, p)
+		}
+		if err := s.attachPreviews(c, who); err != nil {
+			return "", err
+		}
 		party = who.Party
 	}
 	if err := p.end(); err != nil {
@@ -39,8 +45,13 @@ func casePlan(s *sitting, p *phrase) (string, error) {
 		return "", err
 	}
 	said := ""
+	if party != "" && !party.IsFinder() {
+		if said, err = s.provenLine(party); err != nil {
+			return "", err
+		}
+	}
 	if !c.Started() {
-		said = fmt.Sprintf("%s has not started; with `start now` this would go:\n", c.ID)
+		said += fmt.Sprintf("%s has not started; with `start now` this would go:\n", c.ID)
 	}
 	return said + strings.Join(append(lines, "plan "+planHash(lines)), "\n"), nil
 }
@@ -98,18 +109,9 @@ func (b *Base) planLines(tx *store.Tx, c cvd.Case, party cvd.PartyID) ([]string,
 // planRows gathers the notices of one participant; of a case that has not
 // started, as if it started now.
 func (b *Base) planRows(tx *store.Tx, c cvd.Case, p cvd.Participant) ([]planRow, error) {
-	all, err := Notices(tx, c.ID, p.Party)
+	c, all, err := planNotices(tx, c, p)
 	if err != nil {
 		return nil, err
-	}
-	if !c.Started() {
-		c.Start = tx.Now
-		if len(c.Embargoes) == 0 {
-			c.Embargoes = []cvd.Embargo{{Version: 1, End: c.Start.Add(c.Policy.Embargo)}}
-		}
-		for _, d := range cvd.Plan(c, []cvd.Participant{p}) {
-			all = append(all, cvd.Notice{Case: c.ID, Party: d.Party, Kind: cvd.KindStage, Stage: d.Stage, Due: d.At, State: cvd.Planned})
-		}
 	}
 	row := planRow{Question: Question{Case: c, Participant: p}}
 	if row.known, err = ownerKeys(tx, OwnerOf(p)); err != nil {
@@ -132,6 +134,27 @@ func (b *Base) planRows(tx *store.Tx, c cvd.Case, p cvd.Participant) ([]planRow,
 		rows = append(rows, row)
 	}
 	return rows, nil
+}
+
+// planNotices lists the notices to one participant, with the case as they see it;
+// one that has not started is as if it started now.
+func planNotices(tx *store.Tx, c cvd.Case, p cvd.Participant) (cvd.Case, []cvd.Notice, error) {
+	all, err := Notices(tx, c.ID, p.Party)
+	if err != nil || c.Started() {
+		return c, all, err
+	}
+	c.Start = tx.Now
+	if len(c.Embargoes) == 0 {
+		first, err := firstEmbargo(c.Policy, cvd.Instant{At: c.Start})
+		if err != nil {
+			return c, nil, err
+		}
+		c.Embargoes = []cvd.Embargo{first}
+	}
+	for _, d := range cvd.Plan(c, []cvd.Participant{p}) {
+		all = append(all, cvd.Notice{Case: c.ID, Party: d.Party, Kind: cvd.KindStage, Stage: d.Stage, Due: d.At, State: cvd.Planned})
+	}
+	return c, all, nil
 }
 
 // planFacts looks up what one notice depends on.
@@ -224,6 +247,8 @@ func (b *Base) planKey(r planRow) string {
 		return "no key needed"
 	case r.Party.Channel == cvd.ChannelHand:
 		return "by hand"
+	case clearForm(r.Question):
+		return "no key, in clear"
 	}
 	var out []string
 	for _, k := range r.known {
@@ -250,7 +275,7 @@ func planMissing(r planRow) []string {
 	if n.Kind == cvd.KindStage && n.Stage != cvd.HeadsUp && !r.HasMaterial {
 		out = append(out, "material")
 	}
-	if !clearKind(n.Kind) && r.Party.Channel != cvd.ChannelHand && len(r.Keys.Certificates) == 0 {
+	if !clearKind(n.Kind) && !clearForm(r.Question) && r.Party.Channel != cvd.ChannelHand && len(r.Keys.Certificates) == 0 {
 		out = append(out, missingKey(r.Question))
 	}
 	if r.Pause.Until.After(r.Now) && secretNotice(r.Question) {

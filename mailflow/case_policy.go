@@ -87,21 +87,48 @@ func laxer(old, fresh cvd.Policy) string {
 	}
 	for _, r := range fresh.Stages {
 		before, ok := old.Rule(r.Stage)
-		if ok && fromStart(fresh, r) < fromStart(old, before) {
+		if ok && soonerFor(old, fresh, before, r) {
 			return fmt.Sprintf("moves %s earlier (%s, not %s)", r.Stage, r.At, before.At)
 		}
+	}
+	if lost := daysLost(old.Days, fresh.Days); lost != "" {
+		return "may end the embargo earlier: " + lost
 	}
 	return easier(old, fresh)
 }
 
-// fromStart is how long after the start a stage falls under a policy.
-func fromStart(p cvd.Policy, r cvd.StageRule) time.Duration {
+// soonerFor says whether a stage falls earlier for upstream or for the others.
+func soonerFor(old, fresh cvd.Policy, before, r cvd.StageRule) bool {
+	return slices.ContainsFunc([]int{1, old.Upstream + 1, fresh.Upstream + 1}, func(wave int) bool {
+		return fromStart(fresh, r, wave) < fromStart(old, before, wave)
+	})
+}
+
+// fromStart is how long after the start a stage falls under a policy, beside
+// what its wave waits.
+func fromStart(p cvd.Policy, r cvd.StageRule, wave int) time.Duration {
 	start := time.Unix(0, 0)
 	at := r.At.In(start, start.Add(p.Embargo)).Sub(start)
-	if p.Lead > 0 {
+	if p.Lead > 0 && wave > p.Upstream {
 		at = max(at, p.Embargo-p.Lead)
 	}
 	return at
+}
+
+// daysLost says what may be a day to publish on now and was none, or "".
+func daysLost(old, fresh cvd.Days) string {
+	for w := range cvd.Week / cvd.Day {
+		day := time.Weekday(w)
+		if fresh.PublishesOn(day) && !old.PublishesOn(day) {
+			return day.String() + " is a publish day"
+		}
+	}
+	for _, h := range old.Holidays {
+		if !slices.Contains(fresh.Holidays, h) {
+			return string(h) + " is no holiday"
+		}
+	}
+	return ""
 }
 
 // easier says what a policy asks less for than another. A stage that is left

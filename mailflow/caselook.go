@@ -27,6 +27,7 @@ type caseLook struct {
 	finder  string       // where the finder stands, and each other one, or ""
 	ending  string       // when it is destroyed for good, or ""
 	needs   []string
+	frozen  []string // whose freezes the end falls into
 	now     time.Time
 }
 
@@ -72,6 +73,9 @@ func (b *Base) look(tx *store.Tx, c cvd.Case) (caseLook, error) {
 		doomed = []string{"it is DESTROYED for good " + l.ending}
 	}
 	l.needs = slices.Concat(doomed, leakLines(l.Case), exploitedLines(l.Case), kit, needsOf(l.vendors, open), taskNeeds(open))
+	if err == nil && len(c.Embargoes) > 0 {
+		l.frozen, err = b.frozenNames(tx, ps, c.Embargo().End)
+	}
 	return l, err
 }
 
@@ -98,7 +102,11 @@ func finderLine(tx *store.Tx, p cvd.Participant) (string, error) {
 	if !p.LastHeard.IsZero() {
 		heard = "last heard " + p.LastHeard.UTC().Format("Mon 2 Jan 2006")
 	}
-	return strings.Join(append(parts, heard), "; "), nil
+	parts = append(parts, heard, creditWords(p))
+	if p.Language != "" {
+		parts = append(parts, "our mails in "+p.Language)
+	}
+	return strings.Join(parts, "; "), nil
 }
 
 // day is how many days of the embargo have begun, by dates in UTC: 1 on the

@@ -20,6 +20,9 @@ func (l caseLook) totals() []string {
 	if s := l.waves(); s != "" {
 		out = append(out, "WAVES  "+s)
 	}
+	if len(l.frozen) > 0 && l.Closed.IsZero() {
+		out = append(out, "FREEZES  the end falls into that of "+strings.Join(l.frozen, ", "))
+	}
 	return out
 }
 
@@ -87,8 +90,8 @@ func (l caseLook) waves() string {
 			sums[p.Wave], order = s, append(order, p.Wave)
 		}
 		s.vendors++
-		if users, ok := footprint(p.Footprint); ok {
-			s.users += users
+		if f, err := cvd.ParseFootprint(p.Footprint); err == nil && !f.Share {
+			s.users += f.N
 		} else {
 			s.unknown++
 		}
@@ -109,20 +112,6 @@ func (l caseLook) waves() string {
 		return ""
 	}
 	return strings.Join(parts, "; ")
-}
-
-// footprint reads how many users a vendor has, as entered: "40M".
-func footprint(s string) (float64, bool) {
-	s = strings.ToUpper(strings.TrimSpace(s))
-	times := 1.0
-	for suffix, n := range map[string]float64{"K": 1e3, "M": 1e6, "G": 1e9, "B": 1e9} {
-		if rest, ok := strings.CutSuffix(s, suffix); ok {
-			s, times = rest, n
-			break
-		}
-	}
-	n, err := strconv.ParseFloat(s, 64)
-	return n * times, err == nil && n >= 0 && n < 1e15
 }
 
 // shortNumber writes a number of users as people do: "41.2M".

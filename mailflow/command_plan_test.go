@@ -235,7 +235,7 @@ func TestVendorEdit_FollowsIntoCases(t *testing.T) {
 	if who.Address != "new@acme.example" || who.Lead != 30*cvd.Day {
 		t.Errorf("participant %+v", who)
 	}
-	if n := r.stageNotice("PAR-2026-0001", "acme", cvd.HeadsUp); !n.Due.Equal(rigNow.Add(60 * cvd.Day)) {
+	if n := r.stageNotice("PAR-2026-0001", "acme", cvd.HeadsUp); !n.Due.Equal(rigNow.Add(61 * cvd.Day)) { // the end is 90 days later, and moved by one
 		t.Errorf("acme's heads-up is due %s", n.Due)
 	}
 	if n := r.stageNotice("PAR-2026-0001", "globex", cvd.HeadsUp); !n.Due.Equal(rigNow) {

@@ -35,7 +35,7 @@ func TestA3_CountsOnlySigned(t *testing.T) {
 		{"case policy cert-cc", "ends the embargo earlier (45d, not 90d)"},
 		{"case policy project-zero", "moves the later waves earlier"},
 		{"case open x policy fast", "ends the embargo earlier"},
-		{"embargo 2027-01-15 because x", "moves the end earlier"},
+		{"embargo 2027-01-14 because x", "moves the end earlier"},
 	} {
 		lines := []string{"case PAR-2026-0001", strings.Replace(row.lines, "FPR", string(claimed), 1)}
 		r.refused(asAna, row.why, lines...)
@@ -98,7 +98,7 @@ func TestA3_NeedsNoSignature(t *testing.T) {
 		"case open x", "case open x policy hardware", "case policy hardware",
 		"case assign ana", "case restrict ana", "case close", "vendor edit globex zone Asia/Tokyo", "vendor edit initrode lead 5d",
 		"withdraw acme because wrong", "hold acme", "hold case", "hold all", "hold acme; release acme", "sending pause; sending resume",
-		"key reject globex FPR", "embargo 2028-01-01 because x", "plan", "status", "history", "help",
+		"key reject globex FPR", "embargo 2028-01-04 because x", "plan", "status", "history", "help",
 	} {
 		lines = strings.Replace(lines, "FPR", string(claimed), 1)
 		r.say(asAna, append([]string{"dry-run", "case PAR-2026-0001"}, strings.Split(lines, "; ")...)...)

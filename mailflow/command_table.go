@@ -19,7 +19,7 @@ type chapter struct {
 func chapters() []chapter {
 	return []chapter{
 		{"The case", caseCommands()}, {"Who takes part", partyCommands()}, {"Keys", keyCommands()},
-		{"The plan", planCommands()}, {"What is said and known", wordCommands()}, {"The desk", deskCommands()},
+		{"The plan", planCommands()}, {"What is said and known", wordCommands()}, {"What is published", publicationCommands()}, {"The desk", deskCommands()},
 	}
 }
 
@@ -39,18 +39,18 @@ func caseCommands() []command {
 		{words: "case title", such: `case title "Heap overflow in libfoo"`, usage: `case title "TITLE"`, help: "Renames the case and its folder; so does renaming the folder, where the tag stays.", run: caseTitle},
 		{words: "case close", such: `case close because "no flaw"`, usage: `case close [because "WHY"]`, help: "Nothing further of it goes out.", run: caseClose},
 		{words: "case reopen", such: `case reopen`, usage: "case reopen", help: "Undoes close; what was still to come is planned anew, which counts only signed where the case had started.", run: caseReopen},
-		{words: "report", such: `report 17 ask "which version?"`, usage: `report N decline "WHY" | ask "QUESTION" | join TAG | duplicate-of TAG | spam | reopen`,
-			help: "What becomes of a report in Intake. The finder gets what you write, encrypted, or else a note that says nothing of it; of join and spam it learns nothing, and of duplicate-of only that the flaw is known.", run: reportTriage},
+		{words: "report", such: `report 17 ask "which version?"`, usage: `report N decline "WHY" | ask "QUESTION" | join TAG | duplicate-of TAG | spam | reopen | language LANGUAGE`,
+			help: "What becomes of a report in Intake. The finder gets what you write, encrypted, or else a note that says nothing of it; of join and spam it learns nothing, and of duplicate-of only that the flaw is known. Language is that of our mails to its finder from now on: en, de.", run: reportTriage},
 		{words: "case", such: `case PAR-2026-0007`, usage: "case TAG", help: "The lines that follow are about this case.", run: caseNamedHere},
 	}
 }
 
 func partyCommands() []command {
 	return []command{
-		{words: "vendor add", such: `vendor add globex psirt@globex.example`, usage: `vendor add NAME ADDRESS [second ADDRESS] [zone ZONE] [channel pgp|hand] [lead DURATION] [form mime|inline] [legacy-display on|off] [file-names on|off] [subject "OUTER"|default] [alias "NAME, NAME"]`,
-			help: "Puts a party into the directory; its key is looked for. Its mails are PGP/MIME; form inline is for ticket systems, legacy-display for clients that do not show a protected Subject, file-names on lets the files of letters keep the names that you gave them, subject for a filter of theirs: everybody on the way reads it. Letters to others that say an alias are stopped, as those that say its name are.", signed: "adds a recipient", run: vendorAdd},
-		{words: "vendor edit", such: `vendor edit globex lead 30d second ceo@globex.example zone Asia/Tokyo form inline channel hand`, usage: `vendor edit NAME [address ADDRESS] [second ADDRESS] [zone ZONE] [channel pgp|hand] [lead DURATION] [form mime|inline] [legacy-display on|off] [file-names on|off] [subject "OUTER"|default] [alias "NAME, NAME"]`,
-			help: "Changes a party; a new address or channel, an outer Subject, or a longer lead, counts only signed.", run: vendorEdit},
+		{words: "vendor add", such: `vendor add globex psirt@globex.example`, usage: `vendor add NAME ADDRESS [second ADDRESS] [zone ZONE] [channel pgp|hand] [lead DURATION] [form mime|inline] [legacy-display on|off] [file-names on|off] [subject "OUTER"|default] [alias "NAME, NAME"] [kind psirt|developer|list|cert] [language LANGUAGE] [freeze "DATE..DATE, ..."|none] [proved "HOW" [on DATE]]`,
+			help: "Puts a party into the directory; its key is looked for. Its mails are PGP/MIME; form inline is for ticket systems, legacy-display for clients that do not show a protected Subject, file-names on lets the files of letters keep the names that you gave them, subject for a filter of theirs: everybody on the way reads it. Its kind changes what a first mail explains and asks, its language (en, de) that of all our words. Letters to others that say an alias are stopped, as those that say its name are.", signed: "adds a recipient", run: vendorAdd},
+		{words: "vendor edit", such: `vendor edit globex lead 30d second ceo@globex.example zone Asia/Tokyo form inline channel hand`, usage: `vendor edit NAME [address ADDRESS] [second ADDRESS] [zone ZONE] [channel pgp|hand] [lead DURATION] [form mime|inline] [legacy-display on|off] [file-names on|off] [subject "OUTER"|default] [alias "NAME, NAME"] [kind psirt|developer|list|cert] [language LANGUAGE] [freeze "DATE..DATE, ..."|none] [proved "HOW" [on DATE]]`,
+			help: "Changes a party; a new address or channel, an outer Subject, or a longer lead, counts only signed. freeze is when it ships nothing, and moves no date; proved is how it was last known that they are who they say.", run: vendorEdit},
 		{words: "vendor list", such: `vendor list`, usage: "vendor list", help: "The directory, with what is known of keys.", list: true, run: vendorList},
 		{words: "invite", such: `invite globex wave 2 affects "Player 9.1" footprint 40M`, usage: `invite PARTY [wave N] [affects "PRODUCT"] [footprint N]`,
 			help: "Makes a party a vendor of the case; of one that is, changes these.", signed: "adds a recipient", run: caseInvite},
@@ -79,15 +79,17 @@ func planCommands() []command {
 	return []command{
 		{words: "start", such: `start 2026-12-01T09:00Z`, usage: "start now|INSTANT",
 			help: "The plan runs from now, or from an instant to come.", signed: "starts a plan", run: caseStart},
-		{words: "plan", such: `plan acme`, usage: "plan [PARTY]", help: "One line for every notice, past and to come, and what each lacks.", list: true, run: casePlan},
-		{words: "stage", such: `stage acme details at 2026-12-08T09:00Z`, usage: "stage PARTY STAGE at INSTANT",
-			help: "Moves one stage of one vendor; earlier counts only signed.", run: caseStage},
+		{words: "plan", such: `plan acme`, usage: "plan [PARTY [STAGE]]", help: "One line for every notice, past and to come, and what each lacks. By mail, plan PARTY brings the mails to come, as they would leave by now; with a stage it shows that one in full.", list: true, run: casePlan},
+		{words: "stage", such: `stage acme details at 2026-12-08T09:00Z`, usage: "stage PARTY STAGE at INSTANT|start+3d|end-14d [force]",
+			help: "Moves one stage of one vendor, to an instant or by an offset that follows the dates; earlier counts only signed. Never before its lead.", run: caseStage},
 		{words: "hold", such: `hold acme because "they asked us to wait"`, usage: `hold PARTY|case|all [because "WHY"]`, help: "Stops what goes to a party, all of the case, or everything that leaves.", run: caseHold},
 		{words: "release", such: `release acme`, usage: "release PARTY|case|all", help: "Ends a hold, and asks again about what is held.", run: caseRelease},
-		{words: "embargo", such: `embargo 2027-01-12T16:00Z because "fix needs 2 weeks"`, usage: `embargo INSTANT because "WHY"`,
-			help: "A new end; everybody told learns it, a later one asks for a new ACCEPT. Earlier counts only signed.", run: caseEmbargo},
+		{words: "embargo", such: `embargo 2027-01-12T16:00Z because "fix needs 2 weeks"`, usage: `embargo INSTANT [force] because "WHY"`,
+			help: "A new end; everybody told learns it, a later one asks for a new ACCEPT. Earlier counts only signed. On another day than a publish day of the policy only with force.", run: caseEmbargo},
 		{words: "dates", such: `dates`, usage: "dates",
-			help: "The ends that the embargo could have: who is ready by then, how much of the footprint, and what blocks.", list: true, run: caseDates},
+			help: "The ends that the embargo could have: who is ready by then, how much of the footprint, what blocks, and whose freezes they fall into.", list: true, run: caseDates},
+		{words: "reach", such: `reach waves 80 95`, usage: "reach [waves PERCENT ...]",
+			help: "How much of the footprint the vendors have, in the order in which they are told, and how much was told and answered. With waves it shows what would put the broadest until 80 % into the first wave, and so on; it changes nothing.", list: true, run: caseReach},
 	}
 }
 

@@ -1,12 +1,15 @@
 package mailflow
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"parley/mailflow/cvd"
+	"parley/mailflow/message"
 	"parley/mailflow/store"
 	"parley/templates"
 )
@@ -70,6 +73,8 @@ type Transcript struct {
 	// Case is the one that the lines were about; where they tell of a
 	// restricted one, that. Only who may see it may see the transcript (rule A2).
 	Case cvd.CaseID
+	// Files go with the answer where that is a mail.
+	Files []message.Attachment
 }
 
 // Done says that no command was refused.
@@ -146,8 +151,26 @@ type sitting struct {
 	undo  *undoRow   // what the command at hand offers to take back
 	dry   bool       // all of it is rolled back
 
-	orders  []order       // all lines of the list
-	exports []exportOrder // archives to be written once they are committed
+	orders  []order              // all lines of the list
+	exports []exportOrder        // archives to be written once they are committed
+	files   []message.Attachment // what the answer brings along
+}
+
+// bring adds a file to the answer, the same one once.
+func (s *sitting) bring(f message.Attachment) {
+	same := func(g message.Attachment) bool { return g.Filename == f.Filename && bytes.Equal(g.Data, f.Data) }
+	if !slices.ContainsFunc(s.files, same) {
+		s.files = append(s.files, f)
+	}
+}
+
+// octets is how much the answer brings.
+func (s *sitting) octets() int {
+	n := 0
+	for _, f := range s.files {
+		n += len(f.Data)
+	}
+	return n
 }
 
 var (
@@ -184,7 +207,10 @@ func (d *Desk) doOnce(ctx context.Context, by Actor, lines []string, first func(
 		}
 		s := &sitting{Desk: d, tx: tx, by: by, dry: t.Dry, orders: orders}
 		err := d.doAll(ctx, s, orders, &t)
-		t.Case, exports = s.told.ID, s.exports
+		t.Case, exports, t.Files = s.told.ID, s.exports, nil
+		if t.Done() {
+			t.Files = s.files
+		}
 		if err == nil && by.Signed {
 			err = d.signedDone(tx, by.Name, t.commands())
 		}

@@ -98,7 +98,11 @@ func secretStage(s cvd.Stage) bool {
 // noteChange tells the party's known addresses, in clear and with nothing of
 // any case, that its key changes.
 func (b *Base) noteChange(tx *store.Tx, who cvd.Participant, others []keyring.Pinned, rec keyring.Pinned) error {
-	v := templates.KeyChange{Us: b.us(), New: rec.Fingerprint.Spaced(), Beside: true}
+	party, err := PartyByID(tx, who.Party)
+	if err != nil {
+		return err
+	}
+	v := templates.KeyChange{Us: b.us(), To: spoken(who, party), New: rec.Fingerprint.Spaced(), Beside: true}
 	for _, o := range others {
 		if o.Replaced != nil && o.Replaced.By == rec.Fingerprint {
 			v.Old, v.Beside = append(v.Old, o.Fingerprint.Spaced()), false
@@ -118,10 +122,6 @@ func (b *Base) noteChange(tx *store.Tx, who cvd.Participant, others []keyring.Pi
 		}
 	}
 	text, err := b.Templates.KeyChange(v)
-	if err != nil {
-		return err
-	}
-	party, err := PartyByID(tx, who.Party)
 	if err != nil {
 		return err
 	}

@@ -174,7 +174,11 @@ func (in *Intake) burnt(tx *store.Tx, a *arrival, who cvd.Participant, keys []ke
 	if err != nil || !ok {
 		return err
 	}
-	text, err := in.Templates.Burnt(templates.Burnt{Us: in.us(), Keys: spaced(keys)})
+	to, err := spokenTo(tx, who)
+	if err != nil {
+		return err
+	}
+	text, err := in.Templates.Burnt(templates.Burnt{Us: in.us(), To: to, Keys: spaced(keys)})
 	if err != nil {
 		return err
 	}

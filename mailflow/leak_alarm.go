@@ -143,7 +143,7 @@ func (b *Base) alarmLeak(tx *store.Tx, w leakWatch) error {
 	leak := w.c.Leak()
 	var lines []string
 	for _, m := range w.missed {
-		reach, err := reachLine(tx, m.Participant)
+		reach, err := toReachLine(tx, m.Participant)
 		if err != nil {
 			return err
 		}
@@ -158,8 +158,8 @@ func (b *Base) alarmLeak(tx *store.Tx, w leakWatch) error {
 		Subject: fmt.Sprintf("ALARM: the leak of %s is not with %s", id, plural(len(w.missed), "vendor", "vendors"))})
 }
 
-// reachLine says how a person there can be reached.
-func reachLine(tx *store.Tx, p cvd.Participant) (string, error) {
+// toReachLine says how a person there can be reached.
+func toReachLine(tx *store.Tx, p cvd.Participant) (string, error) {
 	known, err := PartyByID(tx, p.Party)
 	if err != nil {
 		return "", err
@@ -181,7 +181,7 @@ func (b *Base) nextForLeak(tx *store.Tx, n cvd.Notice) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	reach, err := reachLine(tx, who)
+	reach, err := toReachLine(tx, who)
 	if err != nil {
 		return "", err
 	}

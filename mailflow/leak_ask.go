@@ -117,6 +117,8 @@ func (k *kitLevel) changed() string {
 	switch {
 	case a.Kit[k.Level] != k.Hash:
 		return "its material changed"
+	case !k.speaksAs(a):
+		return "the language or kind of a vendor changed"
 	case !k.bound():
 		return "what the check found changed"
 	}
@@ -130,7 +132,7 @@ func (b *Base) requestKit(tx *store.Tx, c cvd.Case, g []kitLevel, before map[str
 		return err
 	}
 	a := cvd.ApprovalRequest{ID: id, Case: c.ID, Stage: kitStage, Authors: kitAuthors(c, g), Need: g[0].Need, Signed: g[0].Rule.Signed,
-		Created: tx.Now, Kit: map[cvd.Level]string{}, KitFound: map[string]string{}}
+		Created: tx.Now, Kit: map[cvd.Level]string{}, KitFound: map[string]string{}, KitSpoken: unusual(g[0].Spoken)}
 	a.Author = a.Authors[0]
 	row, err := readKit(tx, c.ID)
 	if err != nil {

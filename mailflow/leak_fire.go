@@ -70,16 +70,15 @@ func (s *sitting) leakTo(c cvd.Case) ([]cvd.Participant, error) {
 }
 
 func byFootprint(ps []cvd.Participant) {
+	size := func(p cvd.Participant) float64 {
+		f, err := cvd.ParseFootprint(p.Footprint)
+		if err != nil {
+			return -1
+		}
+		return f.N
+	}
 	slices.SortStableFunc(ps, func(x, y cvd.Participant) int {
-		a, known := footprint(x.Footprint)
-		if !known {
-			a = -1
-		}
-		b, known := footprint(y.Footprint)
-		if !known {
-			b = -1
-		}
-		return cmp.Or(cmp.Compare(b, a), cmp.Compare(x.Wave, y.Wave), cmp.Compare(x.Party, y.Party))
+		return cmp.Or(cmp.Compare(size(y), size(x)), cmp.Compare(x.Wave, y.Wave), cmp.Compare(x.Party, y.Party))
 	})
 }
 
@@ -113,7 +112,7 @@ func (s *sitting) tellFinders(c cvd.Case, leak cvd.Leak, was cvd.Embargo) error 
 		if !p.Party.IsFinder() || p.Withdrawn != nil {
 			continue
 		}
-		v := templates.LeakFinder{Us: s.us(), Case: c.ID, Level: leak.Level, Leaked: leak.At, End: c.Embargo().End}
+		v := templates.LeakFinder{Us: s.us(), To: spoken(p, cvd.Party{}), Case: c.ID, Level: leak.Level, Leaked: leak.At, End: c.Embargo().End}
 		if rule, ok := c.Policy.Rule(leak.Level.Stage()); ok {
 			v.TLP = rule.TLP
 		}

@@ -23,6 +23,7 @@ type kitLevel struct {
 	Hash    string               // over all of its texts and files
 	Request *cvd.ApprovalRequest // the one that asked for it last, or nil
 	Found   map[cvd.PartyID][]Crossing
+	Spoken  map[cvd.PartyID]string // how our words speak to each of the vendors that were looked at
 }
 
 // kitRow says which request asked for each level last.
@@ -123,13 +124,19 @@ func (k *kitLevel) asked(tx *store.Tx, id cvd.CaseID) error {
 	return err
 }
 
-// withFound says of each vendor what the check finds in what it would get.
+// withFound says of each vendor what the check finds in what it would get, and
+// how it is spoken to.
 func (b *Base) withFound(tx *store.Tx, k *kitLevel, ps []cvd.Participant, l *looks) error {
-	k.Found = map[cvd.PartyID][]Crossing{}
+	k.Found, k.Spoken = map[cvd.PartyID][]Crossing{}, map[cvd.PartyID]string{}
 	for _, p := range ps {
 		if !inKit(p) {
 			continue
 		}
+		party, err := PartyByID(tx, p.Party)
+		if err != nil {
+			return err
+		}
+		k.Spoken[p.Party] = spokenWords(party)
 		found, err := b.foundInKit(tx, k, p, l)
 		if err != nil {
 			return err
@@ -178,8 +185,8 @@ func inKit(p cvd.Participant) bool { return p.Has(cvd.RoleVendor) && p.Withdrawn
 // foundKey names what the check found for one party in a level, in a request.
 func foundKey(l cvd.Level, p cvd.PartyID) string { return string(l) + " " + string(p) }
 
-// bound says that the last request asked for exactly this, and for all that the
-// check finds in it.
+// bound says that the last request asked for exactly this, spoken as it is to each
+// vendor that was looked at, and for all that the check finds in it.
 func (k *kitLevel) bound() bool {
 	a := k.Request
 	if a == nil || k.Hash == "" || a.Kit[k.Level] != k.Hash {
@@ -187,6 +194,16 @@ func (k *kitLevel) bound() bool {
 	}
 	for p, found := range k.Found {
 		if a.KitFound[foundKey(k.Level, p)] != digestAll(found) {
+			return false
+		}
+	}
+	return k.speaksAs(a)
+}
+
+// speaksAs says that those who were looked at are spoken to as a request showed.
+func (k *kitLevel) speaksAs(a *cvd.ApprovalRequest) bool {
+	for p, how := range k.Spoken {
+		if a.KitSpoken[p] != how {
 			return false
 		}
 	}

@@ -52,8 +52,8 @@ func (b *Base) postKit(tx *store.Tx, c cvd.Case, a cvd.ApprovalRequest, g []kitL
 		Attachments: append(mails, files...), Kind: "approval", Ref: a.ID, From: a.Author})
 }
 
-// kitMails renders a level for a vendor like any other, and for each that gets
-// an annex.
+// kitMails renders a level for a vendor like any other, for each that gets an
+// annex, and for one of those whom our words speak to in another way.
 func (b *Base) kitMails(tx *store.Tx, c cvd.Case, k *kitLevel, d *drafts) (mails []message.Attachment, names []string, err error) {
 	parties := []cvd.PartyID{""}
 	for _, w := range k.Annexes {
@@ -61,7 +61,7 @@ func (b *Base) kitMails(tx *store.Tx, c cvd.Case, k *kitLevel, d *drafts) (mails
 			parties = append(parties, w.Party)
 		}
 	}
-	for _, party := range parties {
+	for _, party := range append(parties, k.otherwise(parties)...) {
 		name := string(k.Level) + ".eml"
 		if party != "" {
 			name = fmt.Sprintf("%s-%s.eml", k.Level, party)
@@ -79,7 +79,11 @@ func (b *Base) kitMails(tx *store.Tx, c cvd.Case, k *kitLevel, d *drafts) (mails
 // own.
 func (b *Base) kitMail(tx *store.Tx, c cvd.Case, k *kitLevel, party cvd.PartyID, name string, d *drafts) (message.Attachment, error) {
 	c = asLeaked(c, cvd.Leak{At: tx.Now, Level: k.Level, URL: "http://where.it.stands/"})
-	p := &parcel{Ours: b.Own.now.Load(), Question: Question{Now: tx.Now, Case: c, Kit: k,
+	spoken, err := shownParty(tx, party)
+	if err != nil {
+		return message.Attachment{}, err
+	}
+	p := &parcel{Ours: b.Own.now.Load(), Question: Question{Now: tx.Now, Case: c, Kit: k, Party: spoken,
 		Notice: cvd.Notice{Case: c.ID, Party: party, Kind: cvd.KindLeak, Level: k.Level, Stage: k.Level.Stage(), Code: maskedCode}}}
 	v, err := b.leakView(tx, p)
 	if err != nil {
@@ -95,11 +99,36 @@ func (b *Base) kitMail(tx *store.Tx, c cvd.Case, k *kitLevel, party cvd.PartyID,
 	var own []cvd.File
 	for _, w := range k.Annexes {
 		if w.Party == party {
-			own = append(own, w.Files...)
+			own = append(own, bareFiles(w)...)
 		}
 	}
 	raw, err := message.Entity{Fields: []message.Field{{Name: "Subject", Value: r.Subject}}, Text: r.Text, Attachments: d.fit(own)}.Bytes(randomHex(16))
 	return message.Attachment{Filename: name, MediaType: "message/rfc822", Data: raw}, err
+}
+
+// otherwise names one vendor of each language and kind of its own that none of the
+// others shows.
+func (k *kitLevel) otherwise(shown []cvd.PartyID) []cvd.PartyID {
+	seen := map[string]bool{"": true}
+	for _, p := range shown {
+		seen[k.Spoken[p]] = true
+	}
+	var out []cvd.PartyID
+	for _, p := range slices.Sorted(maps.Keys(k.Spoken)) {
+		if how := k.Spoken[p]; !seen[how] {
+			seen[how], out = true, append(out, p)
+		}
+	}
+	return out
+}
+
+// shownParty is a vendor as far as a request shows it: how it is spoken to.
+func shownParty(tx *store.Tx, id cvd.PartyID) (cvd.Party, error) {
+	if id == "" {
+		return cvd.Party{}, nil
+	}
+	party, err := PartyByID(tx, id)
+	return cvd.Party{Kind: party.Kind, Language: party.Language}, err
 }
 
 // asLeaked is a case as if a leak were on record.

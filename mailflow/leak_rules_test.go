@@ -89,6 +89,8 @@ func TestA3_LeakKitChangesVoid(t *testing.T) {
 		"mitigation": func(w *world, id cvd.CaseID) { w.writes(id, cvd.Mitigation, "", "ana") },
 		"an annex":   func(w *world, id cvd.CaseID) { w.writes(id, cvd.Details, "acme", "ana") },
 		"an answer":  func(w *world, id cvd.CaseID) { w.in(id, `answer-all details "It is so."`) },
+		"a language": func(w *world, id cvd.CaseID) { w.in(id, "vendor edit acme language de") },
+		"a kind":     func(w *world, id cvd.CaseID) { w.in(id, "vendor edit acme kind list") },
 		"holding":    func(w *world, id cvd.CaseID) { w.writes(id, cvd.Holding, "", "ana") },
 	}
 	for name, change := range changes {

@@ -18,6 +18,7 @@ func (b *Base) gatherLeak(tx *store.Tx, p *parcel, l *looks) error {
 	if err != nil {
 		return err
 	}
+	k.Spoken = map[cvd.PartyID]string{p.Participant.Party: spokenWords(p.Party)}
 	p.Kit = &k
 	if k.Lacks == "" {
 		if p.Found, err = b.foundInKit(tx, &k, p.Participant, l); err != nil {
@@ -43,7 +44,7 @@ func (b *Base) gatherLeak(tx *store.Tx, p *parcel, l *looks) error {
 func (b *Base) leakView(tx *store.Tx, p *parcel) (*templates.Leak, error) {
 	c, n, k := p.Case, p.Notice, p.Kit
 	leak, _ := c.LeakOf(n.Level)
-	v := &templates.Leak{Us: b.usWith(p.Ours), Case: c.ID, Level: n.Level, TLP: k.Rule.TLP, Code: n.Code, Version: c.Embargo().Version,
+	v := &templates.Leak{Us: b.usWith(p.Ours), To: spoken(p.Participant, p.Party), Case: c.ID, Level: n.Level, TLP: k.Rule.TLP, Code: n.Code, Version: c.Embargo().Version,
 		End: c.End(p.Participant), Zone: p.Party.Zone, Severity: c.Severity, Product: p.Participant.Affects, Leaked: leak.At}
 	if before, moved := beforeLeak(c, leak); moved {
 		v.Old = before.End(p.Participant)
@@ -91,12 +92,12 @@ func (k *kitLevel) text(piece cvd.Stage, party cvd.PartyID) string {
 	return ""
 }
 
-// filesFor are the files that one party gets.
+// filesFor are the files that one party gets, as they leave.
 func (k *kitLevel) filesFor(party cvd.PartyID) []cvd.File {
 	var out []cvd.File
 	for _, w := range slices.Concat(k.Shared, k.Annexes) {
 		if w.Party == "" || w.Party == party {
-			out = append(out, w.Files...)
+			out = append(out, bareFiles(w)...)
 		}
 	}
 	return out

@@ -27,6 +27,7 @@ type looks struct {
 
 	mu   sync.Mutex
 	kept map[string]wording // by the key of the version
+	made map[string]publication
 
 	comparing sync.Mutex           // held by the one that compares or reads names
 	compared  map[string]*examined // by the key of the version: what the guard knows of it

@@ -161,11 +161,15 @@ func (b *Base) askForKey(tx *store.Tx, held cvd.Notice) error {
 	if err != nil {
 		return err
 	}
+	to, err := spokenTo(tx, who)
+	if err != nil {
+		return err
+	}
 	kind := cvd.KindContact
-	text, err := b.Templates.Contact(templates.Contact{Us: b.us(), ReplyTo: b.ReportAddress()})
+	text, err := b.Templates.Contact(templates.Contact{Us: b.us(), To: to, ReplyTo: b.ReportAddress()})
 	if who.Reached != "" {
 		kind = cvd.KindNote
-		text, err = b.Templates.Note(templates.Note{Us: b.us()})
+		text, err = b.Templates.Note(templates.Note{Us: b.us(), To: to})
 	}
 	if err != nil {
 		return err

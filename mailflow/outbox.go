@@ -145,7 +145,7 @@ func (o *Outbox) enqueue(tx *store.Tx, row dueRow, now time.Time, mark string, s
 		}
 	}
 	n.State, n.Why, n.MessageID, n.Hash, n.Bounced = cvd.Queued, "", s.messageID, mark, time.Time{}
-	if n.Keys = nil; !clearKind(n.Kind) {
+	if n.Keys = nil; !p.inClear() {
 		n.Keys = p.keys()
 	}
 	if err := putNotice(tx, n, time.Time{}); err != nil {

@@ -15,7 +15,8 @@ import (
 )
 
 // wire makes the bytes that leave. Only kinds that are content-free by their
-// templates are signed in clear; all else is sealed, in the party's form.
+// templates, and what is public to a party without a key, are signed in clear; all
+// else is sealed, in the party's form.
 func (o *Outbox) wire(p *parcel, r templates.Rendered, outer pgpmime.Outer, files []message.Attachment) (*store.Draft, error) {
 	if p.inline() {
 		return o.keep(o.inlineWire(p, r, outer, files))
@@ -24,7 +25,10 @@ func (o *Outbox) wire(p *parcel, r templates.Rendered, outer pgpmime.Outer, file
 	if err != nil {
 		return nil, err
 	}
-	if clearKind(p.Notice.Kind) {
+	if p.inClear() {
+		if err := p.mustBeClear(); err != nil {
+			return nil, err
+		}
 		return o.keep(pgpmime.SignClear(inner, outer, p.Ours.signing().Secret, p.Now))
 	}
 	return o.stream(p, inner, outer)
@@ -57,11 +61,11 @@ func (o *Outbox) stream(p *parcel, inner []byte, outer pgpmime.Outer) (*store.Dr
 
 // inline says whether the parcel leaves in the inline form. What is in clear has
 // nothing that a ticket system could fail to open.
-func (p *parcel) inline() bool { return p.Party.Manner.Inline() && !clearKind(p.Notice.Kind) }
+func (p *parcel) inline() bool { return p.Party.Manner.Inline() && !p.inClear() }
 
 // legacyDisplay says whether the protected Subject is repeated in the text part.
 func (p *parcel) legacyDisplay() bool {
-	return p.Party.Manner.LegacyDisplay && !p.inline() && !clearKind(p.Notice.Kind)
+	return p.Party.Manner.LegacyDisplay && !p.inline() && !p.inClear()
 }
 
 func (o *Outbox) inlineWire(p *parcel, r templates.Rendered, outer pgpmime.Outer, files []message.Attachment) ([]byte, error) {
@@ -96,7 +100,7 @@ func (p *parcel) words(r templates.Rendered, files []message.Attachment) string 
 
 // mannerNote says, for the desk, in what way the mail differs from everybody's.
 func (p *parcel) mannerNote() string {
-	if clearKind(p.Notice.Kind) {
+	if p.inClear() {
 		return ""
 	}
 	var parts []string
@@ -119,7 +123,7 @@ func (p *parcel) mannerNote() string {
 // file, where the signature covers it.
 func innerOf(p *parcel, r templates.Rendered, outer pgpmime.Outer, files []message.Attachment) ([]byte, error) {
 	e := message.Entity{Text: p.words(r, files), Attachments: files}
-	if clearKind(p.Notice.Kind) { // the outer fields are the only ones
+	if p.inClear() { // the outer fields are the only ones
 		return e.Bytes(randomHex(16))
 	}
 	outside, err := outer.Fields(p.Now)

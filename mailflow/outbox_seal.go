@@ -42,7 +42,7 @@ func (o *Outbox) seal(p *parcel) (*sealed, error) {
 	if s.messageID == "" {
 		s.messageID = newMessageID(o.Domain)
 	}
-	outer := o.outer(p, s.messageID)
+	outer := o.outer(p, s.messageID, r.Subject)
 	if s.wire, err = o.wire(p, r, outer, files); err != nil {
 		return nil, err
 	}
@@ -69,15 +69,17 @@ func (o *Outbox) view(s *sealed, p *parcel, r templates.Rendered, outer pgpmime.
 // clearKind says that mails of this kind hold nothing of a case.
 func clearKind(k cvd.NoticeKind) bool { return k == cvd.KindContact || k == cvd.KindNote }
 
-func (o *Outbox) outer(p *parcel, id string) pgpmime.Outer {
+// outer is the outer header. inner is the Subject inside, which stands there only of
+// what is in clear.
+func (o *Outbox) outer(p *parcel, id, inner string) pgpmime.Outer {
 	from := o.ThreadAddress(p.Participant.Token)
-	if clearKind(p.Notice.Kind) {
+	if p.inClear() {
 		from = o.ReportAddress()
 	}
 	subject := o.Subject
 	switch {
-	case clearKind(p.Notice.Kind) && p.Letter != nil:
-		subject = p.Letter.Subject
+	case p.inClear():
+		subject = inner
 	case p.Party.Manner.Subject != "":
 		subject = p.Party.Manner.Subject
 	}
@@ -97,7 +99,7 @@ func (o *Outbox) attachments(p *parcel) ([]message.Attachment, error) {
 	for _, f := range p.Files {
 		out = append(out, asAttachment(f))
 	}
-	if p.Case.Started() && p.Participant.Has(cvd.RoleVendor) && !clearKind(p.Notice.Kind) {
+	if p.Case.Started() && p.Participant.Has(cvd.RoleVendor) && !p.inClear() {
 		ics, err := embargoCalendar(p)
 		if err != nil {
 			return nil, err

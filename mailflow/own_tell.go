@@ -119,7 +119,7 @@ func (b *Base) wasTold(tx *store.Tx, p cvd.Participant) (bool, error) {
 // knows, after it by the new one, which that key certified.
 func (b *Base) keyLetter(p *parcel) (*Letter, error) {
 	signing := p.Ours.signing()
-	v := templates.NewKey{Us: b.usWith(p.Ours), Case: p.Case.ID, TLP: tlpOf(p.Question), Zone: p.Party.Zone,
+	v := templates.NewKey{Us: b.usWith(p.Ours), To: spoken(p.Participant, p.Party), Case: p.Case.ID, TLP: tlpOf(p.Question), Zone: p.Party.Zone,
 		From: signing.Signs, Fresh: signing.Fingerprint().Spaced(), Done: true}
 	if next, ok := p.Ours.next(); ok {
 		v.Old, v.Fresh, v.From, v.Done = v.Fresh, next.Fingerprint().Spaced(), next.Signs, false

@@ -170,7 +170,7 @@ func (b *Base) gatherWords(tx *store.Tx, p *parcel, l *looks) (err error) {
 	}
 	all, annex, mitigation := words[0], words[1], words[2]
 	p.HasMaterial = all.Version > 0 || annex.Version > 0
-	p.Shared, p.Own = slices.Concat(all.Files, mitigation.Files), annex.Files
+	p.Shared, p.Own = slices.Concat(bareFiles(all), bareFiles(mitigation)), bareFiles(annex)
 	p.Files = slices.Concat(p.Shared, p.Own)
 	p.Made = []string{all.Digest, annex.Digest, mitigation.Digest}
 	p.View = b.noticeView(p)
@@ -180,6 +180,9 @@ func (b *Base) gatherWords(tx *store.Tx, p *parcel, l *looks) (err error) {
 		return err
 	}
 	p.View.FAQ = faqTexts(faq)
+	if err := b.addPublication(tx, p, l); err != nil {
+		return err
+	}
 	p.Found, err = b.foundIn(tx, p, l, words...)
 	return err
 }

@@ -17,29 +17,28 @@ func (b *Base) usWith(own *ownSet) templates.Us {
 func (b *Base) noticeView(p *parcel) *templates.Notice {
 	c, n := p.Case, p.Notice
 	rule, _ := c.Policy.Rule(n.Stage)
-	v := &templates.Notice{Us: b.usWith(p.Ours), Case: c.ID, Stage: n.Stage, TLP: rule.TLP, Code: n.Code,
+	v := &templates.Notice{Us: b.usWith(p.Ours), To: spoken(p.Participant, p.Party), Case: c.ID, Stage: n.Stage, TLP: rule.TLP, Code: n.Code,
 		Version: c.Embargo().Version, End: c.End(p.Participant), Zone: p.Party.Zone,
 		Severity: c.Severity, Product: p.Participant.Affects, Reminder: n.Kind == cvd.KindReminder}
 	if n.Stage == cvd.Public {
 		v.End = c.Embargo().End // for whoever was bound to an earlier one, too
 	}
 	v.Number, v.Of = c.Policy.Number(n.Stage)
-	v.ReplyBy = replyBy(n.Stage, p.Now, v.End)
+	v.ReplyBy = replyBy(n.Stage, p.Now, v.End, c.Policy.Days, cvd.ZoneOf(p.Party.Zone))
 	if k := len(p.Participant.Acceptances); k > 0 {
 		v.Accepted = p.Participant.Acceptances[k-1].At
 	}
 	for _, d := range cvd.Plan(c, []cvd.Participant{p.Participant}) {
 		v.Steps = append(v.Steps, templates.Step{Stage: d.Stage, At: d.At, Done: d.Stage.Rank() <= n.Stage.Rank()})
 	}
-	for _, f := range p.Files {
-		v.Files = append(v.Files, f.Name)
-	}
+	v.Files = fileNames(p.Files)
 	return v
 }
 
 // replyBy is by when an answer is asked: three days for the first stages, a
-// week for a status, never after the end; none for what only informs.
-func replyBy(s cvd.Stage, now, end time.Time) time.Time {
+// week for a status, on a business day of the reader, never after the end; none
+// for what only informs.
+func replyBy(s cvd.Stage, now, end time.Time, work cvd.Days, zone *time.Location) time.Time {
 	days := 3
 	switch s {
 	case cvd.Details, cvd.Proof:
@@ -47,7 +46,7 @@ func replyBy(s cvd.Stage, now, end time.Time) time.Time {
 	case cvd.Advisory, cvd.Public:
 		return time.Time{}
 	}
-	by := now.Add(time.Duration(days) * cvd.Day)
+	by := work.BusinessDay(now.Add(time.Duration(days)*cvd.Day), zone)
 	if by.After(end) {
 		return end
 	}

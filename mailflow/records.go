@@ -227,6 +227,9 @@ func ParticipantByID(tx *store.Tx, c cvd.CaseID, p cvd.PartyID) (cvd.Participant
 
 // PutParticipant writes a participant under its case.
 func PutParticipant(tx *store.Tx, p cvd.Participant) error {
+	if err := noteSaid(tx, p); err != nil {
+		return err
+	}
 	return participants.Put(tx, caseScope(p.Case), participantKey(tx, p.Case, p.Party), p)
 }
 

@@ -171,12 +171,12 @@ func mayStage(q Question) *Answer {
 	if !q.Now.Before(end) {
 		return no(Never, "the embargo has ended")
 	}
-	return mayFollow(c.Policy, rule, q.Prior)
+	return mayFollow(c.Policy, rule, p.Reached, q.Prior)
 }
 
-// mayFollow: a stage goes only after the stage before it left, or a leak that
-// held it.
-func mayFollow(policy cvd.Policy, rule cvd.StageRule, prior []cvd.Notice) *Answer {
+// mayFollow: a stage goes only after the stage before it left; or after a leak
+// that held it, or a higher one where another policy left it out.
+func mayFollow(policy cvd.Policy, rule cvd.StageRule, reached cvd.Stage, prior []cvd.Notice) *Answer {
 	i, _ := policy.Number(rule.Stage)
 	if i < 2 {
 		return nil
@@ -196,6 +196,9 @@ func mayFollow(policy cvd.Policy, rule cvd.StageRule, prior []cvd.Notice) *Answe
 		return nil
 	case cvd.Failed:
 		return no(HoldIt, "their server refused %s", before)
+	}
+	if state == "" && before.Rank() < reached.Rank() {
+		return nil
 	}
 	return no(Wait, "%s has not gone yet", before)
 }
@@ -232,6 +235,9 @@ func mayMaterial(q Question) *Answer {
 func mayKey(q Question) *Answer {
 	if q.Notice.Kind == cvd.KindContact || q.Notice.Kind == cvd.KindNote {
 		return nil // content-free by their templates
+	}
+	if mayClear(q) {
+		return nil // it is public
 	}
 	if q.Party.Channel == cvd.ChannelHand {
 		return no(HoldIt, "%s is told by hand: deliver it and record it", q.Participant.Party)

@@ -132,7 +132,7 @@ func (in *Intake) receipt(tx *store.Tx, a *arrival, r cvd.Report, finder cvd.Par
 	if err != nil || !ok {
 		return err
 	}
-	v := templates.Receipt{Us: in.us(), Reference: fmt.Sprintf("intake-%d", r.Number), Received: r.At, SHA256: r.SHA256,
+	v := templates.Receipt{Us: in.us(), To: spoken(finder, cvd.Party{}), Reference: fmt.Sprintf("intake-%d", r.Number), Received: r.At, SHA256: r.SHA256,
 		Attachments: receivedFiles(a), Encrypted: a.encrypted(), SignedBy: pin.Fingerprint.Spaced(), AnswerBy: r.At.Add(AnswerWithin)}
 	text, err := in.Templates.Receipt(v)
 	if err != nil {
@@ -161,7 +161,11 @@ func (in *Intake) howTo(tx *store.Tx, a *arrival, to cvd.Participant, reference 
 	if err != nil || !ok {
 		return err
 	}
-	v := templates.HowTo{Us: in.us(), Reference: reference, Received: a.row.At, SHA256: a.sha256(), Plaintext: !a.encrypted()}
+	speaks, err := spokenTo(tx, to)
+	if err != nil {
+		return err
+	}
+	v := templates.HowTo{Us: in.us(), To: speaks, Reference: reference, Received: a.row.At, SHA256: a.sha256(), Plaintext: !a.encrypted()}
 	if reference != "" {
 		v.AnswerBy = a.row.At.Add(AnswerWithin)
 	}

@@ -13,7 +13,7 @@ import (
 // thread: encrypted, or not at all. A finder of whom no usable key is known
 // gets a content-free note that an answer waits, and how to get it (product.md
 // section 3). It says what it did.
-func (s *sitting) writeToFinder(r cvd.Report, subject, text string) (string, error) {
+func (s *sitting) writeToFinder(r cvd.Report, about templates.Occasion, text string) (string, error) {
 	id, party, err := threadNow(s.tx, reportCase(r.Number), cvd.Finder)
 	if err != nil {
 		return "", err
@@ -22,7 +22,8 @@ func (s *sitting) writeToFinder(r cvd.Report, subject, text string) (string, err
 	if err != nil && !errors.Is(err, ErrNoCase) {
 		return "", err
 	}
-	switch who, err := ParticipantByID(s.tx, id, party); {
+	who, err := ParticipantByID(s.tx, id, party)
+	switch {
 	case errors.Is(err, ErrNoParticipant): // a coordinator wrote the report down
 	case err != nil:
 		return "", err
@@ -31,10 +32,7 @@ func (s *sitting) writeToFinder(r cvd.Report, subject, text string) (string, err
 			return "", err
 		}
 	}
-	if subject == "" {
-		subject = "Your report"
-	}
-	v := templates.Letter{Us: s.us(), Case: c.ID, Subject: subject, Text: text}
+	v := templates.Letter{Us: s.us(), To: spoken(who, cvd.Party{}), Case: c.ID, About: about, Text: text}
 	words, err := s.Templates.Letter(v)
 	if err != nil {
 		return "", err
@@ -45,7 +43,11 @@ func (s *sitting) writeToFinder(r cvd.Report, subject, text string) (string, err
 // tellKnown tells a finder that others reported the same flaw before: no
 // names, no dates, nothing of what they wrote.
 func (s *sitting) tellKnown(c cvd.Case, report uint64, who cvd.PartyID) (string, error) {
-	words, err := s.Templates.Known(templates.Known{Us: s.us(), Case: c.ID})
+	finder, err := ParticipantByID(s.tx, c.ID, who)
+	if err != nil && !errors.Is(err, ErrNoParticipant) {
+		return "", err
+	}
+	words, err := s.Templates.Known(templates.Known{Us: s.us(), To: spoken(finder, cvd.Party{}), Case: c.ID})
 	if err != nil {
 		return "", err
 	}
@@ -73,7 +75,7 @@ func (s *sitting) sendFinder(id cvd.CaseID, party cvd.PartyID, report uint64, wo
 	if no != nil {
 		n.Kind = cvd.KindNote
 		said = fmt.Sprintf("there is no usable key of %s, so your words do not leave: a note in clear, which says nothing of them, asks for one", who.Address)
-		if words, err = s.Templates.Waits(templates.Waits{Us: s.us(), Reference: fmt.Sprintf("intake-%d", report)}); err != nil {
+		if words, err = s.Templates.Waits(templates.Waits{Us: s.us(), To: spoken(who, cvd.Party{}), Reference: fmt.Sprintf("intake-%d", report)}); err != nil {
 			return "", err
 		}
 	}

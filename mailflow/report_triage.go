@@ -9,10 +9,11 @@ import (
 	"parley/mailflow/cvd"
 	"parley/mailflow/journal"
 	"parley/mailflow/store"
+	"parley/templates"
 )
 
 // reportVerbs are what can be done with a report.
-var reportVerbs = []string{"decline", "ask", "join", "duplicate-of", "spam", "reopen"}
+var reportVerbs = []string{"decline", "ask", "join", "duplicate-of", "spam", "reopen", "language"}
 
 // reportTriage is `report N …`: what becomes of a report, or a question to
 // its finder.
@@ -38,6 +39,8 @@ func reportTriage(s *sitting, p *phrase) (string, error) {
 		return s.spamNumbered(n, p)
 	case "reopen":
 		return s.reopenNumbered(n, p)
+	case "language":
+		return s.finderLanguage(n, p)
 	}
 	return "", notDone("%q cannot be done with a report%s; say one of: %s", verb, nearest(verb, reportVerbs), strings.Join(reportVerbs, ", "))
 }
@@ -76,7 +79,7 @@ func (s *sitting) declineReport(n uint64, p *phrase) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	letter, err := s.writeToFinder(r, "", why)
+	letter, err := s.writeToFinder(r, templates.AboutReport, why)
 	if err != nil {
 		return "", err
 	}
@@ -101,7 +104,7 @@ func (s *sitting) askFinder(n uint64, p *phrase) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	said, err := s.writeToFinder(r, "A question about your report", text)
+	said, err := s.writeToFinder(r, templates.AboutQuestion, text)
 	if err != nil {
 		return "", err
 	}

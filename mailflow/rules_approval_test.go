@@ -221,8 +221,10 @@ func TestA3_ChangesVoid(t *testing.T) {
 		"address":  func(w *world, id cvd.CaseID) { w.do("vendor edit acme address new@acme.example") },
 		"date":     func(w *world, id cvd.CaseID) { w.in(id, "stage acme scope at 2026-12-03T09:00Z") },
 		"product":  func(w *world, id cvd.CaseID) { w.in(id, `invite acme affects "Player 9.2"`) },
+		"language": func(w *world, id cvd.CaseID) { w.do("vendor edit acme language de") },
+		"kind":     func(w *world, id cvd.CaseID) { w.do("vendor edit acme kind developer") },
 		"severity": func(w *world, id cvd.CaseID) { w.in(id, "case severity high") },
-		"embargo":  func(w *world, id cvd.CaseID) { w.in(id, `embargo 2027-02-01T09:00Z because "it leaks"`) },
+		"embargo":  func(w *world, id cvd.CaseID) { w.in(id, `embargo 2027-02-02T09:00Z because "it leaks"`) },
 	}
 	for name, change := range changes {
 		for _, given := range []bool{false, true} {

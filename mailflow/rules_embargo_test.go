@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"parley/mailflow/cvd"
+	"parley/mailflow/mailtest"
 	"parley/mailflow/store"
 )
 
@@ -316,6 +317,42 @@ func TestLateJoiner(t *testing.T) {
 	w.steps(6*time.Hour, 20*cvd.Day)
 	w.told("late", "Heads-up", "Scope", "Details", "Public")
 	w.told("acme", "Heads-up", "Public")
+}
+
+// Whoever joins late gets all that belongs to a stage by then: its annex, what goes
+// with every stage, answers given before, and the files of each; and none of another's.
+func TestLateJoiner_GetsAllOfAStage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.coordinator("ana")
+	w.vendor("late")
+	id := w.caseWith("acme")
+	w.in(id, "start now")
+	w.after(w.Undo)
+	w.answers("acme", id, true, "ACCEPT "+string(id)+" v1\n")
+	w.steps(6*time.Hour, 12*cvd.Day)
+	w.as(anaSigned, "case "+string(id), `answer-all details "The 8.x branch is not affected."`)
+	w.in(id, "invite late wave 1")
+	for to, words := range map[string]string{"mitigation": "switch it off", "late.details": "annexforlate1", "acme.details": "annexforacme1", "details": "the newer details"} {
+		w.submits("ana", to+"."+id.Lower()+"@"+w.DeskDomain, false, "material", words+"\n", mailtest.File{Name: "x.txt", Type: "text/plain", Data: "file: " + words})
+	}
+	w.after(w.Undo)
+	w.answers("late", id, true, "ACCEPT "+string(id)+" v1\n")
+	w.after(w.Undo)
+	got := w.stageMail("late", "3/4 Details")
+	for _, want := range []string{"switch it off", "annexforlate1", "the newer details", "The 8.x branch is not affected."} {
+		if strings.Count(got.Text, want) != 1 {
+			t.Errorf("late is not told %q once:\n%s", want, got.Text)
+		}
+	}
+	for name, want := range map[string]string{"details-1.txt": "the newer details", "details-annex-1.txt": "annexforlate1", "mitigation-1.txt": "switch it off"} {
+		if !strings.Contains(got.Files[name], "file: "+want) || !strings.Contains(got.Text, name) {
+			t.Errorf("%s holds %q", name, got.Files[name])
+		}
+	}
+	if word := got.find([]string{"annexforacme1", "the details text"}); word != "" || len(got.Files) != 5 {
+		t.Errorf("late got %q, %d files", word, len(got.Files))
+	}
 }
 
 // Withdrawn, a vendor gets nothing more; invited again, it goes on where it

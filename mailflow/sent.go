@@ -70,8 +70,12 @@ func (o *Outbox) sentView(p *parcel, r templates.Rendered, outer pgpmime.Outer, 
 		note += "\nIt left " + m + "."
 	}
 	encryption := "yes"
-	if clearKind(p.Notice.Kind) {
-		note, encryption = note+"\nSigned, in clear: it says nothing of a case.", "no"
+	if p.inClear() {
+		what := "it says nothing of a case"
+		if !clearKind(p.Notice.Kind) {
+			what = "all that it says is public, and no key of the party is known"
+		}
+		note, encryption = note+"\nSigned, in clear: "+what+".", "no"
 	}
 	fields := append(o.viewFields(p, r.Subject, outer.MessageID), message.Field{Name: "Parley-Encryption", Value: encryption},
 		waiting.field(), message.Field{Name: "Parley-Via", Value: o.ThreadAddress(p.Participant.Token)})

@@ -33,7 +33,7 @@ var dumps = map[string]func(*store.Tx) []string{
 	"approvalalarms": rowsOf(approvalAlarms), "sent-restate": rowsOf(restates), "lookups": rowsOf(lookups), "lookupdue": rowsOf(lookupRows),
 	"sealings": rowsOf(sealings), "faqs": rowsOf(faqs), "shreds": rowsOf(shreds),
 	"guardrenamings": rowsOf(renamings), "leaks": rowsOf(leakRows), "leakkits": rowsOf(kitRows), "materialsums": rowsOf(materialSums),
-	"superseded-views": rowsOf(superseded),
+	"superseded-views": rowsOf(superseded), "said": rowsOf(saidRows),
 }
 
 func rowsOf[V any](t store.Table[V]) func(*store.Tx) []string {

@@ -131,7 +131,10 @@ func (s *Submission) told(m *submitted, t Transcript) error {
 	if !t.Done() {
 		subject = "Not done: your commands"
 	}
-	p := Post{Case: t.Case, Subject: subject + " (" + m.by.Name + ")", Text: t.String(), Kind: "transcript"}
+	p := Post{Case: t.Case, Subject: subject + " (" + m.by.Name + ")", Text: t.String(), Kind: "transcript", Attachments: t.Files}
+	if n := previewsIn(t.Files); n > 0 {
+		p.Text += "\n" + templates.Fill("", "Attached: "+count(n, "mail")+" as they would leave by what is known now, their one-time codes masked.") + "\n"
+	}
 	if t.Sign {
 		p.Text += "\n" + templates.Fill("", "To go on: "+draftLine(t.commands())+".") + "\n"
 	}
@@ -188,8 +191,12 @@ func (s *Submission) openByMail(tx *store.Tx, m *submitted) error {
 // material makes the mail's text and files what belongs to a stage.
 func (s *Submission) material(tx *store.Tx, m *submitted, d deskAddress) error {
 	files := slices.Clone(m.files)
+	of := string(d.Stage)
+	if d.Party != "" { // its files go beside those that everybody gets
+		of += "-annex"
+	}
 	for i := range files {
-		files[i].Name = fmt.Sprintf("%s-%d%s", d.Stage, i+1, safeExtension(files[i].Name))
+		files[i].Name = fmt.Sprintf("%s-%d%s", of, i+1, safeExtension(files[i].Name))
 	}
 	msg, err := s.ownLetter(tx, m, d.Case, "Notes", fmt.Sprintf("Material: %s of %s %s", d.Stage, d.Case, d.Party))
 	if err != nil {
@@ -198,6 +205,9 @@ func (s *Submission) material(tx *store.Tx, m *submitted, d deskAddress) error {
 	err = s.putMaterial(tx, cvd.Material{Case: d.Case, Stage: d.Stage, Party: d.Party, Author: m.by.Name,
 		Text: strings.TrimSpace(m.text), Files: files, Message: msg.ID})
 	if err != nil {
+		return err
+	}
+	if err := s.tellMetadata(tx, m, d, files); err != nil {
 		return err
 	}
 	return record(tx, journal.Record{Case: string(d.Case), Party: string(d.Party), Actor: m.by.Name, Kind: "material", Ref: string(d.Stage)})
@@ -264,6 +274,9 @@ func (s *Submission) letter(tx *store.Tx, m *submitted, id cvd.CaseID, party cvd
 	v := templates.Letter{Us: s.us(), Case: c.ID, Subject: strings.TrimSpace(m.subject), Text: ownWords(m.text)}
 	who, err := ParticipantByID(tx, id, party)
 	if err != nil {
+		return n, err
+	}
+	if v.To, err = spokenTo(tx, who); err != nil {
 		return n, err
 	}
 	if rule, ok := c.Policy.Rule(who.Reached); ok {

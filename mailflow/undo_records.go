@@ -143,17 +143,19 @@ func unmoveStage(s *sitting, u undoRow) (string, error) {
 	}
 	now, ok := dueOf(c, who, u.Stage)
 	switch {
-	case !who.Delays[u.Stage].Equal(u.Is):
+	case !who.Delays[u.Stage].Equal(u.Is) || offsetOf(who, u.Stage) != u.Ref:
 		return "", changedSince("the date of "+string(u.Stage), "`plan "+string(who.Party)+"` shows it")
 	case u.Stage.Rank() <= who.Reached.Rank():
 		return "", notDone("%s was told %s already; no stage is repeated", who.Party, who.Reached)
 	}
-	delays := maps.Clone(who.Delays)
-	delete(delays, u.Stage)
+	who.Delays, who.Offsets = maps.Clone(who.Delays), maps.Clone(who.Offsets)
+	delete(who.Delays, u.Stage)
+	delete(who.Offsets, u.Stage)
 	if !u.Was.IsZero() {
-		delays[u.Stage] = u.Was
+		who.Delays[u.Stage] = u.Was
+	} else if u.Who0 != nil && offsetOf(*u.Who0, u.Stage) != "" {
+		who.Offsets[u.Stage] = u.Who0.Offsets[u.Stage]
 	}
-	who.Delays = delays
 	then, _ := dueOf(c, who, u.Stage)
 	if ok && then.Before(now) {
 		if err := s.mustBeProved("this undo", "moves a date earlier"); err != nil {
@@ -162,6 +164,9 @@ func unmoveStage(s *sitting, u undoRow) (string, error) {
 	}
 	if err := PutParticipant(s.tx, who); err != nil {
 		return "", err
+	}
+	if !ok {
+		return fmt.Sprintf("%s to %s is due as before, once %s starts", u.Stage, who.Party, c.ID), nil
 	}
 	return fmt.Sprintf("%s to %s is due %s again", u.Stage, who.Party, utc(then)), s.replan(s.tx, c.ID)
 }

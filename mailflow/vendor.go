@@ -1,6 +1,7 @@
 package mailflow
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -27,8 +28,8 @@ const (
 // section 3). From anybody else they are words of a letter.
 var (
 	vendorVerbs = []string{"ACK", "ACCEPT", "DECLINE", "STATUS", "PROPOSE", "READY", "HELP", "LEAK", "EXPLOITED", "PUBLISHED"}
-	onlyVendors = []string{"HISTORY", "SUGGEST"}
-	onlyFinders = []string{"STATE", "TALK"}
+	onlyVendors = []string{"HISTORY", "SUGGEST", "FREEZE", verbStatement}
+	onlyFinders = []string{"STATE", "TALK", "CREDIT", "ANONYMOUS", "REVEAL"}
 )
 
 // verbsOf are the first words of the commands that a participant may send.
@@ -47,6 +48,7 @@ type vendorCommand struct {
 	Version int        // of the embargo, 0 where the line has none
 	Codes   []string   // words that may be the one-time code
 	Args    []string   // all other words, and those
+	Block   *block     // the lines below a STATEMENT
 }
 
 // commandLines gives the lines at the top of a reply that may be commands:
@@ -95,10 +97,16 @@ var (
 // vendorCommands reads the commands at the top of a reply.
 func vendorCommands(text string, verbs []string) []vendorCommand {
 	var out []vendorCommand
+	text, statement := cutStatement(text, verbs)
 	for _, l := range commandLines(text) {
-		if c, ok := parseVendorLine(l, verbs); ok {
-			out = append(out, c)
+		c, ok := parseVendorLine(l, verbs)
+		if !ok {
+			continue
 		}
+		if c.Verb == verbStatement {
+			c.Block, statement = statement, nil
+		}
+		out = append(out, c)
 	}
 	return out
 }
@@ -138,8 +146,10 @@ func (c vendorCommand) meant() bool {
 		return len(c.Args) == 0 || len(c.Args) == 1 && len(c.Codes) == 1
 	case "TALK":
 		return slices.ContainsFunc(c.Args, isDay)
+	case "FREEZE":
+		return slices.ContainsFunc(c.Args, func(w string) bool { return isDay(w) || strings.Contains(w, "..") })
 	}
-	return true
+	return c.meantForPublication()
 }
 
 // mayBeCode leaves out plain words of eight letters, such as affected.
@@ -297,7 +307,7 @@ func last(words []string) string {
 
 // apply does one command and says in words what was understood. A command
 // that cannot be done is answered, and changes nothing.
-func (in *Intake) apply(tx *store.Tx, c cvd.Case, who *cvd.Participant, cmd vendorCommand, via string) (string, error) {
+func (in *Intake) apply(tx *store.Tx, c cvd.Case, who *cvd.Participant, cmd vendorCommand, via string) (templates.Result, error) {
 	now := cvd.Acceptance{At: tx.Now, Via: via, Version: c.Embargo().Version}
 	rest := strings.Join(cmd.Args, " ")
 	switch cmd.Verb {
@@ -319,78 +329,86 @@ func (in *Intake) apply(tx *store.Tx, c cvd.Case, who *cvd.Participant, cmd vend
 		return in.suggest(tx, c, who, cmd.Args)
 	case "TALK":
 		return in.talk(tx, c, who, cmd.Args)
+	case "FREEZE":
+		return in.freeze(tx, c, who, cmd.Args, now)
 	case "STATE":
 		return stateOf(tx, c)
+	case verbStatement:
+		return state(who, cmd.Block, now), nil
+	case "CREDIT", "ANONYMOUS":
+		return credit(who, cmd.Args, now), nil
+	case "REVEAL":
+		return reveal(who, cmd.Args, now), nil
 	}
-	return "see below", nil
+	return templates.Result{Word: templates.ResultBelow}, nil
 }
 
-func acknowledge(who *cvd.Participant, a cvd.Acceptance) string {
+func acknowledge(who *cvd.Participant, a cvd.Acceptance) templates.Result {
 	if who.Acknowledged == nil {
 		who.Acknowledged = &a
 	}
-	return "you got it; thank you"
+	return templates.Result{Word: templates.ResultAcknowledged}
 }
 
 // accept binds a participant to the version that it names, and to no other
 // (product.md section 6). It always counts, even after a refusal.
-func accept(c cvd.Case, who *cvd.Participant, version int, a cvd.Acceptance) string {
+func accept(c cvd.Case, who *cvd.Participant, version int, a cvd.Acceptance) templates.Result {
 	i := slices.IndexFunc(c.Embargoes, func(e cvd.Embargo) bool { return e.Version == version })
 	if i < 0 {
-		return fmt.Sprintf("not done: name the version that you accept, ACCEPT %s v%d", c.ID, a.Version)
+		return templates.Result{Word: templates.ResultNoVersion, Case: c.ID, Version: a.Version}
 	}
 	a.Version = version
 	who.Acceptances = append(who.Acceptances, a)
 	who.Declined = nil
-	return fmt.Sprintf("you keep it secret until %s (version %d)", instant(c.Embargoes[i].End), version)
+	return templates.Result{Word: templates.ResultAccepted, At: c.Embargoes[i].End, Version: version}
 }
 
-func (in *Intake) decline(tx *store.Tx, c cvd.Case, who *cvd.Participant, reason, via string) (string, error) {
+func (in *Intake) decline(tx *store.Tx, c cvd.Case, who *cvd.Participant, reason, via string) (templates.Result, error) {
 	who.Declined = &cvd.Hold{Because: reason, By: via, At: tx.Now}
 	err := in.decisionFor(tx, c, who.Party, "declined", fmt.Sprintf("%s declined in %s", who.Party, c.ID), reason,
 		"nothing further goes to it; a later ACCEPT counts, and you can call them")
-	return "you decline; a person here reads why", err
+	return templates.Result{Word: templates.ResultDeclined}, err
 }
 
 var statusWords = []string{"affected", "not-affected", "fixed", "investigating"}
 
-func status(who *cvd.Participant, args []string, a cvd.Acceptance) string {
+func status(who *cvd.Participant, args []string, a cvd.Acceptance) templates.Result {
 	if len(args) == 0 || !slices.Contains(statusWords, strings.ToLower(args[0])) {
-		return "not done: say affected VERSIONS, not-affected WHY, fixed VERSION on DATE, or investigating"
+		return templates.Result{Word: templates.ResultNoStatus}
 	}
 	s := cvd.Status{Word: strings.ToLower(args[0]), Text: strings.Join(args[1:], " "), At: a.At, Via: a.Via}
 	who.Statuses = append(who.Statuses, s)
-	return strings.TrimSpace("your status is now: " + s.Word + " " + s.Text)
+	return templates.Result{Word: templates.ResultStatus, Text: strings.TrimSpace(s.Word + " " + s.Text)}
 }
 
 // ready reads BY DATE. It moves no date: `dates` shows the desk who is ready
 // when.
-func ready(who *cvd.Participant, args []string, a cvd.Acceptance) string {
+func ready(who *cvd.Participant, args []string, a cvd.Acceptance) templates.Result {
 	if len(args) != 2 || !strings.EqualFold(args[0], "BY") || !isDay(args[1]) {
-		return "not done: say READY BY YYYY-MM-DD, and nothing else on that line"
+		return templates.Result{Word: templates.ResultNotReady}
 	}
 	day, err := time.Parse(time.DateOnly, args[1])
 	if err != nil {
-		return "not done: " + args[1] + " is no day"
+		return templates.Result{Word: templates.ResultNoDay, Day: args[1]}
 	}
 	who.Ready = &cvd.Ready{By: day, At: a.At, Via: a.Via}
-	return "you will be ready by " + args[1]
+	return templates.Result{Word: templates.ResultReady, Day: args[1]}
 }
 
-func (in *Intake) propose(tx *store.Tx, c cvd.Case, who *cvd.Participant, args []string, a cvd.Acceptance) (string, error) {
+func (in *Intake) propose(tx *store.Tx, c cvd.Case, who *cvd.Participant, args []string, a cvd.Acceptance) (templates.Result, error) {
 	if len(args) == 0 || !isDay(args[0]) {
-		return "not done: say PROPOSE YYYY-MM-DD and why", nil
+		return templates.Result{Word: templates.ResultNotProposed}, nil
 	}
 	day, err := time.Parse(time.DateOnly, args[0])
 	if err != nil {
-		return "", err
+		return templates.Result{}, err
 	}
 	reason := strings.Join(args[1:], " ")
 	who.Proposals = append(who.Proposals, cvd.Proposal{Date: day, Reason: reason, At: a.At})
 	err = in.decisionFor(tx, c, who.Party, "proposes", fmt.Sprintf("%s proposes %s in %s (now %s)", who.Party, args[0], c.ID,
 		c.Embargo().End.Format(time.DateOnly)), reason,
 		"decide. If the date is to change, write to control@"+in.DeskDomain+"\n    case "+string(c.ID)+"\n    embargo DATE because \"...\"\nand answer the vendor in any case")
-	return "you propose " + args[0] + "; the date stays as it is until the coordinators decide", err
+	return templates.Result{Word: templates.ResultProposed, Day: args[0]}, err
 }
 
 // decisionFor puts an answer that needs a decision before the desk.
@@ -415,10 +433,11 @@ func (in *Intake) answer(tx *store.Tx, c cvd.Case, who cvd.Participant, lines []
 	if rule, ok := c.Policy.Rule(who.Reached); ok {
 		v.TLP = rule.TLP
 	}
-	if party, err := PartyByID(tx, who.Party); err == nil {
-		v.Zone = party.Zone
+	party, err := PartyByID(tx, who.Party)
+	if err != nil && !errors.Is(err, ErrNoParty) { // the finder may be in no directory
+		return err
 	}
-	var err error
+	v.To, v.Zone = spoken(who, party), party.Zone
 	if slices.ContainsFunc(all, func(c vendorCommand) bool { return c.Verb == "HISTORY" }) {
 		if v.History, err = in.historyFor(tx, c, who); err != nil {
 			return err

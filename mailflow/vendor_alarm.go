@@ -9,6 +9,7 @@ import (
 
 	"parley/mailflow/cvd"
 	"parley/mailflow/store"
+	"parley/templates"
 )
 
 // alarmEvery is how often one case may alarm the desk on the word of parties.
@@ -36,20 +37,20 @@ var partyAlarms = store.Versioned[time.Time]("partyalarms")
 // and the next lines to type. Within an hour of another one of the case it is a
 // task like a letter, since nothing may be lost and nobody is to cry wolf. The
 // answer is the same either way: it tells nobody what others said (rule V2).
-func (in *Intake) alarm(tx *store.Tx, c cvd.Case, who *cvd.Participant, cmd vendorCommand, via string) (string, error) {
-	const answer = "the coordinators are told at once. Nothing starts by itself; no address is opened from here"
+func (in *Intake) alarm(tx *store.Tx, c cvd.Case, who *cvd.Participant, cmd vendorCommand, via string) (templates.Result, error) {
+	answer := templates.Result{Word: templates.ResultAlarm}
 	key := tx.Name("partyalarm", string(c.ID))
 	last, err := partyAlarms.Get(tx, key)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return "", err
+		return answer, err
 	}
 	loud := err != nil || tx.Now.Sub(last) >= alarmEvery || tx.Now.Before(last)
 	p, err := in.alarmPost(tx, c, who, cmd, via, loud)
 	if err != nil {
-		return "", err
+		return answer, err
 	}
 	if err := in.task(tx, threadTask("alarm-"+strings.ToLower(cmd.Verb), c.ID, who.Party), p); err != nil {
-		return "", err
+		return answer, err
 	}
 	if !loud {
 		return answer, nil

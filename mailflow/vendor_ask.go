@@ -1,7 +1,6 @@
 package mailflow
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,26 +9,27 @@ import (
 
 	"parley/mailflow/cvd"
 	"parley/mailflow/store"
+	"parley/templates"
 )
 
 // suggest puts a further party before the desk that a vendor knows of, upstream
 // or downstream. Nobody is told because of it.
-func (in *Intake) suggest(tx *store.Tx, c cvd.Case, who *cvd.Participant, args []string) (string, error) {
+func (in *Intake) suggest(tx *store.Tx, c cvd.Case, who *cvd.Participant, args []string) (templates.Result, error) {
 	if len(args) == 0 {
-		return "not done: say SUGGEST, whom, and why", nil
+		return templates.Result{Word: templates.ResultNobody}, nil
 	}
 	words := defanged(strings.Join(args, " "))
 	subject := fmt.Sprintf("%s suggests somebody in %s: %s", who.Party, c.ID, shortened(words, 40))
 	err := in.decisionFor(tx, c, who.Party, "suggests-"+randomHex(4), subject, words,
 		"decide. To tell them, find out their address and key, and write to control@"+in.DeskDomain+", signed,\n    vendor add NAME ADDRESS\n    case "+
 			string(c.ID)+"\n    invite NAME")
-	return "a coordinator decides whom to tell; please tell nobody yourself", err
+	return templates.Result{Word: templates.ResultSuggested}, err
 }
 
 // talk notes that the finder speaks about it on a day. No date moves by it.
-func (in *Intake) talk(tx *store.Tx, c cvd.Case, who *cvd.Participant, args []string) (string, error) {
+func (in *Intake) talk(tx *store.Tx, c cvd.Case, who *cvd.Participant, args []string) (templates.Result, error) {
 	if len(args) == 0 || !isDay(args[0]) {
-		return "not done: say TALK YYYY-MM-DD, and where", nil
+		return templates.Result{Word: templates.ResultNoTalk}, nil
 	}
 	where := "they do not say where"
 	if len(args) > 1 {
@@ -38,7 +38,7 @@ func (in *Intake) talk(tx *store.Tx, c cvd.Case, who *cvd.Participant, args []st
 	subject := fmt.Sprintf("%s speaks about %s on %s (the embargo ends %s)", who.Party, c.ID, args[0], endWords(c))
 	err := in.decisionFor(tx, c, who.Party, "talk", subject, where,
 		"decide whether the dates fit. If one is to change, write to control@"+in.DeskDomain+"\n    case "+string(c.ID)+"\n    embargo DATE because \"...\"\nand answer the finder in any case")
-	return "you speak about it on " + args[0] + "; the coordinators know, and the date stays as it is until they decide", err
+	return templates.Result{Word: templates.ResultTalk, Day: args[0]}, err
 }
 
 func endWords(c cvd.Case) string {
@@ -49,54 +49,48 @@ func endWords(c cvd.Case) string {
 }
 
 // stateOf tells a finder how far its case is: counts and dates, and no names.
-func stateOf(tx *store.Tx, c cvd.Case) (string, error) {
+func stateOf(tx *store.Tx, c cvd.Case) (templates.Result, error) {
 	ps, err := Participants(tx, c.ID)
 	if err != nil {
-		return "", err
+		return templates.Result{}, err
 	}
-	vendors, told, agreed, statuses := 0, 0, 0, map[string]int{}
+	n := countsOf(ps)
+	switch {
+	case !c.Closed.IsZero():
+		return templates.Result{Word: templates.ResultClosed, At: c.Closed}, nil
+	case !c.Started():
+		return templates.Result{Word: templates.ResultNotStarted, Counts: n}, nil
+	}
+	return templates.Result{Word: templates.ResultState, Counts: n, At: c.Start, End: c.Embargo().End}, nil
+}
+
+// countsOf counts where the vendors of a case stand.
+func countsOf(ps []cvd.Participant) (n templates.Counts) {
+	statuses := map[string]*int{"affected": &n.Affected, "not-affected": &n.NotAffected, "fixed": &n.Fixed, "investigating": &n.Investigating}
 	for _, p := range ps {
 		if !p.Has(cvd.RoleVendor) || p.Withdrawn != nil {
 			continue
 		}
-		vendors++
+		n.Vendors++
 		if p.Reached != "" {
-			told++
+			n.Told++
 		}
 		if p.Accepted() > 0 {
-			agreed++
+			n.Agreed++
 		}
-		if w := p.Status().Word; w != "" {
-			statuses[w]++
-		}
-	}
-	if !c.Closed.IsZero() {
-		return "the case is closed since " + instant(c.Closed), nil
-	}
-	if !c.Started() {
-		return fmt.Sprintf("vendors known so far: %d; none is told before the start, which has no date yet", vendors), nil
-	}
-	out := []string{fmt.Sprintf("vendors: %d, told so far: %d, keep it secret on their word: %d", vendors, told, agreed)}
-	for _, w := range statusWords {
-		if statuses[w] > 0 {
-			out = append(out, fmt.Sprintf("%s: %d", w, statuses[w]))
+		if of := statuses[p.Status().Word]; of != nil {
+			*of++
 		}
 	}
-	return strings.Join(out, ", ") + fmt.Sprintf("; it began %s and is to be public %s", instant(c.Start), instant(c.Embargo().End)), nil
+	return n
 }
 
 // maxHistory is how many mails a history lists, the newest ones.
 const maxHistory = 200
 
-// exchange is one mail between the desk and a participant.
-type exchange struct {
-	at   time.Time
-	line string
-}
-
 // historyFor lists a participant's own exchange: dates, directions and stages, no
 // text.
-func (in *Intake) historyFor(tx *store.Tx, c cvd.Case, who cvd.Participant) ([]string, error) {
+func (in *Intake) historyFor(tx *store.Tx, c cvd.Case, who cvd.Participant) ([]templates.Exchange, error) {
 	all, err := in.came(tx, c, who)
 	if err != nil {
 		return nil, err
@@ -106,35 +100,19 @@ func (in *Intake) historyFor(tx *store.Tx, c cvd.Case, who cvd.Participant) ([]s
 		return nil, err
 	}
 	for _, n := range ns {
-		if n.State == cvd.Sent && !n.SentAt.IsZero() {
-			all = append(all, exchange{n.SentAt, "to you    " + exchanged(c, n)})
+		if n.State != cvd.Sent || n.SentAt.IsZero() {
+			continue
 		}
+		e := templates.Exchange{At: n.SentAt, Kind: n.Kind, Stage: n.Stage, Level: n.Level, Version: n.Version}
+		e.Number, e.Of = c.Policy.Number(n.Stage)
+		all = append(all, e)
 	}
-	slices.SortStableFunc(all, func(a, b exchange) int { return cmp.Or(a.at.Compare(b.at), strings.Compare(a.line, b.line)) })
-	var out []string
-	for _, e := range all[max(0, len(all)-maxHistory):] {
-		out = append(out, e.at.UTC().Format("2006-01-02 15:04")+"  "+e.line)
-	}
-	return out, nil
-}
-
-func exchanged(c cvd.Case, n cvd.Notice) string {
-	number, of := c.Policy.Number(n.Stage)
-	switch n.Kind {
-	case cvd.KindStage:
-		return fmt.Sprintf("%d/%d %s", number, of, n.Stage)
-	case cvd.KindReminder:
-		return fmt.Sprintf("reminder of %d/%d %s", number, of, n.Stage)
-	case cvd.KindLeak:
-		return noticeName(n)
-	case cvd.KindEmbargo:
-		return fmt.Sprintf("embargo v%d", n.Version)
-	}
-	return string(n.Kind)
+	slices.SortStableFunc(all, func(a, b templates.Exchange) int { return a.At.Compare(b.At) }) // what came stands first
+	return all[max(0, len(all)-maxHistory):], nil
 }
 
 // came lists what came from a participant into its thread.
-func (in *Intake) came(tx *store.Tx, c cvd.Case, who cvd.Participant) ([]exchange, error) {
+func (in *Intake) came(tx *store.Tx, c cvd.Case, who cvd.Participant) ([]templates.Exchange, error) {
 	box, err := in.caseFolder(tx, c, threadFolder(who.Party))
 	if err != nil {
 		return nil, err
@@ -143,7 +121,7 @@ func (in *Intake) came(tx *store.Tx, c cvd.Case, who cvd.Participant) ([]exchang
 	if err != nil {
 		return nil, err
 	}
-	var out []exchange
+	var out []templates.Exchange
 	for _, uid := range uids[max(0, len(uids)-maxHistory):] {
 		e, err := tx.Entry(box.Number, uid)
 		if errors.Is(err, store.ErrNotFound) {
@@ -157,7 +135,7 @@ func (in *Intake) came(tx *store.Tx, c cvd.Case, who cvd.Participant) ([]exchang
 			return nil, err
 		}
 		if m.Direction == "in" && m.Party == string(who.Party) {
-			out = append(out, exchange{m.At, "from you"})
+			out = append(out, templates.Exchange{At: m.At, From: true})
 		}
 	}
 	return out, nil

@@ -3,7 +3,6 @@ package templates
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"text/template"
 	"time"
@@ -16,11 +15,13 @@ import (
 //
 //	day, short, full, at, exact    an instant, from "Fri 4 December 2026" to
 //	                               one with seconds; at adds the reader's zone
-//	exactly, deadline              the same on lines that stay; ": by" an instant, or nothing
+//	instant, exactly, deadline     the same on lines that stay; ": by" an instant, or nothing
+//	stage, severity, level         their words, where they are no commands
 //	wrap TEXT                      a paragraph, filled
 //	hang LABEL TEXT                the same behind a label, further lines indented
 //	prose TEXT                     paragraphs, filled; indented lines stay
 //	fill NAME VIEW                 a paragraph that is a template of its own, filled
+//	result RESULT                  what came of a command, by a template "answer: ..."
 //	written TEXT                   what a person wrote, as it stands
 //	tlp LABEL                      "TLP:GREEN", or nothing
 //	rule TITLE, banner PARTS...    a heading over the whole line; one of several parts
@@ -34,34 +35,32 @@ import (
 //	again CASE SUBJECT             a Subject without the marks of an earlier letter
 //	oneline, fit, sentence, some   one line; one line cut to a Subject's length;
 //	                               a full stop at its end; "1 thing", "2 things"
-func functions(t *template.Template) template.FuncMap {
+func functions(t *template.Template, l *locale) template.FuncMap {
 	return template.FuncMap{
-		"day":     func(t time.Time) string { return whole(t.UTC().Format("Mon 2 January 2006")) },
-		"short":   func(t time.Time) string { return t.UTC().Format("Mon 2 Jan") },
-		"full":    func(t time.Time) string { return t.UTC().Format("Mon 2 Jan 2006") },
-		"exact":   func(t time.Time) string { return dateTime(t, "15:04:05") },
-		"at":      at,
-		"exactly": func(t time.Time) string { return t.UTC().Format("Mon 2 January 2006, 15:04 UTC") },
-		"deadline": func(t time.Time, zone string) string {
-			if t.IsZero() {
-				return ""
-			}
-			return ": by " + at(t, zone)
-		},
-		"wrap":    func(s string) string { return hang("", s) },
-		"hang":    hang,
-		"prose":   prose,
-		"fill":    filler(t),
-		"written": written,
-		"tlp":     tlp,
-		"rule":    rule,
-		"banner":  banner,
-		"choices": choices,
-		"steps":   steps,
-		"files": func(f []string) string {
-			return strings.Join(slices.Concat(f, []string{"embargo.ics", "our-key.asc"}), ", ")
-		},
-		"size":     size,
+		"day":      func(t time.Time) string { return whole(l.write(t.UTC(), l.day)) },
+		"short":    func(t time.Time) string { return l.write(t.UTC(), l.short) },
+		"full":     func(t time.Time) string { return l.write(t.UTC(), l.full) },
+		"exact":    func(t time.Time) string { return l.dateTime(t, "15:04:05") },
+		"instant":  func(t time.Time) string { return l.write(t.UTC(), l.full+", 15:04 UTC") },
+		"at":       l.at,
+		"exactly":  func(t time.Time) string { return l.write(t.UTC(), l.day+", 15:04 UTC") },
+		"deadline": l.deadline,
+		"stage":    l.stage,
+		"severity": l.severity,
+		"level":    l.level,
+		"wrap":     func(s string) string { return hang("", s) },
+		"hang":     hang,
+		"prose":    prose,
+		"fill":     filler(t),
+		"result":   resulter(t),
+		"written":  written,
+		"tlp":      tlp,
+		"rule":     rule,
+		"banner":   banner,
+		"choices":  choices,
+		"steps":    l.steps,
+		"files":    files,
+		"size":     l.size,
 		"matrix":   matrix,
 		"timeline": timeline,
 		"agenda":   agenda,
@@ -83,45 +82,6 @@ func functions(t *template.Template) template.FuncMap {
 	}
 }
 
-// at writes an instant in UTC, and in the reader's zone where that is known
-// (an IANA name; one that is not is left out).
-func at(t time.Time, zone string) string {
-	s := dateTime(t, "15:04")
-	loc, err := time.LoadLocation(zone)
-	if zone == "" || zone == "UTC" || err != nil {
-		return s
-	}
-	local := t.In(loc)
-	form := "15:04"
-	if local.Format(time.DateOnly) != t.UTC().Format(time.DateOnly) {
-		form = "Mon 15:04"
-	}
-	return s + " " + whole(fmt.Sprintf("(%s %s)", local.Format(form), city(zone, local)))
-}
-
-// dateTime is an instant whose date and whose time stay on one line each.
-func dateTime(t time.Time, clock string) string {
-	return whole(t.UTC().Format("Mon 2 January 2006,")) + " " + whole(t.UTC().Format(clock+" UTC"))
-}
-
-// city is how people call a zone: by its city, else by its distance from UTC,
-// since "Etc/GMT+5" means the opposite of what it says.
-func city(zone string, local time.Time) string {
-	i := strings.LastIndexByte(zone, '/')
-	if i < 0 || strings.HasPrefix(zone, "Etc/") {
-		return "UTC" + local.Format("-07:00")
-	}
-	return strings.ReplaceAll(zone[i+1:], "_", " ")
-}
-
-// dayMonth is the date as it stands in a column, "-" where there is none.
-func dayMonth(t time.Time) string {
-	if t.IsZero() {
-		return "-"
-	}
-	return t.UTC().Format("2 Jan")
-}
-
 // filler executes a template of its own and fills what it says as one
 // paragraph, so that a paragraph with conditions in it reads well.
 func filler(t *template.Template) func(string, any) (string, error) {
@@ -134,22 +94,23 @@ func filler(t *template.Template) func(string, any) (string, error) {
 	}
 }
 
+// resulter writes what came of a command, by the template that its word names.
+func resulter(t *template.Template) func(Result) (string, error) {
+	return func(r Result) (string, error) {
+		if r.Word == "" {
+			return r.Text, nil
+		}
+		var b strings.Builder
+		err := t.ExecuteTemplate(&b, "answer: "+r.Word, r)
+		return b.String(), err
+	}
+}
+
 func tlp(label cvd.TLP) string {
 	if label == "" {
 		return ""
 	}
 	return "TLP:" + string(label)
-}
-
-// size writes octets for people.
-func size(n int64) string {
-	switch {
-	case n < 1000:
-		return fmt.Sprintf("%d B", n)
-	case n < 999_500:
-		return fmt.Sprintf("%d kB", (n+500)/1000)
-	}
-	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
 }
 
 // again takes from the Subject of a reply what an earlier letter of ours put

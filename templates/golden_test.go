@@ -28,15 +28,34 @@ func stage(name string, v templates.Notice) letter {
 
 // letters are all mails that Parley writes, in the forms that they take.
 func letters() []letter {
-	all := stageLetters()
-	all = append(all, vendorLetters()...)
-	all = append(all, strangerLetters()...)
-	all = append(all, keyLetters()...)
-	all = append(all, leakLetters()...)
-	return append(all, deskLetters()...)
+	return slices.Concat(partyLetters(templates.To{}), deskLetters(), kitLetters())
 }
 
-func stageLetters() []letter {
+// partyLetters are those to parties and finders, in one language.
+func partyLetters(to templates.To) []letter {
+	all := stageLetters(to)
+	all = append(all, kindLetters(to)...)
+	all = append(all, vendorLetters(to)...)
+	all = append(all, strangerLetters(to)...)
+	all = append(all, leakLetters(to)...)
+	return append(all, keyLetters(to)...)
+}
+
+// kindLetters are what is said otherwise to other kinds of vendors.
+func kindLetters(to templates.To) []letter {
+	var out []letter
+	for _, k := range []cvd.VendorKind{cvd.VendorDeveloper, cvd.VendorList, cvd.VendorCERT} {
+		to.Kind = k
+		first, scope := notice(cvd.HeadsUp), notice(cvd.Scope)
+		first.To, scope.To, first.Product = to, to, ""
+		contact := templates.Contact{Us: us, To: to, ReplyTo: "report@vdp.example.org"}
+		out = append(out, stage("heads-up-"+string(k), first), stage("scope-"+string(k), scope),
+			letter{"contact-" + string(k), func(s *templates.Set) (templates.Rendered, error) { return s.Contact(contact) }})
+	}
+	return out
+}
+
+func stageLetters(to templates.To) []letter {
 	bare := notice(cvd.HeadsUp)
 	bare.Product, bare.Severity, bare.Zone, bare.TLP = "", "", "", "RED"
 	long := notice(cvd.HeadsUp)
@@ -51,30 +70,51 @@ func stageLetters() []letter {
 	annex.Material, annex.Product, annex.Annex = "", "", "For you alone."
 	asked := details()
 	asked.FAQ = []string{"Is the 8.x branch affected?\nNo: the code came with 9.0.", "The patch applies to 9.1 and 9.2 alike."}
+	listed := notice(cvd.Advisory)
+	listed.Matrix = "  vendor                  product                       status\n  acme                    Player 9.1                    fixed\n"
+	listed.Files = []string{"par-2026-0007.json", "CVE-2026-12345.json"}
+	whole := notice(cvd.Public)
+	whole.TLP, whole.Matrix, whole.Credits, whole.Files = "CLEAR", listed.Matrix, []string{"Joselyn Findling", "Example Lab"}, listed.Files
+	clear := whole
+	clear.Clear = true
+	say := func(name string, v templates.Notice) letter {
+		v.To = to
+		return stage(name, v)
+	}
 	return []letter{
-		stage("heads-up", notice(cvd.HeadsUp)), stage("heads-up-bare", bare), stage("heads-up-long", long),
-		stage("scope", told), stage("scope-reminder", reminder), stage("details", details()), stage("details-faq", asked),
-		stage("proof-annex", annex), stage("advisory", notice(cvd.Advisory)), stage("public", notice(cvd.Public)),
+		say("advisory-listed", listed), say("public-whole", whole), say("public-clear", clear),
+		say("heads-up", notice(cvd.HeadsUp)), say("heads-up-bare", bare), say("heads-up-long", long),
+		say("scope", told), say("scope-reminder", reminder), say("details", details()), say("details-faq", asked),
+		say("proof-annex", annex), say("advisory", notice(cvd.Advisory)), say("public", notice(cvd.Public)),
 	}
 }
 
-func vendorLetters() []letter {
-	answer := templates.Answer{Us: us, Case: caseID, TLP: "AMBER+STRICT", Code: "M2D8-F4RT", Version: 1, End: end, Zone: "Europe/Berlin",
+func vendorLetters(to templates.To) []letter {
+	answer := templates.Answer{Us: us, To: to, Case: caseID, TLP: "AMBER+STRICT", Code: "M2D8-F4RT", Version: 1, End: end, Zone: "Europe/Berlin",
 		Lines: []templates.Understood{
-			{Line: "ACCEPT PAR-2026-0007 v1 K7Q3-X9PM", Result: "you keep it secret until Mon 1 Mar 2027, 16:00 UTC (version 1)"},
-			{Line: "PROPOSE PAR-2026-0007 2027-02-15 because our next release is on that day and the one after it comes only in May", Result: "you propose 2027-02-15; the date stays as it is until the coordinators decide"},
+			{Line: "ACCEPT PAR-2026-0007 v1 K7Q3-X9PM", Result: templates.Result{Word: templates.ResultAccepted, At: end, Version: 1}},
+			{Line: "PROPOSE PAR-2026-0007 2027-02-15 because our next release is on that day and the one after it comes only in May", Result: templates.Result{Word: templates.ResultProposed, Day: "2027-02-15"}},
 		}}
 	help := answer
-	help.Lines, help.Help = []templates.Understood{{Line: "HELP", Result: "see below"}}, true
+	help.Lines, help.Help = []templates.Understood{{Line: "HELP", Result: templates.Result{Word: templates.ResultBelow}}}, true
 	finder := help
 	finder.Finder, finder.TLP, finder.End, finder.Zone = true, "", time.Time{}, ""
 	history := answer
-	history.Lines = []templates.Understood{{Line: "HISTORY", Result: "see below"}}
-	history.History = []string{"2026-12-01 09:02  to you    1/6 heads-up", "2026-12-02 08:15  from you", "2026-12-02 08:15  to you    answer"}
-	later := templates.Embargo{Us: us, Case: caseID, TLP: "AMBER+STRICT", Version: 2, Old: end, New: end.Add(14 * cvd.Day), Zone: "Asia/Tokyo", Code: "M2D8-F4RT", Asks: true}
+	history.Lines = []templates.Understood{{Line: "HISTORY", Result: templates.Result{Word: templates.ResultBelow}}}
+	history.History = []templates.Exchange{{At: start.Add(2 * time.Minute), Kind: cvd.KindStage, Stage: cvd.HeadsUp, Number: 1, Of: 6},
+		{At: start.Add(23*time.Hour + 15*time.Minute), From: true}, {At: start.Add(23*time.Hour + 15*time.Minute), Kind: cvd.KindAnswer},
+		{At: start.Add(30 * time.Hour), Kind: cvd.KindLeak, Stage: cvd.Details, Number: 3, Of: 6, Level: cvd.DetailsOut}}
+	published := answer
+	published.Lines = []templates.Understood{
+		{Line: "FREEZE 2026-12-20..2027-01-06", Result: templates.Result{Word: templates.ResultFrozen, Text: "2026-12-20..2027-01-06"}},
+		{Line: "STATEMENT", Result: templates.Result{Word: templates.ResultStatement, Lines: 1}},
+		{Line: "CREDIT Joselyn Findling", Result: templates.Result{Word: templates.ResultCredit, Text: "Joselyn Findling"}},
+		{Line: "REVEAL acme", Result: templates.Result{Word: templates.ResultReveal, Text: "acme"}},
+	}
+	later := templates.Embargo{Us: us, To: to, Case: caseID, TLP: "AMBER+STRICT", Version: 2, Old: end, New: end.Add(14 * cvd.Day), Zone: "Asia/Tokyo", Code: "M2D8-F4RT", Asks: true}
 	earlier := later
 	earlier.New, earlier.Asks = end.Add(-14*cvd.Day), false
-	change := templates.NewKey{Us: us, Case: caseID, TLP: "AMBER+STRICT", Old: us.Fingerprint, From: start.Add(7 * cvd.Day), Zone: "Europe/Berlin",
+	change := templates.NewKey{Us: us, To: to, Case: caseID, TLP: "AMBER+STRICT", Old: us.Fingerprint, From: start.Add(7 * cvd.Day), Zone: "Europe/Berlin",
 		Fresh: "77F0 12C3 5F0C 9A1B 63D4 0A5B 77E1 9C2D 84F6 A0C3"}
 	finders := change
 	finders.Case, finders.TLP, finders.Zone = "", "", ""
@@ -82,12 +122,13 @@ func vendorLetters() []letter {
 	done.Done, done.Vouched, done.Us.Fingerprint = true, true, done.Fresh
 	unvouched := done
 	unvouched.Vouched, unvouched.Old = false, ""
-	own := templates.Letter{Us: us, Case: caseID, TLP: "AMBER+STRICT", Subject: "Re: TLP:AMBER+STRICT [PAR-2026-0007] Re: your builds",
+	own := templates.Letter{Us: us, To: to, Case: caseID, TLP: "AMBER+STRICT", Subject: "Re: TLP:AMBER+STRICT [PAR-2026-0007] Re: your builds",
 		Text: "Dear colleagues,\n\nyes, the 9.2 branch too.\n\nAna\n"}
 	return []letter{
 		{"answer", func(s *templates.Set) (templates.Rendered, error) { return s.Answer(answer) }},
 		{"answer-help", func(s *templates.Set) (templates.Rendered, error) { return s.Answer(help) }},
 		{"answer-history", func(s *templates.Set) (templates.Rendered, error) { return s.Answer(history) }},
+		{"answer-published", func(s *templates.Set) (templates.Rendered, error) { return s.Answer(published) }},
 		{"answer-finder", func(s *templates.Set) (templates.Rendered, error) { return s.Answer(finder) }},
 		{"embargo-later", func(s *templates.Set) (templates.Rendered, error) { return s.Embargo(later) }},
 		{"embargo-earlier", func(s *templates.Set) (templates.Rendered, error) { return s.Embargo(earlier) }},
@@ -96,53 +137,61 @@ func vendorLetters() []letter {
 		{"newkey-done", func(s *templates.Set) (templates.Rendered, error) { return s.NewKey(done) }},
 		{"newkey-unvouched", func(s *templates.Set) (templates.Rendered, error) { return s.NewKey(unvouched) }},
 		{"letter", func(s *templates.Set) (templates.Rendered, error) { return s.Letter(own) }},
+		{"letter-question", func(s *templates.Set) (templates.Rendered, error) {
+			return s.Letter(templates.Letter{Us: us, To: to, About: templates.AboutQuestion, Text: "Which version?\n"})
+		}},
+		{"letter-answer", func(s *templates.Set) (templates.Rendered, error) {
+			return s.Letter(templates.Letter{Us: us, To: to, Case: caseID, TLP: "AMBER", About: templates.AboutAnswer, Stage: cvd.Advisory, Text: "Yes.\n"})
+		}},
 		{"letter-finder", func(s *templates.Set) (templates.Rendered, error) {
-			return s.Letter(templates.Letter{Us: us, Text: "Thank you.\n"})
+			return s.Letter(templates.Letter{Us: us, To: to, Text: "Thank you.\n"})
 		}},
 	}
 }
 
-func strangerLetters() []letter {
+func strangerLetters(to templates.To) []letter {
 	received := time.Date(2026, 12, 1, 8, 3, 11, 0, time.UTC)
-	receipt := templates.Receipt{Us: us, Reference: "intake-17", Received: received, SHA256: digest, Encrypted: true,
+	receipt := templates.Receipt{Us: us, To: to, Reference: "intake-17", Received: received, SHA256: digest, Encrypted: true,
 		SignedBy: "9C1D 84F6 A0C3 4B32 ADAC 11F0 2C91 63D4 0A5B 44A0", AnswerBy: received.Add(2 * cvd.Day),
 		Attachments: []templates.ReceivedFile{{Name: "poc.bin", Size: 11_240}, {Name: "trace.txt", Size: 312}, {Name: "core.gz", Size: 2_310_000}}}
-	plain := templates.Receipt{Us: us, Reference: "intake-18", Received: received, SHA256: digest, AnswerBy: received.Add(2 * cvd.Day)}
-	howTo := templates.HowTo{Us: us, Reference: "intake-19", Received: received, SHA256: digest, AnswerBy: received.Add(2 * cvd.Day)}
+	plain := templates.Receipt{Us: us, To: to, Reference: "intake-18", Received: received, SHA256: digest, AnswerBy: received.Add(2 * cvd.Day)}
+	howTo := templates.HowTo{Us: us, To: to, Reference: "intake-19", Received: received, SHA256: digest, AnswerBy: received.Add(2 * cvd.Day)}
 	return []letter{
 		{"receipt", func(s *templates.Set) (templates.Rendered, error) { return s.Receipt(receipt) }},
 		{"receipt-plain", func(s *templates.Set) (templates.Rendered, error) { return s.Receipt(plain) }},
 		{"howto", func(s *templates.Set) (templates.Rendered, error) { return s.HowTo(howTo) }},
 		{"howto-plaintext", func(s *templates.Set) (templates.Rendered, error) {
-			return s.HowTo(templates.HowTo{Us: us, Plaintext: true})
+			return s.HowTo(templates.HowTo{Us: us, To: to, Plaintext: true})
 		}},
-		{"key", func(s *templates.Set) (templates.Rendered, error) { return s.KeyAnswer(templates.HowTo{Us: us}) }},
+		{"key", func(s *templates.Set) (templates.Rendered, error) {
+			return s.KeyAnswer(templates.HowTo{Us: us, To: to})
+		}},
 		{"contact", func(s *templates.Set) (templates.Rendered, error) {
-			return s.Contact(templates.Contact{Us: us, ReplyTo: "report@vdp.example.org"})
+			return s.Contact(templates.Contact{Us: us, To: to, ReplyTo: "report@vdp.example.org"})
 		}},
 		{"waits", func(s *templates.Set) (templates.Rendered, error) {
-			return s.Waits(templates.Waits{Us: us, Reference: "intake-17"})
+			return s.Waits(templates.Waits{Us: us, To: to, Reference: "intake-17"})
 		}},
 		{"known", func(s *templates.Set) (templates.Rendered, error) {
-			return s.Known(templates.Known{Us: us, Case: "PAR-2026-0007"})
+			return s.Known(templates.Known{Us: us, To: to, Case: "PAR-2026-0007"})
 		}},
-		{"note", func(s *templates.Set) (templates.Rendered, error) { return s.Note(templates.Note{Us: us}) }},
+		{"note", func(s *templates.Set) (templates.Rendered, error) { return s.Note(templates.Note{Us: us, To: to}) }},
 	}
 }
 
 // keyLetters are content-free notes about a party's own keys.
-func keyLetters() []letter {
+func keyLetters(to templates.To) []letter {
 	const old, fresh = "77F0 12C3 5F0C 9A11 4B32 ADAC 11F0 2C91 63D4 0A5B", "9C1D 84F6 A0C3 4B32 ADAC 11F0 2C91 63D4 0A5B 44A0"
 	long := strings.Repeat("4B32 ", 15) + "4B32"
 	return []letter{
 		{"keychange", func(s *templates.Set) (templates.Rendered, error) {
-			return s.KeyChange(templates.KeyChange{Us: us, Old: []string{old}, New: fresh})
+			return s.KeyChange(templates.KeyChange{Us: us, To: to, Old: []string{old}, New: fresh})
 		}},
 		{"keychange-beside", func(s *templates.Set) (templates.Rendered, error) {
-			return s.KeyChange(templates.KeyChange{Us: us, Old: []string{old, long}, New: long, Beside: true})
+			return s.KeyChange(templates.KeyChange{Us: us, To: to, Old: []string{old, long}, New: long, Beside: true})
 		}},
 		{"burnt", func(s *templates.Set) (templates.Rendered, error) {
-			return s.Burnt(templates.Burnt{Us: us, Keys: []string{old, long}})
+			return s.Burnt(templates.Burnt{Us: us, To: to, Keys: []string{old, long}})
 		}},
 	}
 }
@@ -256,9 +305,20 @@ func builtin(t *testing.T) *templates.Set {
 
 func TestLetters(t *testing.T) {
 	t.Parallel()
+	golden(t, "testdata", letters())
+}
+
+// Every mail to a party or a finder is there in German, too, and says the same.
+func TestLettersInGerman(t *testing.T) {
+	t.Parallel()
+	golden(t, "testdata/de", partyLetters(templates.To{Language: "de"}))
+}
+
+func golden(t *testing.T, dir string, all []letter) {
+	t.Helper()
 	s := builtin(t)
 	seen := map[string]bool{}
-	for _, l := range letters() {
+	for _, l := range all {
 		seen[l.name+".txt"] = true
 		t.Run(l.name, func(t *testing.T) {
 			t.Parallel()
@@ -266,17 +326,17 @@ func TestLetters(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			compare(t, filepath.Join("testdata", l.name+".txt"), "Subject: "+r.Subject+"\n\n"+r.Text)
+			compare(t, filepath.Join(dir, l.name+".txt"), "Subject: "+r.Subject+"\n\n"+r.Text)
 			checkForm(t, r)
 		})
 	}
-	files, err := os.ReadDir("testdata")
+	files, err := os.ReadDir(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range files {
-		if !seen[f.Name()] {
-			t.Errorf("testdata/%s belongs to no letter", f.Name())
+		if !f.IsDir() && !seen[f.Name()] {
+			t.Errorf("%s/%s belongs to no letter", dir, f.Name())
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 // stops the start (rule V4).
 type headsUp struct {
 	Us
+	To
 	Case       cvd.CaseID
 	Stage      cvd.Stage
 	Number, Of int
@@ -27,7 +28,7 @@ type headsUp struct {
 }
 
 func headsUpOf(n Notice) headsUp {
-	return headsUp{Us: n.Us, Case: n.Case, Stage: n.Stage, Number: n.Number, Of: n.Of, TLP: n.TLP, Code: n.Code,
+	return headsUp{Us: n.Us, To: n.To, Case: n.Case, Stage: n.Stage, Number: n.Number, Of: n.Of, TLP: n.TLP, Code: n.Code,
 		Version: n.Version, ReplyBy: n.ReplyBy, End: n.End, Zone: n.Zone, Severity: n.Severity, Product: n.Product,
 		Steps: n.Steps, Reminder: n.Reminder}
 }

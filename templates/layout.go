@@ -223,11 +223,11 @@ func choices(pairs ...string) (string, error) {
 
 // steps writes what is learned when: a line of stages, reached ones in
 // capitals, over a line of dates, a star at the one that this mail is.
-func steps(all []Step) string {
+func (l *locale) steps(all []Step) string {
 	var names, dates strings.Builder
 	wide := min((columns-2)/max(len(all), 1), 13)
 	for i, s := range all {
-		name, date := string(s.Stage), dayMonth(s.At)
+		name, date := l.stage(s.Stage), l.dayMonth(s.At)
 		if s.Done {
 			name = strings.ToUpper(name)
 			if i == len(all)-1 || !all[i+1].Done {

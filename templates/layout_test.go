@@ -12,7 +12,8 @@ import (
 // A field that Notice gains is decided on: it is in a heads-up, or named here.
 func TestV4_HeadsUpView(t *testing.T) {
 	t.Parallel()
-	later := map[string]bool{"Accepted": true, "Material": true, "Annex": true, "Mitigation": true, "FAQ": true, "Files": true}
+	later := map[string]bool{"Accepted": true, "Material": true, "Annex": true, "Mitigation": true, "FAQ": true, "Files": true,
+		"Matrix": true, "Credits": true, "Clear": true}
 	full, part := reflect.TypeFor[Notice](), reflect.TypeFor[headsUp]()
 	for i := range full.NumField() {
 		f := full.Field(i)
@@ -22,7 +23,7 @@ func TestV4_HeadsUpView(t *testing.T) {
 		}
 	}
 	now := time.Now()
-	n := Notice{Us: Us{"n", "d", "f"}, Case: "c", Stage: "s", Number: 1, Of: 2, TLP: "t", Code: "k", Version: 3, ReplyBy: now, End: now,
+	n := Notice{Us: Us{"n", "d", "f"}, To: To{"de", "list"}, Case: "c", Stage: "s", Number: 1, Of: 2, TLP: "t", Code: "k", Version: 3, ReplyBy: now, End: now,
 		Zone: "z", Severity: "v", Product: "p", Steps: []Step{{}}, Reminder: true}
 	v := reflect.ValueOf(headsUpOf(n))
 	for i := range v.NumField() {
@@ -145,7 +146,7 @@ func TestAgain(t *testing.T) {
 func TestSmallWords(t *testing.T) {
 	t.Parallel()
 	rows := [][2]string{
-		{size(0), "0 B"}, {size(999), "999 B"}, {size(1000), "1 kB"}, {size(999_499), "999 kB"}, {size(999_500), "1.0 MB"}, {size(52_428_800), "52.4 MB"},
+		{deskWords.size(0), "0 B"}, {deskWords.size(999), "999 B"}, {deskWords.size(1000), "1 kB"}, {deskWords.size(999_499), "999 kB"}, {deskWords.size(999_500), "1.0 MB"}, {deskWords.size(52_428_800), "52.4 MB"},
 		{cut("heap", 4), "heap"}, {cut("overflow", 6), "over.."}, {cut("heap overflow", 7), "heap.."}, {cut("漢字漢字", 6), "漢字.."},
 		{sentence(""), ""}, {sentence("no key "), "no key."}, {sentence("Really?"), "Really?"},
 		{some(1, "thing", "things"), "1 thing"}, {some(0, "thing", "things"), "0 things"},

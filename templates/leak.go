@@ -11,6 +11,7 @@ import (
 // depends on its level; see Set.Leak.
 type Leak struct {
 	Us
+	To
 	Case     cvd.CaseID
 	Level    cvd.Level
 	TLP      cvd.TLP
@@ -38,6 +39,7 @@ type Leak struct {
 // at each level: nothing that belongs to a higher one exists in them (rule V4).
 type leakRumour struct {
 	Us
+	To
 	Case     cvd.CaseID
 	Level    cvd.Level
 	TLP      cvd.TLP
@@ -69,7 +71,7 @@ type leakExploit struct {
 
 // leakOf narrows a Leak to what its level holds.
 func leakOf(v Leak) (any, error) {
-	rumour := leakRumour{Us: v.Us, Case: v.Case, Level: v.Level, TLP: v.TLP, Code: v.Code, Version: v.Version, End: v.End, Old: v.Old,
+	rumour := leakRumour{Us: v.Us, To: v.To, Case: v.Case, Level: v.Level, TLP: v.TLP, Code: v.Code, Version: v.Version, End: v.End, Old: v.Old,
 		Zone: v.Zone, Severity: v.Severity, Product: v.Product, Leaked: v.Leaked, URL: v.URL, Holding: v.Holding, Files: v.Files}
 	details := leakDetails{leakRumour: rumour, Mitigation: v.Mitigation, Material: v.Material, Annex: v.Annex, FAQ: v.FAQ}
 	switch v.Level {
@@ -99,6 +101,7 @@ func (s *Set) Leak(v Leak) (Rendered, error) {
 // LeakFinder tells a finder that something of its case is public.
 type LeakFinder struct {
 	Us
+	To
 	Case   cvd.CaseID
 	TLP    cvd.TLP
 	Level  cvd.Level

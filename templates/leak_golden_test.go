@@ -23,11 +23,13 @@ func leaked(l cvd.Level) templates.Leak {
 	return v
 }
 
-func leakLetters() []letter {
+func leakLetters(to templates.To) []letter {
 	leak := func(name string, v templates.Leak) letter {
+		v.To = to
 		return letter{name, func(s *templates.Set) (templates.Rendered, error) { return s.Leak(v) }}
 	}
 	finder := func(name string, v templates.LeakFinder) letter {
+		v.To = to
 		return letter{name, func(s *templates.Set) (templates.Rendered, error) { return s.LeakFinder(v) }}
 	}
 	bare := leaked(cvd.Rumour)
@@ -37,6 +39,14 @@ func leakLetters() []letter {
 	at := leaked(cvd.DetailsOut)
 	told := templates.LeakFinder{Us: us, Case: caseID, TLP: "AMBER+STRICT", Level: cvd.DetailsOut, Leaked: at.Leaked, URL: at.URL, End: at.End, Old: at.Old}
 	rumour := templates.LeakFinder{Us: us, Case: caseID, Level: cvd.Rumour, Leaked: at.Leaked, End: end}
+	return []letter{
+		leak("leak-rumour", leaked(cvd.Rumour)), leak("leak-rumour-bare", bare), leak("leak-details", leaked(cvd.DetailsOut)),
+		leak("leak-details-own", own), leak("leak-exploit", leaked(cvd.ExploitOut)),
+		finder("leak-finder", told), finder("leak-finder-rumour", rumour),
+	}
+}
+
+func kitLetters() []letter {
 	kit := templates.LeakKit{Case: caseID, Title: "Heap overflow in libfoo", ID: "9f3a-27c1", Author: "ana", Signed: true, Need: 1,
 		Levels: []templates.LeakKitLevel{
 			{Level: cvd.DetailsOut, Holds: "the shipped statement, mitigation v1, details v3, an annex for acme", Hash: digest, Mail: "details.eml, details-acme.eml"},
@@ -46,9 +56,6 @@ func leakLetters() []letter {
 	plain := templates.LeakKit{Case: caseID, Title: "Heap overflow in libfoo", ID: "9f3a-27c1", Author: "ana", Need: 1,
 		Levels: []templates.LeakKitLevel{{Level: cvd.Rumour, Holds: "holding statement v1", Hash: digest, Mail: "rumour.eml"}}}
 	return []letter{
-		leak("leak-rumour", leaked(cvd.Rumour)), leak("leak-rumour-bare", bare), leak("leak-details", leaked(cvd.DetailsOut)),
-		leak("leak-details-own", own), leak("leak-exploit", leaked(cvd.ExploitOut)),
-		finder("leak-finder", told), finder("leak-finder-rumour", rumour),
 		{"leak-kit", func(s *templates.Set) (templates.Rendered, error) { return s.LeakKit(kit) }},
 		{"leak-kit-plain", func(s *templates.Set) (templates.Rendered, error) { return s.LeakKit(plain) }},
 	}

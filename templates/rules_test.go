@@ -37,10 +37,11 @@ func canaryOf(field string) string { return "canary-" + strings.ToLower(field) }
 func TestV4_HeadsUpTellsNothingLater(t *testing.T) {
 	t.Parallel()
 	s := builtin(t)
-	for _, st := range cvd.Stages() {
+	for i, st := range slices.Repeat(cvd.Stages(), 8) {
 		v := notice(st)
 		fill(reflect.ValueOf(&v).Elem(), canaryOf)
 		v.ReplyBy, v.Accepted, v.Reminder = start, start, true
+		v.To = templates.To{Language: s.Languages()[i/6%2], Kind: cvd.VendorKinds()[i/12]}
 		r, err := s.Notice(v)
 		if err != nil {
 			t.Fatal(err)

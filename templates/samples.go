@@ -16,7 +16,7 @@ type sample struct {
 // trySamples executes every template with every field filled and with as few
 // as possible, so that both sides of its conditions are tried: one that
 // cannot be executed stops the start and not a disclosure.
-func (s *Set) trySamples() error {
+func (l *language) trySamples() error {
 	t := time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
 	us := Us{Name: "Example CERT", Domain: "vdp.example.org", Fingerprint: "4B32 ADAC 11F0"}
 	all := stageSamples(us, t)
@@ -25,7 +25,10 @@ func (s *Set) trySamples() error {
 	all = append(all, deskSamples(t)...)
 	all = append(all, leakSamples(us, t)...)
 	for _, x := range all {
-		if _, err := s.render(x.name, x.view); err != nil {
+		if !l.has(x.name) {
+			continue // its reader gets the English one
+		}
+		if _, err := l.render(x.name, x.view); err != nil {
 			return err
 		}
 	}
@@ -42,7 +45,13 @@ func stageSamples(us Us, t time.Time) []sample {
 		full.Steps = []Step{{Stage: cvd.HeadsUp, At: t, Done: true}, {Stage: cvd.Scope, At: t.Add(cvd.Day)}}
 		full.Accepted, full.Annex, full.Mitigation, full.FAQ = t, "annex", "mitigation", []string{"an answer"}
 		full.Files, full.Reminder = []string{"details-1.txt"}, true
-		for _, v := range []Notice{bare, full} {
+		full.Matrix, full.Credits, full.Clear = "a matrix", []string{"Joselyn Findling"}, true
+		all := []Notice{bare, full}
+		for _, k := range cvd.VendorKinds() {
+			full.Kind = k
+			all = append(all, full)
+		}
+		for _, v := range all {
 			if st == cvd.HeadsUp {
 				out = append(out, sample{string(st), headsUpOf(v)})
 				continue
@@ -54,12 +63,15 @@ func stageSamples(us Us, t time.Time) []sample {
 }
 
 func answerSamples(us Us, t time.Time) []sample {
-	answer := Answer{Us: us, Case: "PAR-2026-0007", Lines: []Understood{{"ACK", "thank you"}}, Code: "K7Q3-X9PM", Version: 1}
+	answer := Answer{Us: us, Case: "PAR-2026-0007", Lines: resultSamples(t), Code: "K7Q3-X9PM", Version: 1}
 	help := answer
 	help.TLP, help.End, help.Zone, help.Help = "AMBER+STRICT", t, "Europe/Berlin", true
 	finder := help
 	finder.Finder = true
-	help.History = []string{"2026-12-01 09:02  to you    1/6 heads-up"}
+	help.History = []Exchange{{At: t, From: true}}
+	for _, k := range []cvd.NoticeKind{cvd.KindStage, cvd.KindReminder, cvd.KindEmbargo, cvd.KindKey, cvd.KindNote, cvd.KindContact, cvd.KindAnswer, cvd.KindLetter, cvd.KindLeak} {
+		help.History = append(help.History, Exchange{At: t, Kind: k, Stage: cvd.Scope, Number: 2, Of: 6, Level: cvd.DetailsOut, Version: 1})
+	}
 	embargo := Embargo{Us: us, Case: "PAR-2026-0007", TLP: "AMBER+STRICT", Version: 2, Old: t, New: t.Add(cvd.Day), Code: "K7Q3-X9PM"}
 	asks := embargo
 	asks.Asks, asks.Zone = true, "Europe/Berlin"
@@ -70,8 +82,21 @@ func answerSamples(us Us, t time.Time) []sample {
 			Zone: "Europe/Berlin", Done: true, Vouched: true}},
 		{"newkey", NewKey{Us: us, Fresh: "77F0 12C3", Done: true}},
 		{"letter", Letter{Us: us, Text: "text"}},
+		{"letter", Letter{Us: us, About: AboutReport, Text: "text"}}, {"letter", Letter{Us: us, About: AboutQuestion, Text: "text"}},
+		{"letter", Letter{Us: us, Case: "PAR-2026-0007", About: AboutAnswer, Stage: cvd.Details, Text: "text"}},
 		{"letter", Letter{Us: us, Case: "PAR-2026-0007", TLP: "AMBER+STRICT", Subject: "subject", Text: "text", Code: "K7Q3-X9PM"}},
 	}
+}
+
+// resultSamples are all words that come of commands, with much and with little
+// to say of each.
+func resultSamples(t time.Time) []Understood {
+	out := []Understood{{"ACK", Result{Text: "thank you"}}}
+	for _, w := range resultWords() {
+		out = append(out, Understood{"ACK", Result{Word: w}},
+			Understood{"ACK", Result{Word: w, Text: "4.1-4.7", Case: "PAR-2026-0007", Version: 1, Lines: 2, Most: 20, At: t, End: t, Day: "2027-02-10", Counts: Counts{1, 1, 1, 1, 1, 1, 1}}})
+	}
+	return out
 }
 
 func strangerSamples(us Us, t time.Time) []sample {
@@ -84,6 +109,9 @@ func strangerSamples(us Us, t time.Time) []sample {
 		{"howto", HowTo{Us: us, Reference: "intake-17", Received: t, SHA256: "5f0c", AnswerBy: t, Plaintext: true}},
 		{"key", HowTo{Us: us}},
 		{"contact", Contact{Us: us, ReplyTo: "report@vdp.example.org"}},
+		{"contact", Contact{Us: us, To: To{Kind: cvd.VendorDeveloper}}},
+		{"contact", Contact{Us: us, To: To{Kind: cvd.VendorList}}},
+		{"contact", Contact{Us: us, To: To{Kind: cvd.VendorCERT}}},
 		{"note", Note{Us: us}},
 		{"waits", Waits{Us: us, Reference: "intake-17"}},
 		{"known", Known{Us: us, Case: "PAR-2026-0007"}},

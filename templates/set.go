@@ -3,19 +3,13 @@ package templates
 import (
 	"embed"
 	"fmt"
-	"io/fs"
 	"maps"
-	"os"
-	"path"
 	"slices"
-	"strings"
-	"text/template"
 
 	"parley/mailflow/cvd"
-	"parley/mailflow/message"
 )
 
-//go:embed en/*.tmpl
+//go:embed en/*.tmpl de/*.tmpl
 var shipped embed.FS
 
 const (
@@ -24,150 +18,55 @@ const (
 	parts = "parts" + extension
 )
 
-// Set is a complete set of templates, safe for use by several goroutines.
-type Set struct{ t *template.Template }
+// Set is a complete set of templates in every language that Parley speaks, safe
+// for use by several goroutines.
+type Set struct{ by map[string]*language }
 
-// Builtin gives the templates that Parley brings along, in English.
-func Builtin() (*Set, error) {
-	s := newSet()
-	if err := s.add(mustSub(shipped, "en"), nil); err != nil {
-		return nil, err
-	}
-	return s, s.trySamples()
-}
+// Builtin gives the templates that Parley brings along.
+func Builtin() (*Set, error) { return Load("") }
 
 // Load gives the shipped templates with those of a folder in their place,
-// file by file (heads-up.tmpl, receipt.tmpl ...), and each part that its
-// parts.tmpl defines; "" is Builtin. The first line of a file is "Subject: ...",
-// the second is empty, the text follows.
+// file by file (heads-up.tmpl, receipt.tmpl ...), and each part that a file
+// defines; "" is Builtin. The folder itself holds English ones, its folder de
+// German ones. The first line of a file is "Subject: ...", the second is
+// empty, the text follows.
 //
 // Every template is executed against sample views before the set is used. An
 // error names the file and line: of what does not parse, of a field that the
 // view lacks, of a file that is no mail of ours.
 func Load(dir string) (*Set, error) {
-	if dir == "" {
-		return Builtin()
-	}
-	own, err := readFolder(dir)
+	own, err := readFolders(dir)
 	if err != nil {
 		return nil, fmt.Errorf("read templates in %q: %w", dir, err)
 	}
-	s := newSet()
-	if err := s.add(mustSub(shipped, "en"), own); err != nil {
-		return nil, fmt.Errorf("read templates in %q: %w", dir, err)
-	}
-	if err := s.trySamples(); err != nil {
-		return nil, fmt.Errorf("try templates in %q: %w", dir, err)
+	s := &Set{map[string]*language{}}
+	for code, words := range locales() {
+		l := newLanguage(code, words)
+		if err := l.read(own[code]); err != nil {
+			return nil, fmt.Errorf("read templates in %q: %w", dir, err)
+		}
+		if err := l.trySamples(); err != nil {
+			return nil, fmt.Errorf("try templates in %q: %w", dir, err)
+		}
+		s.by[code] = l
 	}
 	return s, nil
 }
 
-func newSet() *Set {
-	t := template.New("parley").Option("missingkey=error")
-	return &Set{t.Funcs(functions(t))}
-}
+// Languages are the codes of what the set speaks, in order.
+func (s *Set) Languages() []string { return slices.Sorted(maps.Keys(s.by)) }
 
-func mustSub(f fs.FS, dir string) fs.FS {
-	sub, err := fs.Sub(f, dir)
-	if err != nil {
-		panic(err) // the name is a constant
-	}
-	return sub
-}
-
-// readFolder reads the templates of a folder, by file name. Other files are
-// left alone.
-func readFolder(dir string) (map[string]string, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	own := map[string]string{}
-	for _, e := range entries {
-		if path.Ext(e.Name()) != extension {
-			continue
-		}
-		text, err := os.ReadFile(path.Join(dir, e.Name()))
-		if err != nil {
-			return nil, err
-		}
-		own[e.Name()] = strings.ReplaceAll(string(text), "\r\n", "\n")
-	}
-	return own, nil
-}
-
-// add parses the templates of base, and then those of own, which take their
-// place; the parts that own lacks stay those of base.
-func (s *Set) add(base fs.FS, own map[string]string) error {
-	names, err := fs.Glob(base, "*"+extension)
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		if _, ok := own[name]; ok && name != parts {
-			continue
-		}
-		text, err := fs.ReadFile(base, name)
-		if err != nil {
-			return err
-		}
-		if err := s.parse(name, string(text)); err != nil {
-			return err
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(own)) {
-		if !slices.Contains(names, name) {
-			return fmt.Errorf("%s is no mail of Parley's (%s)", name, strings.Join(names, ", "))
-		}
-		if err := s.parse(name, own[name]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// parse takes a file apart. Its Subject is a template of its own, so that a
-// value with a line break in it can never begin the text; the text keeps the
-// line numbers of the file.
-func (s *Set) parse(name, text string) error {
-	if name != parts {
-		first, rest, _ := strings.Cut(text, "\n")
-		subject, ok := strings.CutPrefix(first, "Subject: ")
-		if !ok {
-			return fmt.Errorf("%s:1: the first line does not begin with Subject and a colon", name)
-		}
-		if second, _, _ := strings.Cut(rest, "\n"); strings.TrimSpace(second) != "" {
-			return fmt.Errorf("%s:2: the line after the Subject is not empty", name)
-		}
-		if _, err := s.t.New(subjectOf(name)).Parse(subject); err != nil {
-			return err
-		}
-		text = "\n" + rest
-	}
-	_, err := s.t.New(name).Parse(text)
-	return err
-}
-
-func subjectOf(name string) string { return "Subject of " + name }
-
-// render executes the two templates of a mail.
+// render executes the two templates of a mail in the language of its reader.
 func (s *Set) render(name string, view any) (Rendered, error) {
-	var subject, text strings.Builder
-	if err := s.t.ExecuteTemplate(&subject, subjectOf(name+extension), view); err != nil {
-		return Rendered{}, fmt.Errorf("render %s: %w", name, err)
+	to, ok := view.(interface{ speaks() string })
+	if !ok {
+		return s.by[English].render(name, view)
 	}
-	title := untie(subject.String())
-	if err := message.CheckHeaderValue(title); err != nil {
-		return Rendered{}, fmt.Errorf("render %s: Subject: %w", name, err)
+	l, ok := s.by[to.speaks()]
+	if !ok || !l.has(name) {
+		l = s.by[English]
 	}
-	if err := s.t.ExecuteTemplate(&text, name+extension, view); err != nil {
-		return Rendered{}, fmt.Errorf("render %s: %w", name, err)
-	}
-	r := Rendered{Subject: strings.TrimSpace(title), Text: tidy(text.String())}
-	if r.Subject == "" || strings.TrimSpace(r.Text) == "" {
-		return Rendered{}, fmt.Errorf("render %s: the Subject or the text is empty", name)
-	}
-	return r, nil
+	return l.render(name, view)
 }
 
 // Notice renders a stage for one vendor by its own template. Only heads-up

@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -136,4 +137,13 @@ func keyEnd(r ApprovalRow) string {
 		return r.Until.UTC().Format(time.DateOnly) + " !"
 	}
 	return r.Until.UTC().Format(time.DateOnly)
+}
+
+// files lists what is attached: a mail in clear brings no calendar.
+func files(f []string, clear ...bool) string {
+	ours := []string{"embargo.ics", "our-key.asc"}
+	if len(clear) > 0 && clear[0] {
+		ours = ours[1:]
+	}
+	return strings.Join(slices.Concat(f, ours), ", ")
 }

@@ -30,6 +30,15 @@ type Us struct {
 	Fingerprint string // of our key, in groups of four
 }
 
+// To says how the reader is spoken to. Every mail to a party or a finder has it;
+// mails to the desk have none, and are in English.
+type To struct {
+	Language string         `json:",omitempty"` // "de"; in English where it is empty, unknown, or lacks the mail
+	Kind     cvd.VendorKind `json:",omitempty"` // what it is; empty for a PSIRT
+}
+
+func (t To) speaks() string { return t.Language }
+
 // Step is one column of "what you learn, and when".
 type Step struct {
 	Stage cvd.Stage
@@ -40,6 +49,7 @@ type Step struct {
 // Notice is a stage on its way to one vendor.
 type Notice struct {
 	Us
+	To
 	Case       cvd.CaseID
 	Stage      cvd.Stage
 	Number     int // 2 of 6
@@ -59,12 +69,16 @@ type Notice struct {
 	Mitigation string
 	FAQ        []string `json:",omitempty"` // answers to questions at this stage, oldest first
 	Files      []string // names of what is attached
+	Matrix     string   `json:",omitempty"` // of what vendors say for publication; only the reader's own row before all is public
+	Credits    []string `json:",omitempty"` // who found it, as they want to be named
+	Clear      bool     `json:",omitempty"` // it goes in clear, since it is public and no key is known
 	Reminder   bool     // the same stage again, since no answer came
 }
 
 // Receipt answers a report whose sender's key is known well enough.
 type Receipt struct {
 	Us
+	To
 	Reference   string // "intake-17" or the case tag
 	Received    time.Time
 	SHA256      string // hex, of the mail as it arrived
@@ -84,6 +98,7 @@ type ReceivedFile struct {
 // from a sender without a usable key, to report-key@, and to plaintext.
 type HowTo struct {
 	Us
+	To
 	Reference string // "intake-17", or empty where nothing was kept
 	Received  time.Time
 	SHA256    string
@@ -94,6 +109,7 @@ type HowTo struct {
 // Contact is the first mail to a party without a usable key, in clear.
 type Contact struct {
 	Us
+	To
 	ReplyTo string
 }
 
@@ -101,6 +117,7 @@ type Contact struct {
 // answered.
 type Waits struct {
 	Us
+	To
 	Reference string // "intake-17"
 }
 
@@ -108,6 +125,7 @@ type Waits struct {
 // coordinated already.
 type Known struct {
 	Us
+	To
 	Case cvd.CaseID
 	TLP  cvd.TLP
 }
@@ -115,12 +133,14 @@ type Known struct {
 // Note tells a contact, content-free, that something waits for a good key.
 type Note struct {
 	Us
+	To
 }
 
 // KeyChange tells a party's known addresses, content-free, that its key
 // changes, so that it can say that it did not. Fingerprints are in groups.
 type KeyChange struct {
 	Us
+	To
 	Old    []string
 	New    string
 	Beside bool // the old ones stay in use
@@ -129,12 +149,14 @@ type KeyChange struct {
 // Burnt tells whoever mailed us secret keys what to do about it, content-free.
 type Burnt struct {
 	Us
+	To
 	Keys []string // fingerprints in groups
 }
 
 // Answer echoes what was understood of a participant's commands.
 type Answer struct {
 	Us
+	To
 	Case    cvd.CaseID
 	TLP     cvd.TLP
 	Lines   []Understood
@@ -145,18 +167,32 @@ type Answer struct {
 	Zone    string
 	Help    bool // print what can be answered
 	Finder  bool
-	History []string // of its own exchange, a line for each mail, where it asked for it
+	History []Exchange // its own, where it asked for it, oldest first
+}
+
+// Exchange is one mail between us and the reader: when it went, in which
+// direction and what it was, no text.
+type Exchange struct {
+	At      time.Time
+	From    bool           // from the reader to us
+	Kind    cvd.NoticeKind // of what we sent
+	Stage   cvd.Stage
+	Number  int // 2 of 6
+	Of      int
+	Level   cvd.Level // of a leak
+	Version int       // of the embargo
 }
 
 // Understood is one command line and what came of it.
 type Understood struct {
 	Line   string
-	Result string
+	Result Result
 }
 
 // Embargo tells a participant the new end.
 type Embargo struct {
 	Us
+	To
 	Case     cvd.CaseID
 	TLP      cvd.TLP
 	Version  int
@@ -169,6 +205,7 @@ type Embargo struct {
 // NewKey tells a participant that our key changes, or has changed.
 type NewKey struct {
 	Us
+	To
 	Case       cvd.CaseID // or empty
 	TLP        cvd.TLP
 	Old, Fresh string    // fingerprints in groups; Old is empty where nobody knows it any more
@@ -181,12 +218,25 @@ type NewKey struct {
 // Letter carries a coordinator's own words to one participant.
 type Letter struct {
 	Us
+	To
 	Case    cvd.CaseID
 	TLP     cvd.TLP
 	Subject string
+	About   Occasion  // what the Subject says where nobody wrote one
+	Stage   cvd.Stage // of AboutAnswer
 	Text    string
 	Code    string
 }
+
+// Occasion is what a letter is about.
+type Occasion string
+
+// Occasions.
+const (
+	AboutReport   Occasion = "report"   // to its finder
+	AboutQuestion Occasion = "question" // about a report, to its finder
+	AboutAnswer   Occasion = "answer"   // to a question at a stage, for all
+)
 
 // Approval asks other coordinators for a yes.
 type Approval struct {

@@ -17,10 +17,11 @@ type Due struct {
 // `start` it is empty. The rows are ordered by instant, party and stage.
 //
 // Instants from the start move by the policy's Wave for each wave after the
-// first; instants from the end do not. Nothing is due before a participant
-// joined, nor earlier than its Lead before the end, nor before the stage above
-// it, nor (all but public) after the end. The end is that which binds the
-// participant; public waits for that of the case.
+// first; instants from the end do not, nor do a participant's own Offsets.
+// Nothing is due before a participant joined, nor earlier than its Lead before
+// the end, nor before the stage above it, nor (all but public) after the end.
+// The end is that which binds the participant; public waits for that of the
+// case.
 func Plan(c Case, participants []Participant) []Due {
 	if !c.Started() {
 		return nil
@@ -49,18 +50,13 @@ func Plan(c Case, participants []Participant) []Due {
 
 func planOne(c Case, p Participant) []Due {
 	end := c.End(p)
-	earliest := c.Start
-	if p.Joined.After(earliest) {
-		earliest = p.Joined
-	}
-	if lead := c.Lead(p); lead > 0 && end.Add(-lead).After(earliest) {
-		earliest = end.Add(-lead)
-	}
+	last := c.earliest(p)
 	var plan []Due
-	last := earliest
 	for _, r := range c.Policy.Stages {
 		at := r.At.In(c.Start, end)
-		if !r.At.FromEnd && p.Wave > 1 {
+		if own, ok := p.Offsets[r.Stage]; ok {
+			at = own.In(c.Start, end)
+		} else if !r.At.FromEnd && p.Wave > 1 {
 			at = at.Add(time.Duration(p.Wave-1) * c.Policy.Wave)
 		}
 		switch all := c.Embargo().End; {
@@ -79,4 +75,40 @@ func planOne(c Case, p Participant) []Due {
 		last = at
 	}
 	return plan
+}
+
+// earliest is the first instant at which a participant may know anything.
+func (c Case) earliest(p Participant) time.Time {
+	first := c.Start
+	if p.Joined.After(first) {
+		first = p.Joined
+	}
+	if from, held := c.LeadFrom(p); held && from.After(first) {
+		first = from
+	}
+	return first
+}
+
+// LeadFrom is the first instant at which a participant's lead lets it know of
+// the case; not held where nothing limits it.
+func (c Case) LeadFrom(p Participant) (from time.Time, held bool) {
+	lead := c.Lead(p)
+	return c.End(p).Add(-lead), lead > 0
+}
+
+// NeverTold lists the participants whose first stage falls when the embargo
+// is over, so that they would learn of the case with everybody else: a wave
+// too many, or a date of their own that the end has overtaken.
+func NeverTold(c Case, participants []Participant) []Due {
+	var out []Due
+	seen := map[PartyID]bool{}
+	for _, p := range participants {
+		for _, d := range Plan(c, []Participant{p}) {
+			if !seen[p.Party] && d.Stage != Public && d.Stage.Rank() > p.Reached.Rank() && !d.At.Before(c.End(p)) {
+				out = append(out, d)
+			}
+			seen[p.Party] = true
+		}
+	}
+	return out
 }

@@ -70,9 +70,102 @@ func TestPlanLeadIsNeverExceeded(t *testing.T) {
 	t.Parallel()
 	p := Shipped()["distros"] // 21 days, of which vendors may know 14
 	c := startedCase(p)
-	first := find(t, Plan(c, []Participant{vendor("acme")}), "acme", HeadsUp)
+	distro := vendor("acme")
+	distro.Wave = 2
+	c.Embargoes[0].End = c.Embargoes[0].End.Add(Day)
+	first := find(t, Plan(c, []Participant{distro}), "acme", HeadsUp)
 	if want := c.Embargo().End.Add(-14 * Day); !first.Equal(want) {
 		t.Errorf("heads-up at %s, want %s", first, want)
+	}
+}
+
+// Wave 1 of the policy for distributions is upstream: it fixes first.
+func TestPlanUpstreamFirst(t *testing.T) {
+	t.Parallel()
+	c := startedCase(Shipped()["distros"])
+	distro, slow := vendor("distro"), vendor("slow")
+	distro.Wave, slow.Lead = 2, 2*Day
+	plan := Plan(c, []Participant{vendor("upstream"), distro, slow})
+	for _, row := range []struct {
+		party PartyID
+		at    time.Time
+	}{
+		{"upstream", day0},
+		{"distro", day0.Add(7 * Day)},
+		{"slow", c.Embargo().End.Add(-2 * Day)}, // what a party asks for itself holds it
+	} {
+		if at := find(t, plan, row.party, HeadsUp); !at.Equal(row.at) {
+			t.Errorf("%s is told at %s, want %s", row.party, at, row.at)
+		}
+	}
+}
+
+// An offset of one vendor goes before the policy's and its wave's, moves with
+// the end, and is never earlier than the lead or the stage above it.
+func TestPlanOffsets(t *testing.T) {
+	t.Parallel()
+	c := startedCase(Shipped()["default"])
+	end := c.Embargo().End
+	when := func(s string) When {
+		w, err := ParseWhen(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
+	for _, row := range []struct {
+		name    string
+		offsets map[Stage]When
+		delays  map[Stage]time.Time
+		lead    time.Duration
+		stage   Stage
+		at      time.Time
+	}{
+		{"from the start", map[Stage]When{Details: when("start+10d")}, nil, 0, Details, day0.Add(10 * Day)},
+		{"those after wait", map[Stage]When{Details: when("start+20d")}, nil, 0, Proof, day0.Add(20 * Day)},
+		{"from the end", map[Stage]When{Advisory: when("end-30d")}, nil, 0, Advisory, end.Add(-30 * Day)},
+		{"never before the stage above", map[Stage]When{Details: when("start")}, nil, 0, Details, day0.Add(3 * Day)},
+		{"never before the lead", map[Stage]When{HeadsUp: when("start")}, nil, 10 * Day, HeadsUp, end.Add(-10 * Day)},
+		{"a date goes before", map[Stage]When{Details: when("start+10d")}, map[Stage]time.Time{Details: day0.Add(12 * Day)}, 0, Details, day0.Add(12 * Day)},
+	} {
+		p := vendor("acme")
+		p.Wave, p.Offsets, p.Delays, p.Lead = 2, row.offsets, row.delays, row.lead
+		if at := find(t, Plan(c, []Participant{p}), "acme", row.stage); !at.Equal(row.at) {
+			t.Errorf("%s: %s at %s, want %s", row.name, row.stage, at, row.at)
+		}
+	}
+}
+
+// Who would learn of it only when everybody does is named before the start.
+func TestNeverTold(t *testing.T) {
+	t.Parallel()
+	c := startedCase(Shipped()["cert-cc"]) // 45 days, a day between waves
+	late := vendor("late")
+	late.Wave = 46
+	last := vendor("last")
+	last.Wave = 45
+	got := NeverTold(c, []Participant{vendor("acme"), late, last})
+	if len(got) != 1 || got[0].Party != "late" || got[0].Stage != HeadsUp || !got[0].At.Equal(c.Embargo().End) {
+		t.Errorf("got %v", got)
+	}
+	late.Reached = HeadsUp // told, and the end came earlier since
+	if got := NeverTold(c, []Participant{late}); len(got) != 0 {
+		t.Errorf("who was told is named: %v", got)
+	}
+}
+
+// Where the policy's lead is its whole embargo nobody waits, even if the end
+// was moved to a publish day.
+func TestLeadGrowsWithTheMovedEnd(t *testing.T) {
+	t.Parallel()
+	c := startedCase(Shipped()["default"])
+	c.Embargoes[0].End, c.Embargoes[0].Moved = c.Embargoes[0].End.Add(2*Day), 2*Day
+	if at := find(t, Plan(c, []Participant{vendor("acme")}), "acme", HeadsUp); !at.Equal(day0) {
+		t.Errorf("heads-up waits until %s", at)
+	}
+	c.Policy.Lead = 30 * Day
+	if at := find(t, Plan(c, []Participant{vendor("acme")}), "acme", HeadsUp); !at.Equal(c.Embargo().End.Add(-30 * Day)) {
+		t.Errorf("heads-up at %s, with a lead of 30d", at)
 	}
 }
 

@@ -92,6 +92,9 @@ type Policy struct {
 	Leak    time.Duration // after details leaked, until the rest of the embargo ends; 0 means DefaultLeak
 	Stages  []StageRule
 
+	Upstream int  // waves up to this one fix what the others ship; Lead does not hold them. 0 means none
+	Days     Days // on which people work, and something may become public
+
 	Confirmers int // coordinators who must each type the fingerprint of a key before it counts as confirmed; 0 means 1
 }
 
@@ -106,6 +109,21 @@ func (p Policy) LeakEmbargo() time.Duration {
 	}
 	return p.Leak
 }
+
+// FirstEnd is when an embargo ends that a case starts with: after the policy's
+// time, at the same wall time of the next publish day. One of less than a week
+// ends as it says, since it has no days to choose from. It is not ok where a
+// year has no publish day.
+func (p Policy) FirstEnd(start time.Time, zone *time.Location) (end time.Time, ok bool) {
+	end = start.Add(p.Embargo)
+	if !p.ChoosesDays() {
+		return end, true
+	}
+	return p.Days.PublishDay(end, zone)
+}
+
+// ChoosesDays says whether an end has to be a publish day.
+func (p Policy) ChoosesDays() bool { return p.Embargo >= Week }
 
 // MaxConfirmers is the most that a policy may ask for.
 const MaxConfirmers = 3
@@ -161,6 +179,12 @@ func (p Policy) Validate() error {
 	}
 	if p.Lead > 0 && p.Lead > p.Embargo {
 		return whole("lead", "lead %s is longer than the embargo of %s", FormatDuration(p.Lead), FormatDuration(p.Embargo))
+	}
+	if p.Upstream < 0 {
+		return whole("upstream", "%d is not the number of a wave", p.Upstream)
+	}
+	if key, why := p.Days.check(); why != "" {
+		return whole(key, "%s", why)
 	}
 	start := time.Unix(0, 0).UTC()
 	end := start.Add(p.Embargo)

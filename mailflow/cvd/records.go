@@ -20,6 +20,7 @@ type Embargo struct {
 	Because string
 	By      string
 	At      time.Time
+	Moved   time.Duration // how much later it is than the policy says, to be a publish day
 }
 
 // Case is the file of one flaw.
@@ -41,6 +42,7 @@ type Case struct {
 	LegalHold   *Hold      // nothing of it is destroyed; or nil
 	Merged      CaseID     // the case that took this one in
 	Leaks       []Leak     `json:",omitempty"` // what of it is public without our doing, each level once, rising
+	CVEs        []string   // its CVE IDs
 }
 
 // Exploited is what the desk knows of attacks with a flaw. At is the awareness
@@ -53,12 +55,20 @@ type Exploited struct {
 }
 
 // Lead is the longest before the end that a participant may know of the case;
-// 0 where nothing limits it.
+// 0 where nothing limits it. Where the policy's is the whole embargo, nobody is
+// to wait for it: it grows with an end that was moved to a publish day.
 func (c Case) Lead(p Participant) time.Duration {
-	if p.Lead > 0 && (c.Policy.Lead == 0 || p.Lead < c.Policy.Lead) {
+	lead := c.Policy.Lead
+	switch {
+	case p.Wave > 0 && p.Wave <= c.Policy.Upstream:
+		lead = 0
+	case lead >= c.Policy.Embargo && len(c.Embargoes) > 0:
+		lead += c.Embargoes[0].Moved
+	}
+	if p.Lead > 0 && (lead == 0 || p.Lead < lead) {
 		return p.Lead
 	}
-	return c.Policy.Lead
+	return lead
 }
 
 // Started says whether the plan of the case runs.
@@ -78,17 +88,28 @@ func (c Case) Tag() string { return "[" + string(c.ID) + "]" }
 
 // Party is a person or organisation in the directory.
 type Party struct {
-	ID      PartyID
-	Address string   // where its notices go
-	Second  string   // a second contact, or empty
-	Aliases []string // other names by which people know it, "Globex Corporation"
-	Zone    string   // IANA time zone, or empty
-	Lead    time.Duration
-	Channel Channel
-	Manner  Manner
-	Members []Member
-	Added   time.Time
-	AddedBy string
+	ID       PartyID
+	Address  string   // where its notices go
+	Second   string   // a second contact, or empty
+	Aliases  []string // other names by which people know it, "Globex Corporation"
+	Zone     string   // IANA time zone, or empty
+	Lead     time.Duration
+	Channel  Channel
+	Manner   Manner
+	Kind     VendorKind // "" is VendorPSIRT
+	Language string     // of its mails, "de"; "" is English
+	Members  []Member
+	Freezes  []Freeze // as the desk knows them; a vendor's own word stands with its Participant
+	Proved   *Proven  // of contact, the last one, or nil
+	Added    time.Time
+	AddedBy  string
+}
+
+// Proven is how it is known that somebody speaks for a party.
+type Proven struct {
+	Words string    // "phone, Jo Doe"
+	On    time.Time // the first instant of that day, UTC
+	By    string    // the coordinator who filed it
 }
 
 // Manner is how mails to a party are made up. It changes who reads what on the
@@ -167,6 +188,7 @@ type Participant struct {
 	Roles     []Role
 	Address   string        // where this participant's mail goes; its party's unless it is the finder
 	Name      string        // of a finder
+	Language  string        // of a finder's mails; a vendor's is its party's
 	Token     string        // of case+TOKEN@
 	Wave      int           // from 1
 	Affects   string        // its product line
@@ -182,12 +204,17 @@ type Participant struct {
 	Declined     *Hold
 	Requested    []Stage
 	Statuses     []Status
+	Statements   []Statement // for publication, oldest first
+	Credit       *Credit     // of a finder: its last word on how it is named, or nil
+	Reveals      []Reveal    // of a finder
 	Proposals    []Proposal
 	Codes        []Code
 	Reached      Stage // the highest stage that was queued to it
 	Delays       map[Stage]time.Time
+	Offsets      map[Stage]When // its own, in place of the policy's; a date in Delays goes before
 	LastHeard    time.Time
 	Ready        *Ready               // its last word on when it will be, or nil
+	Freezes      []Freeze             // when it ships nothing, by its own word
 	Reported     map[string]time.Time // duties towards authorities that it has met, by their names
 	MovedTo      CaseID               // the case in which it takes part instead, since its own was merged into that
 	MovedAs      PartyID              // and under which name
@@ -381,6 +408,9 @@ type ApprovalRequest struct {
 	// Of a request for levels of the leak kit, and of no other.
 	Kit      map[Level]string  `json:",omitempty"` // SHA-256 over the texts and files of each
 	KitFound map[string]string `json:",omitempty"` // what the check found in them, by level and party: a digest
+	// KitSpoken is how each vendor is spoken to, "kind developer; language de".
+	// Who is not there is spoken to as everybody is.
+	KitSpoken map[PartyID]string `json:",omitempty"`
 }
 
 // Open says whether the request still waits for a person.

@@ -192,6 +192,22 @@ const (
 	FormInline Form = "inline" // armor in the body, each file encrypted by itself: for ticket systems
 )
 
+// VendorKind is what a vendor is, as far as it must be spoken to in other words.
+type VendorKind string
+
+// Kinds of vendors. A PSIRT is whoever has named none.
+const (
+	VendorPSIRT     VendorKind = "psirt"     // people whose work it is
+	VendorDeveloper VendorKind = "developer" // one who maintains it, perhaps alone
+	VendorList      VendorKind = "list"      // an address that many read
+	VendorCERT      VendorKind = "cert"      // who coordinates for vendors of its own
+)
+
+// VendorKinds are all of them.
+func VendorKinds() []VendorKind {
+	return []VendorKind{VendorPSIRT, VendorDeveloper, VendorList, VendorCERT}
+}
+
 // TLP is a Traffic Light Protocol 2.0 label (FIRST), without the "TLP:".
 type TLP string
 
