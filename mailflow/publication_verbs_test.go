@@ -223,7 +223,7 @@ func TestPublication_ApprovalIsVoid(t *testing.T) {
 	first := r.request(cvd.Public)
 	r.as(Actor{Name: "ben", Via: ViaMail}, "approve "+first.ID)
 	for _, said := range []struct{ who, words string }{
-		{"acme", "STATEMENT\nWe are sorry.\nEND\n"}, {"globex", "STATUS investigating\n"}, {"finder", "CREDIT Joselyn Findling\n"},
+		{"acme", "STATEMENT\nWe are sorry.\nEND\n"}, {"acme", "STATUS investigating\n"}, {"finder", "CREDIT Joselyn Findling\n"},
 	} {
 		r.answers(said.who, r.id, true, strings.Replace(said.words, " ", " "+string(r.id)+" ", 1)+"\n"+string(r.id)+"\n")
 		r.after(tenMinutes)

@@ -63,9 +63,10 @@ func saidTimes(tx *store.Tx, c cvd.CaseID) (saidRow, error) {
 	return row, err
 }
 
-// spoke says whether a vendor said something that can be published. Who did not is
-// counted, and not named.
-func spoke(p cvd.Participant) bool { return len(p.Statuses) > 0 || p.Statement().Text != "" }
+// spoke says whether a vendor said something for publication, and so agreed that
+// the others learn of it. Who only told the desk its status is counted, and not
+// named.
+func spoke(p cvd.Participant) bool { return p.Statement().Text != "" }
 
 // productOf is a vendor's row, under the name that the directory has for it.
 func productOf(p cvd.Participant) advisory.Product {
