@@ -131,7 +131,7 @@ func unwilling(stage, tag, code string) string {
 }
 
 var (
-	subjectStage = regexp.MustCompile(`\[(\S+-\d{4}-\d{4})\] \d/\d ([A-Z][a-z-]+)`)
+	subjectStage = regexp.MustCompile(`\[(\S+-\d{4}-\d{4})\] \d/\d ([A-Z][a-z-]+)( \(reminder\))?`)
 	printedCode  = regexp.MustCompile(`\b([0-9A-Z]{4}-[0-9A-Z]{4})\b`)
 )
 
@@ -153,7 +153,9 @@ func (r *robot) reads() error {
 			continue // an answer to an answer
 		}
 		name := strings.ToLower(stage[2])
-		r.got = append(r.got, gotStage{name, m.At, o})
+		if stage[3] == "" { // a reminder tells nothing new
+			r.got = append(r.got, gotStage{name, m.At, o})
+		}
 		r.demo.say("  day %2d  %-8s reads %q", r.demo.day(m.At), r.party, o.Subject)
 		code := printedCode.FindString(strings.ReplaceAll(o.Text, stage[1], ""))
 		if text := r.answer(name, stage[1], code); text != "" {

@@ -10,11 +10,12 @@ import (
 )
 
 // demanded is what the story demands of each vendor: nothing more, nothing
-// less, in this order.
+// less, in this order. Who declined or said nothing is late: it is told five
+// days before the end, and never the proof.
 var demanded = map[string][]cvd.Stage{
 	"acme":    cvd.Stages(),
-	"globex":  {cvd.HeadsUp, cvd.Public},
-	"initech": {cvd.HeadsUp, cvd.Public},
+	"globex":  {cvd.HeadsUp, cvd.Scope, cvd.Details, cvd.Advisory, cvd.Public},
+	"initech": {cvd.HeadsUp, cvd.Scope, cvd.Details, cvd.Advisory, cvd.Public},
 }
 
 // table shows who got what when, from what the vendors opened, and fails

@@ -28,7 +28,7 @@ func TestApproval_Alarm(t *testing.T) {
 	}
 	w.restart()
 	w.steps(time.Hour, 8*time.Hour)
-	if n := w.countIn("INBOX", "undecided"); n != 1 || w.last("INBOX").ID != m.ID {
+	if n := w.countIn("INBOX", "undecided"); n != 1 || w.message("INBOX", "undecided").ID != m.ID {
 		t.Errorf("%d alarms: %q", n, w.subjects("INBOX"))
 	}
 	if err := w.desk.Gesture(context.Background(), benByGesture, Gesture{Button: "Approve", Message: m.ID}); err != nil {

@@ -103,6 +103,9 @@ func (b *Base) alarmApproval(tx *store.Tx, id string) error {
 		name = "nobody on the desk; the operator can add a coordinator"
 	}
 	what := approvalWhere(a)
+	if isReview(a) {
+		what = "what was overdue of " + string(a.Case)
+	}
 	if isShred(a) {
 		what = "destroying " + string(a.Case)
 	}

@@ -52,6 +52,7 @@ type approvalGroup struct {
 	rule    cvd.StageRule
 	due     time.Time
 	letter  string // the request that the letters wait for
+	late    bool   // to those who are late
 	parcels []*parcel
 }
 
@@ -104,10 +105,16 @@ func (b *Base) needsYes(tx *store.Tx, h home, n cvd.Notice, l *looks) (bool, err
 		return false, nil
 	case n.Kind == cvd.KindLetter:
 		return n.ApprovalID != "", nil
+	case n.Kind == cvd.KindReminder:
+		fresh, err := remindsAnew(tx, h, n, l)
+		if rule, _ := h.Case.Policy.Rule(n.Stage); err != nil || fresh && (rule.Approvals > 0 || lateFor(h.Case, h.Participant, n)) {
+			return true, err
+		}
+		return b.suspicious(tx, h.Participant, n, l)
 	case n.Kind != cvd.KindStage || !h.Case.Started() || !h.Participant.Has(cvd.RoleVendor):
 		return false, nil
 	}
-	if rule, _ := h.Case.Policy.Rule(n.Stage); rule.Approvals > 0 {
+	if rule, _ := h.Case.Policy.Rule(n.Stage); rule.Approvals > 0 || lateFor(h.Case, h.Participant, n) {
 		return true, nil
 	}
 	return b.suspicious(tx, h.Participant, n, l)
@@ -116,12 +123,12 @@ func (b *Base) needsYes(tx *store.Tx, h home, n cvd.Notice, l *looks) (bool, err
 // intoGroup adds a parcel to those that are asked for together.
 func intoGroup(groups []*approvalGroup, p *parcel) []*approvalGroup {
 	rule, _ := p.Case.Policy.Rule(p.Notice.Stage)
-	key := approvalGroup{rule: rule, due: p.Notice.Due.UTC()}
+	key := approvalGroup{rule: rule, due: p.Notice.Due.UTC(), late: lateFor(p.Case, p.Participant, p.Notice)}
 	if p.Letter != nil {
 		key = approvalGroup{letter: p.Notice.ApprovalID}
 	}
 	i := slices.IndexFunc(groups, func(g *approvalGroup) bool {
-		return g.rule.Stage == key.rule.Stage && g.due.Equal(key.due) && g.letter == key.letter
+		return g.rule.Stage == key.rule.Stage && g.due.Equal(key.due) && g.letter == key.letter && g.late == key.late
 	})
 	if i < 0 {
 		i, groups = len(groups), append(groups, &key)
@@ -233,8 +240,12 @@ func (b *Base) request(tx *store.Tx, id string, rule cvd.StageRule, g []*parcel,
 		return err
 	}
 	c := g[0].Notice.Case
+	need, err := yesNeeded(tx, g[0], rule, authors)
+	if err != nil {
+		return err
+	}
 	a := cvd.ApprovalRequest{ID: id, Case: c, Stage: rule.Stage, Authors: authors, Hashes: map[uint64]string{},
-		Need: max(rule.Approvals, 1), Signed: rule.Signed, Created: tx.Now, Beside: casesBeside(g)}
+		Need: need, Signed: rule.Signed, Created: tx.Now, Beside: casesBeside(g)}
 	if g[0].Letter == nil {
 		a.Due = g[0].Notice.Due
 	}

@@ -51,6 +51,9 @@ func (in *Intake) fileBounce(tx *store.Tx, a *arrival, p place) error {
 		if err := in.bounced(tx, n); err != nil {
 			return err
 		}
+		if err := in.keepAskingOf(tx, n.Case, n.Party); err != nil {
+			return err
+		}
 	}
 	return received(tx, a, p, kind, m)
 }

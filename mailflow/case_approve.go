@@ -121,6 +121,9 @@ func (s *sitting) approveID(id string) (string, error) {
 	if isShred(a) {
 		return s.approveShred(a)
 	}
+	if isReview(a) {
+		return s.answerReview(a, "")
+	}
 	mail, err := taskMessage(s.tx, "approval:"+a.ID)
 	if err != nil {
 		return "", err
@@ -190,6 +193,9 @@ func (s *sitting) rejectID(id, why string) (string, error) {
 	}
 	if isShred(a) {
 		return s.rejectShred(a, why)
+	}
+	if isReview(a) {
+		return s.answerReview(a, why)
 	}
 	mail, err := taskMessage(s.tx, "approval:"+a.ID)
 	if err != nil {

@@ -37,6 +37,9 @@ func caseClose(s *sitting, p *phrase) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := s.dropReviews(c.ID); err != nil {
+		return "", err
+	}
 	if err := s.moveFolders(c, casesFolder+delimiter, closedFolder(c.Closed)); err != nil {
 		return "", err
 	}
@@ -128,6 +131,9 @@ func (s *sitting) cancelPlanned(c cvd.Case, party cvd.PartyID, why string) (int,
 				return n, err
 			}
 			n++
+		}
+		if err := s.keepAskingOf(s.tx, p.Case, p.Party); err != nil {
+			return n, err
 		}
 	}
 	return n, nil

@@ -26,6 +26,11 @@ func caseEmbargo(s *sitting, p *phrase) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return s.moveEnd(c, end, forced, why)
+}
+
+// moveEnd gives a case another end.
+func (s *sitting) moveEnd(c cvd.Case, end cvd.Instant, forced bool, why string) (string, error) {
 	was := c.Embargo()
 	if err := s.mayEnd(c, end.At); err != nil {
 		return "", err

@@ -192,6 +192,9 @@ func planInstant(n cvd.Notice) time.Time {
 func (b *Base) planLine(r planRow) string {
 	n := r.Notice
 	fields := []string{string(n.Party), planWhat(r), utc(planInstant(n)), planState(n), b.planKey(r)}
+	if lateFor(r.Case, r.Participant, n) && !n.State.Over() {
+		fields = append(fields, "late")
+	}
 	if missing := planMissing(r); len(missing) > 0 {
 		fields = append(fields, "missing: "+strings.Join(missing, ", "))
 	}
@@ -213,7 +216,7 @@ func planWhat(r planRow) string {
 	number, of := r.Case.Policy.Number(n.Stage)
 	what := fmt.Sprintf("%d/%d %s", number, of, n.Stage)
 	if n.Kind == cvd.KindReminder {
-		what += " reminder"
+		what += fmt.Sprintf(" reminder %d", n.Nth)
 	}
 	return what
 }
@@ -285,12 +288,13 @@ func planMissing(r planRow) []string {
 	if !ok || n.Kind != cvd.KindStage {
 		return out
 	}
+	late := lateFor(r.Case, r.Participant, n)
 	for _, need := range rule.Needs {
-		if !r.Participant.Meets(need, n.Stage) {
+		if !late && !r.Participant.Meets(need, n.Stage) {
 			out = append(out, string(need))
 		}
 	}
-	if rule.Approvals > 0 && (r.Approval == nil || !r.Approval.Granted()) {
+	if (rule.Approvals > 0 || late) && (r.Approval == nil || !r.Approval.Granted()) {
 		out = append(out, "approval")
 	}
 	return out

@@ -48,6 +48,9 @@ func noticeName(n cvd.Notice) string {
 	if n.Kind == cvd.KindLeak {
 		return "leak (" + string(n.Level) + ")"
 	}
+	if n.Kind == cvd.KindReminder {
+		return fmt.Sprintf("reminder %d of %s", n.Nth, n.Stage)
+	}
 	if n.Stage != "" {
 		return string(n.Stage)
 	}

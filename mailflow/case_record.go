@@ -180,7 +180,7 @@ func (s *sitting) recordDeclined(c cvd.Case, who cvd.Participant, p *phrase) (st
 	}
 	s.undo = &undoRow{Verb: "declined"}
 	who.Declined = &cvd.Hold{Because: why, By: s.by.Name, At: s.tx.Now}
-	return fmt.Sprintf("%s declined; its later stages wait, and a later ACCEPT counts", who.Party), s.recorded(who, "declined", why)
+	return fmt.Sprintf("%s declined and is late: %s; a later ACCEPT counts", who.Party, lateLine(c, who)), s.recorded(who, "declined", why)
 }
 
 func (s *sitting) recordStatus(_ cvd.Case, who cvd.Participant, p *phrase) (string, error) {
@@ -224,7 +224,10 @@ func (s *sitting) recordCalled(_ cvd.Case, who cvd.Participant, p *phrase) (stri
 		return "", notDone("what was said is missing; write: record %s called \"…\"", who.Party)
 	}
 	err := record(s.tx, journal.Record{Case: string(who.Case), Party: string(who.Party), Actor: s.by.Name, Kind: "record.called", Detail: what})
-	return fmt.Sprintf("the call to %s is in its history", who.Party), err
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("the call to %s is in its history", who.Party), s.taskDone(s.tx, silenceTask(who.Case, who.Party))
 }
 
 // recordDelivered files that a coordinator handed a stage over. It passes the

@@ -23,7 +23,7 @@ func (s *sitting) pauseSending(why string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if now.Paused {
+	if now.Stops() {
 		return "", notDone("sending is paused since %s already (%s); `sending resume` ends it", utc(now.At), now.Because)
 	}
 	err = s.setSending(s.tx, Sending{Paused: true, Because: why, By: s.by.Name, At: s.tx.Now})
@@ -50,6 +50,10 @@ func (s *sitting) resumeSending() (string, error) {
 	if err := s.setSending(s.tx, Sending{By: s.by.Name, At: s.tx.Now}); err != nil {
 		return "", err
 	}
+	reviewed, err := s.endReviews()
+	if err != nil {
+		return "", err
+	}
 	all, err := Cases(s.tx)
 	if err != nil {
 		return "", err
@@ -60,7 +64,11 @@ func (s *sitting) resumeSending() (string, error) {
 		}
 	}
 	s.undo = &undoRow{Verb: "release", Why: now.Because}
-	return fmt.Sprintf("mail leaves again (it was paused: %s)", now.Because), nil
+	said := fmt.Sprintf("mail leaves again (it was paused: %s)", now.Because)
+	if reviewed > 0 {
+		said += fmt.Sprintf("; so does what was overdue, of %s", count(reviewed, "review"))
+	}
+	return said, nil
 }
 
 // askHeldAgain lets the gate look at what of a case was held, perhaps only

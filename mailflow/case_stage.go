@@ -112,6 +112,9 @@ func tooEarly(c cvd.Case, p cvd.Participant, s cvd.Stage, at, first time.Time) e
 		return notDone("%s may know of %s no longer than %s before its end, %s (%s): %s cannot go at %s, and no sooner than %s",
 			p.Party, c.ID, cvd.FormatDuration(c.Lead(p)), utc(c.End(p)), whose, s, utc(at), utc(first))
 	}
+	if from, late, never := c.ToldLate(p, s); never || late && at.Before(from) {
+		return notDone("%s is late: %s. `late %s now because WHY`, signed, tells it sooner", p.Party, lateLine(c, p), p.Party)
+	}
 	return notDone("%s cannot go to %s at %s: no sooner than %s, given the stage before it, when %s joined, and how long before the end it may know",
 		s, p.Party, utc(at), utc(first), p.Party)
 }

@@ -55,6 +55,9 @@ func (s *sitting) sendingLine() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if now.Overdue {
+		return fmt.Sprintf("sending is PAUSED for what was overdue, since %s by %s: %s; the rest leaves, see Approvals", utc(now.At), now.By, now.Because), nil
+	}
 	if now.Paused {
 		return fmt.Sprintf("sending is PAUSED since %s by %s: %s", utc(now.At), now.By, now.Because), nil
 	}

@@ -97,6 +97,9 @@ func caseRelease(s *sitting, p *phrase) (string, error) {
 	case "case":
 		return s.releaseCase()
 	}
+	if err := s.unreview(name); err != nil {
+		return "", err
+	}
 	return s.releaseParty(name)
 }
 

@@ -24,11 +24,8 @@ func caseFileKey(id cvd.CaseID) string { return "casefile:" + string(id) }
 
 // renderCaseFile writes the case file as it should read now. Where it reads as
 // the one before does, its picture is not drawn.
-func (b *Base) renderCaseFile(tx *store.Tx, c cvd.Case) (f caseFile, err error) {
-	l, err := b.look(tx, c)
-	if err != nil {
-		return f, err
-	}
+func (b *Base) renderCaseFile(tx *store.Tx, l caseLook) (f caseFile, err error) {
+	c := l.Case
 	v, picture, dates := l.view(), l.picture(), l.calendar(tx, b.DeskDomain)
 	v.Pictured = c.Started()
 	text, err := b.Templates.CaseFile(v)

@@ -17,6 +17,7 @@ import (
 type vendorLook struct {
 	cvd.Participant
 	notices []cvd.Notice
+	silence silenceRow // the zero one where it has answered
 }
 
 // caseLook is a case as a person looks at it: what its case file, digests and
@@ -28,6 +29,7 @@ type caseLook struct {
 	ending  string       // when it is destroyed for good, or ""
 	needs   []string
 	frozen  []string // whose freezes the end falls into
+	ahead   aheadRow
 	now     time.Time
 }
 
@@ -45,7 +47,11 @@ func (b *Base) look(tx *store.Tx, c cvd.Case) (caseLook, error) {
 			return l, err
 		}
 		if p.Has(cvd.RoleVendor) {
-			l.vendors = append(l.vendors, vendorLook{p, all})
+			silence, err := silenceOf(tx, c.ID, p.Party)
+			if err != nil {
+				return l, err
+			}
+			l.vendors = append(l.vendors, vendorLook{p, all, silence})
 		}
 		if p.Party.IsFinder() {
 			line, err := finderLine(tx, p)
@@ -60,6 +66,9 @@ func (b *Base) look(tx *store.Tx, c cvd.Case) (caseLook, error) {
 	}
 	l.finder = strings.Join(finders, ". ")
 	slices.SortStableFunc(l.vendors, func(x, y vendorLook) int { return cmp.Compare(x.Wave, y.Wave) })
+	if l.ahead, err = readAhead(tx, c.ID); err != nil {
+		return l, err
+	}
 	open, err := openTasks(tx, c.ID)
 	if err != nil {
 		return l, err
@@ -187,7 +196,9 @@ func (l caseLook) status(p vendorLook) string {
 	case p.Hold != nil:
 		return "on hold"
 	case p.Declined != nil:
-		return "declined"
+		return strings.TrimSuffix("declined, "+lateState(p.Participant), ", late")
+	case p.Late != nil:
+		return strings.TrimSuffix(fmt.Sprintf("%s, silent %d days", lateState(p.Participant), l.silent(p)), ", silent 0 days")
 	case s.Word != "":
 		return strings.TrimSpace(s.Word + " " + s.Text)
 	case p.Accepted() > 0:

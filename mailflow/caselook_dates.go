@@ -38,24 +38,33 @@ func (l caseLook) coming() []event {
 		return nil
 	}
 	var out []event
+	add := func(at time.Time, what string, party cvd.PartyID) {
+		i := slices.IndexFunc(out, func(e event) bool { return e.at.Equal(at) && e.what == what })
+		if i < 0 {
+			i, out = len(out), append(out, event{at: at, what: what})
+		}
+		out[i].parties = append(out[i].parties, party)
+	}
 	for _, p := range l.vendors {
+		if s := p.silence; s.Next.After(l.now) {
+			add(s.Next, silenceWords[s.Taken+1].name, p.Party)
+		}
 		for _, n := range p.notices {
 			if n.Row.IsZero() || n.Kind != cvd.KindStage && n.Kind != cvd.KindReminder {
 				continue
 			}
 			what := string(n.Stage)
 			if n.Kind == cvd.KindReminder {
-				what = "reminder of " + what
+				what = fmt.Sprintf("reminder %d", n.Nth)
 			}
-			i := slices.IndexFunc(out, func(e event) bool { return e.at.Equal(n.Due) && e.what == what })
-			if i < 0 {
-				i, out = len(out), append(out, event{at: n.Due, what: what})
-			}
-			out[i].parties = append(out[i].parties, n.Party)
+			add(n.Due, what, n.Party)
 		}
 	}
 	if end := l.Embargo().End; l.Started() && end.After(l.now) {
 		out = append(out, event{at: end, what: "the embargo ends"})
+	}
+	if at, stages := nextPreflight(l, l.ahead.Tried); l.Started() && at.After(l.now) {
+		out = append(out, event{at: at, what: "preflight for " + stageNames(stages)})
 	}
 	slices.SortStableFunc(out, func(a, b event) int { return a.at.Compare(b.at) })
 	return out

@@ -155,7 +155,11 @@ func (b *Base) tellDesk(tx *store.Tx, d *digest, who Coordinator) error {
 		return err
 	}
 	if state.Paused {
-		d.Alarms = append(d.Alarms, fmt.Sprintf("sending is paused since %s, by %s: %s", instant(state.At), state.By, state.Because))
+		what := "sending is paused"
+		if state.Overdue {
+			what = "what was overdue does not leave (see Approvals)"
+		}
+		d.Alarms = append(d.Alarms, fmt.Sprintf(what+" since %s, by %s: %s", instant(state.At), state.By, state.Because))
 	}
 	if why := b.Own.now.Load().cannotSign(tx.Now); why != "" {
 		d.Alarms = append(d.Alarms, "nothing can be signed, and so nothing leaves: "+why)

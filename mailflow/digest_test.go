@@ -181,7 +181,8 @@ func TestH1_DigestTells(t *testing.T) {
 	w.settle()
 	all = w.digestsOf("ana")
 	text = w.words(all[len(all)-1])
-	wants(t, text, "DUE in the next 7 days\n  Thu 31 December 2026, 09:00 UTC (10:00 Berlin)\n    "+string(id)+": ")
+	wants(t, text, "DUE in the next 7 days\n")
+	wants(t, text, "\n  Thu 31 December 2026, 09:00 UTC (10:00 Berlin)\n    "+string(id)+": ")
 	if strings.Contains(text, "1 proposal of a date") {
 		t.Errorf("what was told is told again:\n%s", text)
 	}

@@ -203,7 +203,9 @@ func (s *sitting) holdBy(button string, m store.Message) error {
 	case party == "":
 		_, err = s.releaseCase()
 	default:
-		_, err = s.releaseOne(party)
+		if err = s.unreview(party); err == nil {
+			_, err = s.releaseOne(party)
+		}
 	}
 	return err
 }

@@ -111,6 +111,9 @@ func (s *sitting) asLetter(d drop, who cvd.Participant) (uint64, error) {
 		return 0, err
 	}
 	s.moved(s.tx, d.c.ID)
+	if err := s.wroteBack(s.tx, d.c.ID, who.Party); err != nil {
+		return 0, err
+	}
 	return m.ID, record(s.tx, journal.Record{Case: string(d.c.ID), Party: string(who.Party), Actor: s.by.Name, Kind: "mail.filed",
 		Ref: fmt.Sprintf("M%d", m.ID), Detail: fmt.Sprintf("from Quarantine, M%d", old.ID)})
 }

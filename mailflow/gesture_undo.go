@@ -112,6 +112,9 @@ func (s *sitting) reconsider(m store.Message) error {
 	if isShred(a) {
 		return s.reconsiderShred(a)
 	}
+	if isReview(a) {
+		return notDone("what was answered about overdue notices is not taken back; `hold case` stops what has not left, `release PARTY` lets go what was held")
+	}
 	yes := slices.IndexFunc(a.Yes, func(y cvd.Approved) bool { return y.By == s.by.Name })
 	switch {
 	case strings.HasPrefix(a.How, "rejected by "+s.by.Name+":"):

@@ -52,11 +52,3 @@ func noLevel(l cvd.Level) string {
 	}
 	return string(l)
 }
-
-// mayRemind: who hears of a leak is reminded of nothing else.
-func mayRemind(q Question) *Answer {
-	if len(q.Case.Leaks) > 0 {
-		return no(Never, "it leaked, and nobody is reminded any more")
-	}
-	return nil
-}

@@ -1,6 +1,7 @@
 package mailflow
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -208,8 +209,12 @@ func (b *Base) wake(tx *store.Tx, c cvd.CaseID, party cvd.PartyID, byNeed bool) 
 			ps = append(ps, p.Party)
 		}
 	}
+	home, err := CaseByID(tx, c)
+	if err != nil && !errors.Is(err, ErrNoCase) {
+		return err
+	}
 	for _, p := range ps {
-		all, err := Notices(tx, c, p)
+		all, err := b.askedOf(tx, home, p, c)
 		if err != nil {
 			return err
 		}
@@ -221,6 +226,26 @@ func (b *Base) wake(tx *store.Tx, c cvd.CaseID, party cvd.PartyID, byNeed bool) 
 	}
 	b.touch(tx, c)
 	return nil
+}
+
+// askedOf gives the notices of a participant, once those that remind it stand as
+// they should.
+func (b *Base) askedOf(tx *store.Tx, home cvd.Case, party cvd.PartyID, id cvd.CaseID) ([]cvd.Notice, error) {
+	all, err := Notices(tx, id, party)
+	if err != nil || home.ID == "" {
+		return all, err
+	}
+	p, err := ParticipantByID(tx, id, party)
+	if errors.Is(err, ErrNoParticipant) {
+		return all, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if changed, err := b.keepAsking(tx, home, p, all); err != nil || !changed {
+		return all, err
+	}
+	return Notices(tx, id, party)
 }
 
 func wakeOne(tx *store.Tx, n cvd.Notice, byNeed bool) error {

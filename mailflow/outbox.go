@@ -145,6 +145,9 @@ func (o *Outbox) enqueue(tx *store.Tx, row dueRow, now time.Time, mark string, s
 		}
 	}
 	n.State, n.Why, n.MessageID, n.Hash, n.Bounced = cvd.Queued, "", s.messageID, mark, time.Time{}
+	if n.Kind == cvd.KindStage || n.Kind == cvd.KindReminder {
+		n.Words = p.Words
+	}
 	if n.Keys = nil; !p.inClear() {
 		n.Keys = p.keys()
 	}

@@ -143,12 +143,12 @@ func lower(s string) string {
 }
 
 // stages lists the stages that a person was told, in order, by the numbers in
-// the inner Subjects.
+// the inner Subjects. A reminder tells nothing new.
 func (w *world) stages(name string) []string {
 	w.t.Helper()
 	var out []string
 	for _, l := range w.mails(w.people[name]) {
-		if m := stageMark.FindStringSubmatch(l.Subject); m != nil {
+		if m := stageMark.FindStringSubmatch(l.Subject); m != nil && !strings.Contains(l.Subject, "(reminder)") {
 			out = append(out, m[1])
 		}
 	}

@@ -76,7 +76,7 @@ func ownNext(set *ownSet, now time.Time) time.Time {
 
 func (b *Base) switchKeys(now time.Time) error {
 	return b.Own.change(b.Store, func(tx *store.Tx) error {
-		if state, err := sendingNow(tx); err != nil || state.Paused {
+		if state, err := sendingNow(tx); err != nil || state.Stops() {
 			return err
 		}
 		set, err := readOwnKeys(tx)

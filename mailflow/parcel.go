@@ -114,6 +114,7 @@ func (b *Base) parcelOf(tx *store.Tx, h home, n cvd.Notice, now time.Time, l *lo
 // what it would have to be bound to.
 func (p *parcel) withApproval(tx *store.Tx) error {
 	n := p.Notice
+	p.Words = digestAll(p.Made)
 	if n.Kind == cvd.KindStage || n.Kind == cvd.KindReminder || len(p.Found) > 0 {
 		p.Parts = p.frozen()
 		p.Hash = p.Parts.sum()
@@ -172,7 +173,7 @@ func (b *Base) gatherWords(tx *store.Tx, p *parcel, l *looks) (err error) {
 	p.HasMaterial = all.Version > 0 || annex.Version > 0
 	p.Shared, p.Own = slices.Concat(bareFiles(all), bareFiles(mitigation)), bareFiles(annex)
 	p.Files = slices.Concat(p.Shared, p.Own)
-	p.Made = []string{all.Digest, annex.Digest, mitigation.Digest}
+	p.Made = madeOf(words)
 	p.View = b.noticeView(p)
 	p.View.Material, p.View.Annex, p.View.Mitigation = all.Text, annex.Text, mitigation.Text
 	faq, err := faqOf(tx, n.Case, n.Stage)
@@ -227,6 +228,9 @@ func (p *parcel) frozen() approvalParts {
 		parts["the date"] = digestAll(p.Notice.Due)
 		parts["the embargo"] = digestAll(end, version)
 		parts["the policy"] = digestAll(p.Case.Policy.Name, rule) // a yes under another policy is no yes under this one
+	}
+	if lateFor(p.Case, p.Participant, p.Notice) {
+		parts["that it is late"] = digestAll(true) // what one said yes to in time needs two now
 	}
 	return parts
 }

@@ -99,6 +99,7 @@ func (b *Base) prepareCase(d dirtyCase) error {
 	}
 	var serial uint64
 	var f caseFile
+	var next time.Time
 	err := b.Store.View(func(tx *store.Tx) error {
 		serial = tx.Serial()
 		c, err := CaseByID(tx, d.Case)
@@ -108,7 +109,12 @@ func (b *Base) prepareCase(d dirtyCase) error {
 		if err != nil {
 			return err
 		}
-		f, err = b.renderCaseFile(tx, c)
+		l, err := b.look(tx, c)
+		if err != nil {
+			return err
+		}
+		next = l.ahead.next(l)
+		f, err = b.renderCaseFile(tx, l)
 		return err
 	})
 	if err != nil {
@@ -121,6 +127,9 @@ func (b *Base) prepareCase(d dirtyCase) error {
 			}
 		}
 		if err := b.showScheduled(tx, d.Case); err != nil {
+			return err
+		}
+		if err := b.keepAhead(tx, d.Case, next); err != nil {
 			return err
 		}
 		return clean(tx, d.Case, serial)

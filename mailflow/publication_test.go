@@ -277,7 +277,7 @@ func TestV5_MayReleaseInClear(t *testing.T) {
 			q.Notice.Stage, q.Now = cvd.Details, q.Case.Embargo().End.Add(-cvd.Day)
 		}, HoldIt, "no key"},
 		{"a stage after the end", func(q *Question) { q.Notice.Stage = cvd.Details }, Never, "ended"},
-		{"a reminder", func(q *Question) { q.Notice.Kind, q.Notice.Stage = cvd.KindReminder, cvd.Scope }, HoldIt, "no key"},
+		{"a reminder", func(q *Question) { q.Notice.Kind, q.Notice.Stage = cvd.KindReminder, cvd.Scope }, Never, ""},
 		{"a letter", func(q *Question) { q.Notice.Kind = cvd.KindLetter }, HoldIt, "no key"},
 		{"an answer", func(q *Question) { q.Notice.Kind = cvd.KindAnswer }, HoldIt, "no key"},
 		{"an embargo", func(q *Question) { q.Notice.Kind = cvd.KindEmbargo }, HoldIt, "no key"},

@@ -26,6 +26,7 @@ type Question struct {
 	CannotSign  string               // why our own key cannot sign now; empty where it can
 	Approval    *cvd.ApprovalRequest // the request that names this notice, if any
 	Hash        string               // of the rendering as it would be now
+	Words       string               // of a stage or a reminder: digest of the material in it as it is now
 	Found       []Crossing           // what of its words a person must see (rule V6)
 	Kit         *kitLevel            // of a notice about a leak: its level of the leak kit as it stands
 }
@@ -78,7 +79,7 @@ func MayRelease(q Question) Answer {
 	case cvd.KindLeak:
 		checks = []func(Question) *Answer{mayLeave, mayTime, maySign, mayLeak, mayKey, mayPause}
 	case cvd.KindReminder:
-		checks = []func(Question) *Answer{mayLeave, mayRemind, mayTime, maySign, mayStage, mayMaterial, mayKey, mayPause, mayCross}
+		checks = []func(Question) *Answer{mayLeave, mayRemind, mayTime, maySign, mayStage, mayMaterial, mayKey, mayPause, mayRepeat, mayCross}
 	}
 	for _, check := range checks {
 		if a := check(q); a != nil {
@@ -100,12 +101,14 @@ func mayLeave(q Question) *Answer {
 		return no(Never, "the notice belongs to somebody else")
 	case p.Withdrawn != nil:
 		return no(Never, "%s was withdrawn: %s", p.Party, p.Withdrawn.Because)
-	case q.Sending.Paused:
+	case q.Sending.Stops():
 		return no(HoldIt, pausedWhy+"%s", q.Sending.Because)
 	case c.Hold != nil:
 		return no(HoldIt, caseHoldWhy+"%s", c.Hold.Because)
 	case p.Hold != nil:
 		return no(HoldIt, "%s"+partyHoldWhy+"%s", p.Party, p.Hold.Because)
+	case n.Review != "":
+		return no(HoldIt, "%s", n.Review)
 	}
 	return nil
 }
@@ -152,11 +155,14 @@ func mayStage(q Question) *Answer {
 	if n.Kind == cvd.KindReminder {
 		return nil
 	}
-	if p.Declined != nil && n.Stage != cvd.Public {
+	if p.Declined != nil && n.Stage == cvd.HeadsUp {
 		return no(Wait, "%s declined", p.Party)
 	}
 	if n.Stage.Rank() <= p.Reached.Rank() {
 		return no(Never, "%s was already told %s", p.Party, p.Reached)
+	}
+	if a := mayLate(q); a != nil {
+		return a
 	}
 	end := c.Embargo().End // who did not agree to a later one waits in mayNeeds
 	if n.Stage == cvd.Public {
@@ -171,17 +177,17 @@ func mayStage(q Question) *Answer {
 	if !q.Now.Before(end) {
 		return no(Never, "the embargo has ended")
 	}
-	return mayFollow(c.Policy, rule, p.Reached, q.Prior)
+	return mayFollow(c, p, rule, q.Prior)
 }
 
-// mayFollow: a stage goes only after the stage before it left; or after a leak
-// that held it, or a higher one where another policy left it out.
-func mayFollow(policy cvd.Policy, rule cvd.StageRule, reached cvd.Stage, prior []cvd.Notice) *Answer {
-	i, _ := policy.Number(rule.Stage)
-	if i < 2 {
+// mayFollow: a stage goes only after the stage before it left, of those that this
+// participant gets; or after a leak that held it, or a higher one where another
+// policy left it out.
+func mayFollow(c cvd.Case, p cvd.Participant, rule cvd.StageRule, prior []cvd.Notice) *Answer {
+	before, reached := stageBefore(c, p, rule.Stage), p.Reached
+	if before == "" {
 		return nil
 	}
-	before := policy.Stages[i-2].Stage
 	state := cvd.NoticeState("")
 	for _, n := range prior {
 		if n.Kind == cvd.KindStage && n.Stage == before {
@@ -206,6 +212,9 @@ func mayFollow(policy cvd.Policy, rule cvd.StageRule, reached cvd.Stage, prior [
 // mayNeeds: has the participant done what the stage needs?
 func mayNeeds(q Question) *Answer {
 	p, n := q.Participant, q.Notice
+	if lateFor(q.Case, p, n) {
+		return nil // it is asked for nothing any more, and two people say yes
+	}
 	rule, _ := q.Case.Policy.Rule(n.Stage)
 	var missing []string
 	for _, need := range rule.Needs {
@@ -240,7 +249,7 @@ func mayKey(q Question) *Answer {
 		return nil // it is public
 	}
 	if q.Party.Channel == cvd.ChannelHand {
-		return no(HoldIt, "%s is told by hand: deliver it and record it", q.Participant.Party)
+		return no(HoldIt, "%s", handed(q))
 	}
 	if len(q.Keys.Certificates) > 0 {
 		return nil
@@ -251,6 +260,11 @@ func mayKey(q Question) *Answer {
 	}
 	held.NoKey = true
 	return held
+}
+
+// handed says that a coordinator delivers the notice.
+func handed(q Question) string {
+	return fmt.Sprintf("%s is told by hand: deliver it and record it", q.Participant.Party)
 }
 
 // mayCross: nothing crosses from one party to another unseen, whatever kind of
@@ -267,7 +281,7 @@ func mayApproval(q Question) *Answer {
 	rule, _ := q.Case.Policy.Rule(q.Notice.Stage)
 	a := q.Approval
 	switch {
-	case rule.Approvals == 0 && len(q.Found) == 0:
+	case rule.Approvals == 0 && len(q.Found) == 0 && !lateFor(q.Case, q.Participant, q.Notice):
 		return nil
 	case a == nil:
 		return no(Ask, "nobody was asked for approval yet")

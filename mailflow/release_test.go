@@ -76,7 +76,10 @@ func TestMayRelease(t *testing.T) {
 		{"shorter embargo not accepted", func(q *Question) {
 			q.Case.Embargoes = append(q.Case.Embargoes, cvd.Embargo{Version: 2, End: q.Case.Embargo().End.Add(-cvd.Day)})
 		}, Release, ""},
-		{"declined", func(q *Question) { q.Participant.Declined = &cvd.Hold{} }, Wait, "declined"},
+		{"declined", func(q *Question) { q.Participant.Declined = &cvd.Hold{} }, NotYet, "late"},
+		{"declined before it was told anything", func(q *Question) {
+			q.Participant.Declined, q.Notice.Stage, q.Participant.Reached = &cvd.Hold{}, cvd.HeadsUp, ""
+		}, Wait, "declined"},
 		{"lead", func(q *Question) { q.Case.Policy.Lead = 20 * cvd.Day }, NotYet, "lead"},
 		{"after the end", func(q *Question) { q.Now = q.Case.Embargo().End }, Never, "ended"},
 		{"no material", func(q *Question) { q.HasMaterial = false }, HoldIt, "no material"},
@@ -94,7 +97,7 @@ func TestMayRelease(t *testing.T) {
 		{"public for who declined", func(q *Question) {
 			q.Notice.Stage, q.Participant.Declined, q.Now = cvd.Public, &cvd.Hold{}, q.Case.Embargo().End
 		}, Release, ""},
-		{"reminder", func(q *Question) { q.Notice.Kind, q.Notice.Stage = cvd.KindReminder, cvd.Scope }, Release, ""},
+		{"reminder", reminds, Release, ""},
 		{"letter", func(q *Question) { q.Notice.Kind, q.Approval = cvd.KindLetter, nil }, Release, ""},
 		{"letter without a key", func(q *Question) { q.Notice.Kind, q.Keys = cvd.KindLetter, keyring.Choice{} }, HoldIt, "no key"},
 		{"receipt without a key", func(q *Question) { q.Notice.Kind, q.Keys = cvd.KindReceipt, keyring.Choice{} }, HoldIt, "no key"},
@@ -139,9 +142,16 @@ func TestMayRelease(t *testing.T) {
 	}
 }
 
+// reminds makes the notice a reminder of scope, which has no answer.
+func reminds(q *Question) {
+	q.Notice.Kind, q.Notice.Stage, q.Notice.Nth = cvd.KindReminder, cvd.Scope, 1
+	q.Prior[1].SentAt, q.Prior[1].Words = start.Add(time.Hour), q.Words
+}
+
 // pausedBy makes a notice of a kind meet a pause that ends so long after now.
 func pausedBy(kind cvd.NoticeKind, s cvd.Stage, after time.Duration) func(q *Question) {
 	return func(q *Question) {
+		reminds(q)
 		q.Notice.Kind, q.Notice.Stage = kind, s
 		q.Pause = Pause{Until: q.Now.Add(after), Key: "ABCD"}
 	}

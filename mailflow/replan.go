@@ -74,6 +74,11 @@ func (b *Base) replanOne(tx *store.Tx, c cvd.Case, p cvd.Participant, byNeed boo
 		if !planned {
 			n = cvd.Notice{Case: c.ID, Party: d.Party, Kind: cvd.KindStage, Stage: d.Stage, Code: cvd.NewCode(), LastAct: tx.Now, ByNeed: byNeed}
 		}
+		if planned && freed(c, p, n, d.At) {
+			if err := b.voidRequest(tx, n, "it goes by the plan again, and needs no yes"); err != nil {
+				return err
+			}
+		}
 		if err := b.place(tx, c, n, d.At, byNeed); err != nil {
 			return err
 		}
@@ -86,7 +91,15 @@ func (b *Base) replanOne(tx *store.Tx, c cvd.Case, p cvd.Participant, byNeed boo
 			return err
 		}
 	}
-	return nil
+	_, err = b.keepAsking(tx, c, p, all)
+	return err
+}
+
+// freed says that a stage was asked about because its participant was late, and
+// is not any more.
+func freed(c cvd.Case, p cvd.Participant, n cvd.Notice, due time.Time) bool {
+	rule, _ := c.Policy.Rule(n.Stage)
+	return n.ApprovalID != "" && !due.Equal(n.Due) && rule.Approvals == 0 && !lateFor(c, p, n)
 }
 
 // place makes a stage notice, or moves one that is there already.

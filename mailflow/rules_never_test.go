@@ -185,7 +185,13 @@ func (s *smallCase) step() error {
 func (s *smallCase) leaves(n cvd.Notice) error {
 	rule, _ := s.c.Policy.Rule(n.Stage)
 	i, _ := s.c.Policy.Number(n.Stage)
-	end := s.c.Embargo().End
+	end, late := s.c.Embargo().End, s.p.Declined != nil && n.Stage != cvd.Public
+	before := cvd.Stage("")
+	for _, r := range s.c.Policy.Stages[:max(i-1, 0)] {
+		if !late || r.Stage != cvd.Proof {
+			before = r.Stage
+		}
+	}
 	bad := func(cond bool, why string) error {
 		if cond {
 			return fmt.Errorf("%s left at %s: %s", n.Stage, s.now, why)
@@ -199,17 +205,19 @@ func (s *smallCase) leaves(n cvd.Notice) error {
 		bad(n.Stage.Rank() <= s.p.Reached.Rank(), "twice, or after a later one"),
 		bad(n.Stage == cvd.Public && s.now.Before(end), "public before the end"),
 		bad(n.Stage != cvd.Public && !s.now.Before(end), "after the end"),
-		bad(n.Stage != cvd.Public && s.p.Declined != nil, "declined"),
-		bad(n.Stage != cvd.Public && s.c.End(s.p).Before(end), "without consent to the longer embargo"),
+		bad(late && (n.Stage == cvd.HeadsUp || n.Stage == cvd.Proof), "to who declined"),
+		bad(late && s.now.Before(end.Add(-min(5*cvd.Day, s.c.Policy.Embargo/3))), "to who declined, early"),
+		bad(late && s.yes[n.ID] == nil, "to who declined, without a yes"),
+		bad(n.Stage != cvd.Public && !late && s.c.End(s.p).Before(end), "without consent to the longer embargo"),
 		bad(n.Stage != cvd.Public && s.c.Lead(s.p) > 0 && s.now.Before(end.Add(-s.c.Lead(s.p))), "earlier than the lead"),
 		bad(s.paused.Paused || s.c.Hold != nil || s.p.Hold != nil || s.p.Withdrawn != nil, "though it was stopped"),
 		bad(len(s.keys.Certificates) == 0, "without a key"),
 		bad(n.Stage != cvd.HeadsUp && !s.question(n).HasMaterial, "without material"),
 		bad(rule.Approvals > 0 && s.yes[n.ID] == nil, "without a yes"),
-		bad(slices.Contains(rule.Needs, cvd.Acknowledged) && s.p.Acknowledged == nil && s.p.Accepted() == 0, "unacknowledged"),
-		bad(slices.Contains(rule.Needs, cvd.Accepted) && s.p.Accepted() == 0, "unaccepted"),
-		bad(slices.Contains(rule.Needs, cvd.Requested) && !slices.Contains(s.p.Requested, n.Stage), "not asked for"),
-		bad(n.Stage != cvd.Public && i > 1 && s.p.Reached != s.c.Policy.Stages[i-2].Stage, "above the next stage"),
+		bad(!late && slices.Contains(rule.Needs, cvd.Acknowledged) && s.p.Acknowledged == nil && s.p.Accepted() == 0, "unacknowledged"),
+		bad(!late && slices.Contains(rule.Needs, cvd.Accepted) && s.p.Accepted() == 0, "unaccepted"),
+		bad(!late && slices.Contains(rule.Needs, cvd.Requested) && !slices.Contains(s.p.Requested, n.Stage), "not asked for"),
+		bad(n.Stage != cvd.Public && i > 1 && s.p.Reached != before, "above the next stage"),
 	} {
 		if err != nil {
 			return err

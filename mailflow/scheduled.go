@@ -89,7 +89,7 @@ func departures(tx *store.Tx, c cvd.Case) ([]departure, error) {
 			if n.Kind != cvd.KindStage || n.State != cvd.Planned || n.Row.IsZero() {
 				continue
 			}
-			free, err := approvedOrFree(tx, c, n, granted)
+			free, err := approvedOrFree(tx, c, p, n, granted)
 			if err != nil {
 				return nil, err
 			}
@@ -111,10 +111,10 @@ func board(out []departure, n cvd.Notice) []departure {
 	return out
 }
 
-func approvedOrFree(tx *store.Tx, c cvd.Case, n cvd.Notice, granted map[string]bool) (bool, error) {
+func approvedOrFree(tx *store.Tx, c cvd.Case, p cvd.Participant, n cvd.Notice, granted map[string]bool) (bool, error) {
 	rule, ok := c.Policy.Rule(n.Stage)
 	if !ok || n.ApprovalID == "" {
-		return ok && rule.Approvals == 0, nil
+		return ok && rule.Approvals == 0 && !lateFor(c, p, n), nil
 	}
 	if yes, known := granted[n.ApprovalID]; known {
 		return yes, nil

@@ -73,7 +73,7 @@ type dueNotice struct {
 func (s *Scheduler) dueAt(now time.Time, failed map[uint64]bool) (batch []dueNotice, next time.Time, err error) {
 	err = s.Store.View(func(tx *store.Tx) error {
 		state, err := sendingNow(tx)
-		if err != nil || state.Paused {
+		if err != nil || state.Stops() {
 			return err
 		}
 		limit := store.Instant(now)
@@ -129,7 +129,7 @@ func (s *Scheduler) releaseAll(ctx context.Context, batch []dueNotice, now time.
 
 // CheckClock stops sending when the clock jumped against the time that passed,
 // or when the gateway was away and comes back to overdue notices: a person
-// looks first (rule T5). It is asked before RunDue. Where it fails, the next
+// looks first (rule T5). What is overdue goes to Approvals for a review. It is asked before RunDue. Where it fails, the next
 // call compares with the same instants.
 func (s *Scheduler) CheckClock(now time.Time, passed time.Duration) error {
 	if err := s.checkClock(now, now.Sub(s.last)-(passed-s.lastPassed)); err != nil {
@@ -142,7 +142,7 @@ func (s *Scheduler) CheckClock(now time.Time, passed time.Duration) error {
 func (s *Scheduler) checkClock(now time.Time, drift time.Duration) error {
 	first := s.last.IsZero()
 	if !first && drift.Abs() > clockJump {
-		return s.pause(fmt.Sprintf("the clock jumped by %s", drift.Round(time.Second)), now)
+		return s.pause(Sending{Paused: true, Because: fmt.Sprintf("the clock jumped by %s", drift.Round(time.Second)), By: byItself, At: now})
 	}
 	return s.tick(now, first)
 }
@@ -165,7 +165,8 @@ func (s *Scheduler) tick(now time.Time, first bool) error {
 	}
 	away := now.Sub(before.At)
 	if first && !before.At.IsZero() && away > downtime && overdue {
-		if err := s.pause(fmt.Sprintf("the gateway was away for %s and notices are overdue", away.Round(time.Minute)), now); err != nil {
+		why := fmt.Sprintf("the gateway was away for %s", away.Round(time.Minute)) + overdueToo
+		if err := s.pause(Sending{Paused: true, Overdue: true, Because: why, By: byItself, At: now}); err != nil {
 			return err
 		}
 	}
@@ -184,12 +185,6 @@ func anyDue(tx *store.Tx, now time.Time) bool {
 		}
 	}
 	return false
-}
-
-func (s *Scheduler) pause(why string, now time.Time) error {
-	return s.Store.Update(func(tx *store.Tx) error {
-		return s.setSending(tx, Sending{Paused: true, Because: why, By: "parley", At: now})
-	})
 }
 
 // Run lets notices go until ctx ends.
@@ -259,7 +254,7 @@ func (s *Scheduler) breath() time.Duration { return min(9*s.preparing, longestPa
 type duty func(now time.Time) (next time.Time, err error)
 
 func (s *Scheduler) duties() []duty {
-	return []duty{s.OwnKeysDue, s.ShowLetters, s.RestateSent, s.DaysDue, s.DigestsDue, s.ClocksDue, s.LeaksDue, s.AlarmApprovals, s.TellGuard,
+	return []duty{s.OwnKeysDue, s.ShowLetters, s.RestateSent, s.SilenceDue, s.DaysDue, s.DigestsDue, s.ClocksDue, s.LeaksDue, s.AlarmApprovals, s.AheadDue, s.TellGuard,
 		s.DropSuperseded, s.ShredsDue}
 }
 
@@ -297,8 +292,7 @@ func (b *Base) setSending(tx *store.Tx, s Sending) error {
 	kind := "sending.resumed"
 	if s.Paused {
 		kind = "sending.paused"
-		r, err := b.Templates.Refusal(refusal("sending", "Nothing leaves this server until a person resumes it. Reports still come in, and nothing is lost.",
-			s.Because, "look at the plan of each case, hold what must not go any more, then write to control@"+b.DeskDomain+"\n    sending resume"))
+		r, err := b.Templates.Refusal(refusal("sending", pausedState(s), s.Because, b.pausedNext(s)))
 		if err != nil {
 			return err
 		}
@@ -317,5 +311,5 @@ func (b *Base) setSending(tx *store.Tx, s Sending) error {
 // delivery queue asks.
 func SendingPaused(tx *store.Tx) bool {
 	s, err := sendingNow(tx)
-	return err != nil || s.Paused
+	return err != nil || s.Stops()
 }

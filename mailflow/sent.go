@@ -227,6 +227,11 @@ func (b *Base) Delivered(tx *store.Tx, it queue.Item) error {
 	if err := b.tellDelivery(tx, n, it); err != nil {
 		return err
 	}
+	if n.Kind == cvd.KindStage && n.State == cvd.Sent {
+		if err := b.keepAskingOf(tx, n.Case, n.Party); err != nil {
+			return err
+		}
+	}
 	return record(tx, journal.Record{Case: it.Case, Party: it.Party, Kind: "notice." + string(n.State), Ref: noticeRef(n),
 		Detail: fmt.Sprintf("delivery D%d, %s", it.ID, it.Reply)})
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -142,7 +143,7 @@ func TestV6_OwnWordsAreOwnWhenRestated(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.settle()
-	if all := w.requests(""); len(all) != 0 {
+	if slices.ContainsFunc(w.requests(""), isDraft) { // globex is silent and late; what it is to be told is asked for, too
 		t.Errorf("the desk's own words were kept back: %q", w.words(w.last("INBOX")))
 	}
 }

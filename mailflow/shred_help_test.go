@@ -18,6 +18,7 @@ import (
 
 // dumps read all rows of each table as JSON, by its name.
 var dumps = map[string]func(*store.Tx) []string{
+	"ahead": rowsOf(aheadRows), "aheaddue": rowsOf(aheadDue), "reviews": rowsOf(reviewRows),
 	"cases": rowsOf(cases), "parties": rowsOf(parties), "participants": rowsOf(participants), "notices": rowsOf(notices),
 	"letters": rowsOf(letters), "due": rowsOf(dueRows), "materials": rowsOf(materials), "approvals": rowsOf(approvals),
 	"reports": rowsOf(reports), "keys": rowsOf(pinnedKeys), "keyids": rowsOf(keyOwners), "tokens": rowsOf(tokens),
@@ -33,7 +34,7 @@ var dumps = map[string]func(*store.Tx) []string{
 	"approvalalarms": rowsOf(approvalAlarms), "sent-restate": rowsOf(restates), "lookups": rowsOf(lookups), "lookupdue": rowsOf(lookupRows),
 	"sealings": rowsOf(sealings), "faqs": rowsOf(faqs), "shreds": rowsOf(shreds),
 	"guardrenamings": rowsOf(renamings), "leaks": rowsOf(leakRows), "leakkits": rowsOf(kitRows), "materialsums": rowsOf(materialSums),
-	"superseded-views": rowsOf(superseded), "said": rowsOf(saidRows),
+	"superseded-views": rowsOf(superseded), "said": rowsOf(saidRows), "silences": rowsOf(silences), "silencesdue": rowsOf(silenceRows),
 }
 
 func rowsOf[V any](t store.Table[V]) func(*store.Tx) []string {
@@ -156,6 +157,7 @@ func shredStory(t *testing.T) (w *world, id, other cvd.CaseID) {
 	w.material(id, cvd.Scope, "quaggacanary scope")
 	w.vendor("acme")
 	other = w.started("acme")
+	w.answers("acme", other, true, "STATUS "+string(other)+" not-affected we ship none\n") // or else its silence goes on
 	w.in(id, "invite acme wave 1", "start now")
 	w.after(5 * w.Undo)
 	w.answers("acme", id, true, "ACCEPT "+string(id)+" v1\n\nquaggacanary answer")

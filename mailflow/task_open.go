@@ -76,6 +76,8 @@ func endsByItself(r taskRow) string {
 		return "our key has a later end, or a next one is announced"
 	case "shred":
 		return "it is destroyed, or somebody stops that"
+	case "go":
+		return "somebody answers `go` or `slip`, or the embargo ends"
 	case "sending":
 		return "`sending resume`"
 	}

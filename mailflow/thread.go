@@ -24,6 +24,11 @@ func (in *Intake) fileThread(tx *store.Tx, a *arrival, p place, replay bool) err
 	if err != nil || done {
 		return err
 	}
+	if !replay && a.automatic() == "" {
+		if err := in.wroteBack(tx, p.Case, p.Party); err != nil {
+			return err
+		}
+	}
 	return in.wrote(tx, a, p, m)
 }
 

@@ -65,7 +65,7 @@ func unaccept(s *sitting, u undoRow) (string, error) {
 	}
 	who.Acceptances = slices.Delete(slices.Clone(who.Acceptances), i, i+1)
 	if who.Accepted() == 0 && u.Who0 != nil {
-		who.Declined = u.Who0.Declined
+		who.Declined, who.Late = u.Who0.Declined, u.Who0.Late
 	}
 	return s.unrecorded(who, u)
 }

@@ -19,7 +19,7 @@ func takenBack() map[string]func(*sitting, undoRow) (string, error) {
 		"stage": unmoveStage, "embargo": unmoveEnd, "start": unstart,
 		"open": unopenByID, "close": unclose, "reopen": unreopen, "facts": unchange,
 		"ack": unack, "accept": unaccept, "declined": undecline, "status": unstatus, "delivered": undeliver, "ready": unready,
-		"exploited": unexploited, "legal-hold": unlegalHold, "answer-all": unanswer, "shred": unshred, "cve": uncve,
+		"exploited": unexploited, "legal-hold": unlegalHold, "answer-all": unanswer, "shred": unshred, "cve": uncve, "late": unlate, "go": ungo,
 	}
 }
 
@@ -34,7 +34,7 @@ func unhold(s *sitting, u undoRow) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		return s.resumeSending()
+		return s.unpause()
 	}
 	held, err := s.holdOf(u)
 	if err != nil {

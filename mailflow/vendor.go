@@ -32,6 +32,10 @@ var (
 	onlyFinders = []string{"STATE", "TALK", "CREDIT", "ANONYMOUS", "REVEAL"}
 )
 
+// noAnswers are the first words of commands that do not say where a vendor
+// stands: ACK says that a notice came, the others ask.
+var noAnswers = []string{"ACK", "HELP", "HISTORY"}
+
 // verbsOf are the first words of the commands that a participant may send.
 func verbsOf(p cvd.PartyID) []string {
 	if p.IsFinder() {
@@ -219,6 +223,9 @@ func (in *Intake) applyAll(tx *store.Tx, c cvd.Case, who *cvd.Participant, comma
 		if err != nil {
 			return nil, err
 		}
+		if !slices.Contains(noAnswers, cmd.Verb) {
+			who.Wrote = tx.Now
+		}
 		lines = append(lines, templates.Understood{Line: cmd.Line, Result: result})
 		err = record(tx, journal.Record{Case: string(c.ID), Party: string(who.Party), Kind: "command." + strings.ToLower(cmd.Verb), Ref: via, Detail: cmd.Line})
 		if err != nil {
@@ -359,14 +366,14 @@ func accept(c cvd.Case, who *cvd.Participant, version int, a cvd.Acceptance) tem
 	}
 	a.Version = version
 	who.Acceptances = append(who.Acceptances, a)
-	who.Declined = nil
+	who.Declined, who.Late = nil, nil
 	return templates.Result{Word: templates.ResultAccepted, At: c.Embargoes[i].End, Version: version}
 }
 
 func (in *Intake) decline(tx *store.Tx, c cvd.Case, who *cvd.Participant, reason, via string) (templates.Result, error) {
 	who.Declined = &cvd.Hold{Because: reason, By: via, At: tx.Now}
 	err := in.decisionFor(tx, c, who.Party, "declined", fmt.Sprintf("%s declined in %s", who.Party, c.ID), reason,
-		"nothing further goes to it; a later ACCEPT counts, and you can call them")
+		"it is late from now on: "+lateLine(c, *who)+". A later ACCEPT counts, and you can call them")
 	return templates.Result{Word: templates.ResultDeclined}, err
 }
 

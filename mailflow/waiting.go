@@ -84,7 +84,7 @@ func (b *Base) waitingFate(tx *store.Tx, n cvd.Notice) (fate, bool, error) {
 	switch {
 	case err != nil || n.State.Over():
 		return fate{}, false, err
-	case now.Paused:
+	case now.Stops():
 		return stoppable(fate{"waiting", filled("waiting: sending is paused,", now.Because)}, name), true, nil
 	case n.State == cvd.Held:
 		return stoppable(fate{"held", filled("HELD ("+name+"):", n.Why)}, name), true, nil

@@ -176,6 +176,9 @@ func strangerLetters(to templates.To) []letter {
 			return s.Known(templates.Known{Us: us, To: to, Case: "PAR-2026-0007"})
 		}},
 		{"note", func(s *templates.Set) (templates.Rendered, error) { return s.Note(templates.Note{Us: us, To: to}) }},
+		{"unanswered", func(s *templates.Set) (templates.Rendered, error) {
+			return s.Unanswered(templates.Unanswered{Us: us, To: to, Address: "psirt@acme.example"})
+		}},
 	}
 }
 

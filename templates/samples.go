@@ -113,6 +113,7 @@ func strangerSamples(us Us, t time.Time) []sample {
 		{"contact", Contact{Us: us, To: To{Kind: cvd.VendorList}}},
 		{"contact", Contact{Us: us, To: To{Kind: cvd.VendorCERT}}},
 		{"note", Note{Us: us}},
+		{"unanswered", Unanswered{Us: us, Address: "psirt@acme.example"}},
 		{"waits", Waits{Us: us, Reference: "intake-17"}},
 		{"known", Known{Us: us, Case: "PAR-2026-0007"}},
 		{"keychange", KeyChange{Us: us, Old: []string{us.Fingerprint}, New: us.Fingerprint}},

@@ -104,6 +104,9 @@ func (s *Set) Known(v Known) (Rendered, error) { return s.render("known", v) }
 // Note renders the content-free note to a contact.
 func (s *Set) Note(v Note) (Rendered, error) { return s.render("note", v) }
 
+// Unanswered renders the content-free note to a second contact.
+func (s *Set) Unanswered(v Unanswered) (Rendered, error) { return s.render("unanswered", v) }
+
 // KeyChange renders the content-free note that a party's key changes.
 func (s *Set) KeyChange(v KeyChange) (Rendered, error) { return s.render("keychange", v) }
 

@@ -136,6 +136,14 @@ type Note struct {
 	To
 }
 
+// Unanswered tells a second contact, content-free, that the first does not
+// answer.
+type Unanswered struct {
+	Us
+	To
+	Address string // of the first
+}
+
 // KeyChange tells a party's known addresses, content-free, that its key
 // changes, so that it can say that it did not. Fingerprints are in groups.
 type KeyChange struct {

@@ -21,7 +21,7 @@ type Due struct {
 // Nothing is due before a participant joined, nor earlier than its Lead before
 // the end, nor before the stage above it, nor (all but public) after the end.
 // The end is that which binds the participant; public waits for that of the
-// case.
+// case. Who is late learns what it may learn at all at ToldLate.
 func Plan(c Case, participants []Participant) []Due {
 	if !c.Started() {
 		return nil
@@ -67,6 +67,12 @@ func planOne(c Case, p Participant) []Due {
 		}
 		if d, ok := p.Delays[r.Stage]; ok {
 			at = d
+		}
+		switch from, late, never := c.ToldLate(p, r.Stage); {
+		case never:
+			continue
+		case late && (at.Before(from) || p.now()):
+			at = from
 		}
 		if at.Before(last) {
 			at = last

@@ -213,6 +213,8 @@ type Participant struct {
 	Delays       map[Stage]time.Time
 	Offsets      map[Stage]When // its own, in place of the policy's; a date in Delays goes before
 	LastHeard    time.Time
+	Wrote        time.Time            // when a person of it wrote last, or gave a command that is an answer
+	Late         *Late                // that it is told late, or nil
 	Ready        *Ready               // its last word on when it will be, or nil
 	Freezes      []Freeze             // when it ships nothing, by its own word
 	Reported     map[string]time.Time // duties towards authorities that it has met, by their names
@@ -333,6 +335,7 @@ type Notice struct {
 	Kind  NoticeKind
 	Stage Stage // of KindStage and KindReminder; of KindLeak the one that its level stands for
 	Level Level `json:",omitempty"` // of KindLeak
+	Nth   int   `json:",omitempty"` // of KindReminder: which one it is for its stage, from 1
 
 	Due     time.Time
 	Row     time.Time // the instant of its row among the due ones; zero while it has none
@@ -340,10 +343,12 @@ type Notice struct {
 	ByNeed  bool      // it became ready because a need was met, and waits for no undo
 	State   NoticeState
 	Why     string // why it is held, or what it waits for
+	Review  string `json:",omitempty"` // why it waits for a person although its time came: downtime, a clock that jumped; empty: it does not
 
 	Code       string // the one-time code that it prints; sealed like everything else
 	MessageID  string
 	Hash       string   // of the rendering that left
+	Words      string   `json:",omitempty"` // of a stage or a reminder: digest of the material in it as it left
 	Keys       []string // fingerprints of the component keys that it was encrypted to as it left
 	ApprovalID string
 	Delivery   uint64 // queue item
