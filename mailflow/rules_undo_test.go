@@ -233,3 +233,28 @@ func TestA5_UndoHoldAndHoldAgain(t *testing.T) {
 		return nil
 	})
 }
+
+// A case file that a newer one takes the place of while its receipt is moved
+// back still undoes, whichever of the two comes first.
+func TestA5_UndoByACaseFileThatIsReplacedMeanwhile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.coordinator("ana")
+	id := w.started("acme")
+	file := w.folderOf(id, "Case file")
+	for round := range 20 {
+		w.settle()
+		win := w.windowOn(w.seatOf("ana"), file)
+		if _, err := win.Copy(t.Context(), []int{win.Len() - 1}, "Do/Hold"); err != nil {
+			t.Fatal(err)
+		}
+		receipts := w.windowOn(w.seatOf("ana"), "Do/Hold")
+		replaced := make(chan error)
+		go func() { replaced <- w.sched.Prepare(context.Background()) }()
+		_, err := receipts.Move(t.Context(), []int{receipts.Len() - 1}, file)
+		if held := w.theCase(id).Hold; err != nil || held != nil {
+			t.Fatalf("round %d: %v, and the hold is %+v", round, err, held)
+		}
+		w.ok(<-replaced)
+	}
+}

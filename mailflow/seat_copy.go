@@ -205,19 +205,17 @@ func (s *Seat) bringBack(ctx context.Context, from, dest store.Mailbox, m sendin
 	}
 	switch {
 	case undoes:
-		if err := s.undo(ctx, from, dest, m); err != nil {
-			return 0, err
-		}
+		return s.undo(ctx, from, dest, m, then)
 	case placeOf(dest) == casePlace:
 		return s.fileInCase(ctx, from, dest, m.message, then)
 	}
 	err = s.Store.Update(func(tx *store.Tx) error {
-		if uid, err = s.show(tx, dest, m.message); err != nil || uid == 0 && !undoes {
+		if uid, err = s.show(tx, dest, m.message); err != nil || uid == 0 {
 			return err
 		}
 		return then(tx)
 	})
-	if err == nil && uid == 0 && !undoes {
+	if err == nil && uid == 0 {
 		err = &Refusal{Sentence: fmt.Sprintf("nothing can be put into %s by hand; nothing was changed", dest.Name)}
 	}
 	return uid, err

@@ -10,22 +10,24 @@ import (
 )
 
 // undo takes back what a receipt stands for, when it is moved to where the
-// message came from within the undo window. Moved elsewhere or later it
-// changes nothing.
-func (s *Seat) undo(ctx context.Context, from, dest store.Mailbox, m sending) error {
+// message came from within the undo window, and shows the message there again,
+// under the UID that it says: 0 where a newer one took its place. Moved elsewhere
+// or later it changes nothing. All of it is one transaction, and then with it: a
+// case file may be replaced, and be gone, between any two.
+func (s *Seat) undo(ctx context.Context, from, dest store.Mailbox, m sending, then func(*store.Tx) error) (uid uint32, err error) {
 	s.acting.Lock()
 	defer s.acting.Unlock()
 	var r receipt
 	why := ""
-	err := s.Store.View(func(tx *store.Tx) (err error) {
+	err = s.Store.View(func(tx *store.Tx) (err error) {
 		r, why, err = s.undoable(tx, from, dest, m.message)
 		return err
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if why != "" {
-		return s.answer(dest, m.message, s.tooLate(from, m.message, why))
+		return 0, s.answer(dest, m.message, s.tooLate(from, m.message, why))
 	}
 	g := Gesture{Message: m.message, From: r.From, Done: r.At}
 	if g.Button = buttonOf(from); r.Stays {
@@ -39,12 +41,18 @@ func (s *Seat) undo(ctx context.Context, from, dest store.Mailbox, m sending) er
 			return err
 		}
 		r.Spent = true
-		return putReceipt(d.tx, r)
+		if err := putReceipt(d.tx, r); err != nil {
+			return err
+		}
+		if uid, err = s.show(d.tx, dest, m.message); err != nil {
+			return err
+		}
+		return then(d.tx)
 	})
 	if err != nil {
-		return s.answer(dest, m.message, err)
+		return 0, s.answer(dest, m.message, err)
 	}
-	return nil
+	return uid, nil
 }
 
 // undoable finds the receipt of a message, and says why it cannot be undone

@@ -168,6 +168,9 @@ func inReport(tx *store.Tx, c cvd.CaseID, old store.Message, fresh uint64) error
 // mail of ours; 0 where none is there.
 func newerIn(tx *store.Tx, box uint32, id uint64) (uint32, error) {
 	old, err := tx.Message(id)
+	if errors.Is(err, store.ErrNotFound) {
+		return 0, nil // it was replaced meanwhile
+	}
 	if err != nil || old.Direction != "out" {
 		return 0, err
 	}
