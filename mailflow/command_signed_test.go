@@ -122,6 +122,36 @@ func TestA3_DryRunShowsUnsigned(t *testing.T) {
 	r.refused(asAna, "counts only signed", "vendor add initrode psirt@initrode.example")
 }
 
+// A line that is wrong is said before it is asked to be signed, wherever it
+// stands in the list; what is right waits for its signature, and changes nothing.
+func TestA3_WrongLinesAreSaidBeforeTheyAreSigned(t *testing.T) {
+	t.Parallel()
+	r := newDeskRig(t)
+	r.openedCase()
+	const add = "vendor add initrode psirt@initrode.example"
+	for _, row := range []struct{ lines, why string }{
+		{"vendor add initrode psirt@", "psirt@"},
+		{"vendor add acme psirt@acme.example", "acme"},
+		{"embargo soon because x", "soon"},
+		{add + "; case PAR-2026-0001; invite nobody", "nobody"},
+		{"case PAR-2026-0001; start yesterday", "yesterday"},
+	} {
+		lines := strings.Split(row.lines, "; ")
+		r.refused(asAna, row.why, lines...)
+		if got, err := r.Do(t.Context(), asAna, lines); err != nil || strings.Contains(unwrapped(got.String()), "counts only signed") {
+			t.Errorf("%s is to be signed: %v\n%s", row.lines, err, got)
+		}
+	}
+	all := []string{"case PAR-2026-0001", add, "invite initrode"}
+	got, err := r.Do(t.Context(), asAna, all)
+	r.must(err)
+	if n := strings.Count(unwrapped(got.String()), "taken back, since line 2 was refused"); n != 2 {
+		t.Errorf("%d lines are taken back, want 2:\n%s", n, got)
+	}
+	r.refused(asAna, "vendor add adds a recipient and so counts only signed", all...)
+	r.say(asAnaSigns, all...)
+}
+
 // A coordinator without a key on file is told whom to ask.
 func TestA3_NoKeyOnFile(t *testing.T) {
 	t.Parallel()

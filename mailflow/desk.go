@@ -151,6 +151,9 @@ type sitting struct {
 	undo  *undoRow   // what the command at hand offers to take back
 	dry   bool       // all of it is rolled back
 
+	whole bool     // all lines of a list are tried before it is refused because it is not signed
+	proof *Refusal // why the command at hand counts only signed, in a list that is tried whole
+
 	orders  []order              // all lines of the list
 	exports []exportOrder        // archives to be written once they are committed
 	files   []message.Attachment // what the answer brings along
@@ -205,7 +208,7 @@ func (d *Desk) doOnce(ctx context.Context, by Actor, lines []string, first func(
 		if err := first(tx); err != nil {
 			return err
 		}
-		s := &sitting{Desk: d, tx: tx, by: by, dry: t.Dry, orders: orders}
+		s := &sitting{Desk: d, tx: tx, by: by, dry: t.Dry, orders: orders, whole: true}
 		err := d.doAll(ctx, s, orders, &t)
 		t.Case, exports, t.Files = s.told.ID, s.exports, nil
 		if t.Done() {
@@ -227,7 +230,12 @@ func (d *Desk) doOnce(ctx context.Context, by Actor, lines []string, first func(
 	return t, nil
 }
 
+// doAll carries out all lines, or none. What counts only signed is tried all the
+// same where the list is not: whoever signs it next shall not then learn that
+// a line of it was wrong from the start.
 func (d *Desk) doAll(ctx context.Context, s *sitting, orders []order, t *Transcript) error {
+	var proof *Refusal
+	var unproved int // the line that it is about
 	for i, o := range orders {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -245,18 +253,28 @@ func (d *Desk) doAll(ctx context.Context, s *sitting, orders []order, t *Transcr
 			}
 			return errRefused
 		}
+		if s.proof != nil && proof == nil {
+			proof, unproved = s.proof, i
+		}
 	}
-	if t.Dry {
+	switch {
+	case t.Dry:
 		return errDryRun
+	case proof != nil:
+		t.refused(unproved, proof.Sentence)
+		t.Sign = proof.Sign
+		return errRefused
 	}
 	return nil
 }
 
-// refused marks a transcript whose command i was refused.
+// refused marks a transcript whose command i was refused: what was tried of the
+// others is taken back.
 func (t *Transcript) refused(i int, why string) {
-	for j := range i {
-		l := &t.Lines[j]
-		l.Outcome, l.Waits, l.Undo, l.Result = NotDone, "", "", fmt.Sprintf("taken back, since line %d was refused", i+1)
+	for j := range t.Lines {
+		if l := &t.Lines[j]; l.Outcome != "" {
+			l.Outcome, l.Waits, l.Undo, l.Result = NotDone, "", "", fmt.Sprintf("taken back, since line %d was refused", i+1)
+		}
 	}
 	t.Lines[i].Outcome, t.Lines[i].Result = NotDone, why
 	t.notTried(fmt.Sprintf("not tried, since line %d was refused", i+1))
@@ -264,7 +282,7 @@ func (t *Transcript) refused(i int, why string) {
 
 // carryOut runs one command and writes its line of the transcript.
 func (s *sitting) carryOut(o order, l *TranscriptLine) error {
-	s.waits, s.undo, s.toBe = "", nil, ""
+	s.waits, s.undo, s.toBe, s.proof = "", nil, "", nil
 	if o.command.signed != "" {
 		if err := s.mustBeProved(o.command.name(), o.command.signed); err != nil {
 			return err
@@ -288,7 +306,8 @@ func (s *sitting) carryOut(o order, l *TranscriptLine) error {
 }
 
 // mustBeProved refuses what a stolen mailbox password must not be enough for
-// (rule A3). A dry run changes nothing, and shows it unsigned too.
+// (rule A3). A dry run changes nothing, and shows it unsigned too; a list that is
+// tried whole is refused at its end, and changes nothing either.
 func (s *sitting) mustBeProved(what, why string) error {
 	if s.by.proved() {
 		return nil
@@ -306,7 +325,12 @@ func (s *sitting) mustBeProved(what, why string) error {
 		how = "no key of yours is on file; ask the operator to add it (parley coordinator add " + c.Name + " --key FILE) or to give the command"
 		sign = false
 	}
-	return &Refusal{Sign: sign, Sentence: fmt.Sprintf("%s %s and so counts only signed; nothing was changed. To go on: %s", what, why, how)}
+	r := &Refusal{Sign: sign, Sentence: fmt.Sprintf("%s %s and so counts only signed; nothing was changed. To go on: %s", what, why, how)}
+	if s.whole {
+		s.proof = r
+		return nil
+	}
+	return r
 }
 
 // sentence turns an error into a Refusal where a person can do something
