@@ -349,6 +349,8 @@ func TestClients_MbsyncKilled(t *testing.T) {
 	m := newMirror(t)
 	m.reports(30)
 	m.parley("do", `case open "By hand" policy default report 30`)
+	watch := m.login()
+	m.drawn(watch, "0001 By hand")
 	before := m.far()
 
 	m.cut("a part of Intake in the copy", func() bool { return m.pulled("Intake") >= 5 })
@@ -372,19 +374,27 @@ func TestClients_MbsyncKilled(t *testing.T) {
 	m.marks("Intake", "flaw 5", "ST")
 	button := filepath.Join(m.home, "Mail/desk/Do/New case/new/1700000000.1.here")
 	m.must(os.Rename(m.file("Intake", "flaw 6"), button))
-	watch := m.login()
+	watch = m.login()
 	m.cut("the command at the server", func() bool { return m.count(watch, "Do/New case") == 1 })
 	cmd, _ = m.sync()
 	m.until("flags at the server", func() bool { return m.flagged(watch) })
 	m.kill()
 	_ = cmd.Wait() // it may have ended well
 	m.starts()
+	m.drawn(m.login(), "0002 flaw 6")
 	for range 2 {
 		m.syncs()
 		m.syncs()
 		m.keep(before, m.agree())
 	}
 	m.checkOnce()
+}
+
+// drawn waits for the case file of a case, which comes a moment after all else.
+func (m *mirror) drawn(c *imapclient.Client, title string) {
+	m.Helper()
+	folder := fmt.Sprintf("Cases/PAR-%d-%s/Case file", time.Now().UTC().Year(), title)
+	m.until("a mail in "+folder, func() bool { return m.count(c, folder) == 1 })
 }
 
 // keep wants every UID to mean what it meant before, and what a person left in
