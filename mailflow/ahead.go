@@ -3,7 +3,6 @@ package mailflow
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"parley/mailflow/cvd"
@@ -30,10 +29,6 @@ var (
 
 func aheadKey(tx *store.Tx, id cvd.CaseID) []byte { return tx.Name("ahead", string(id)) }
 
-func aheadDueKey(tx *store.Tx, r aheadRow) []byte {
-	return slices.Concat(store.Instant(r.Next), aheadKey(tx, r.Case))
-}
-
 // readAhead reads the row of a case; a fresh one where it has none.
 func readAhead(tx *store.Tx, id cvd.CaseID) (aheadRow, error) {
 	r, err := aheadRows.Get(tx, aheadKey(tx, id))
@@ -45,20 +40,12 @@ func readAhead(tx *store.Tx, id cvd.CaseID) (aheadRow, error) {
 
 // putAhead writes the row of a case, and moves it among the due ones.
 func putAhead(tx *store.Tx, r aheadRow, next time.Time) error {
-	if !next.Equal(r.Next) {
-		if !r.Next.IsZero() {
-			if err := aheadDue.Delete(tx, aheadDueKey(tx, r)); err != nil {
-				return err
-			}
-		}
-		if r.Next = next; !next.IsZero() {
-			if err := aheadDue.Put(tx, caseScope(r.Case), aheadDueKey(tx, r), r.Case); err != nil {
-				return err
-			}
-			tx.Changed(store.Change{Topic: "due"})
-		}
+	scope, key := caseScope(r.Case), aheadKey(tx, r.Case)
+	if err := moveDue(tx, aheadDue, scope, key, r.Next, next, r.Case); err != nil {
+		return err
 	}
-	return aheadRows.Put(tx, caseScope(r.Case), aheadKey(tx, r.Case), r)
+	r.Next = next
+	return aheadRows.Put(tx, scope, key, r)
 }
 
 // next is when the desk is to be told something of a case, zero for never.
@@ -101,20 +88,8 @@ func (s *Scheduler) aheadAt(now time.Time) (due []cvd.CaseID, next time.Time, er
 		if state, err := sendingNow(tx); err != nil || state.Stops() {
 			return err
 		}
-		for row, err := range aheadDue.All(tx, nil) {
-			if errors.Is(err, store.ErrShredded) {
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			if at := store.ParseInstant(row.Key[:8]); at.After(now) {
-				next = at
-				return nil
-			}
-			due = append(due, row.Value)
-		}
-		return nil
+		due, err = collect(aheadDue.Due(tx, now, &next), nil)
+		return err
 	})
 	return due, next, err
 }

@@ -60,21 +60,9 @@ func putAlarm(tx *store.Tx, a cvd.ApprovalRequest) error {
 // four hours, or has no day and waits for as long, and is undecided, once for each, and says when the next one will be.
 func (s *Scheduler) AlarmApprovals(now time.Time) (next time.Time, err error) {
 	var late []string
-	err = s.Store.View(func(tx *store.Tx) error {
-		for row, err := range approvalAlarms.All(tx, nil) {
-			if errors.Is(err, store.ErrShredded) {
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			if at := store.ParseInstant(row.Key[:8]); at.After(now) {
-				next = at
-				return nil
-			}
-			late = append(late, row.Value)
-		}
-		return nil
+	err = s.Store.View(func(tx *store.Tx) (err error) {
+		late, err = collect(approvalAlarms.Due(tx, now, &next), nil)
+		return err
 	})
 	if err != nil || len(late) == 0 {
 		return next, err

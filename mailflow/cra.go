@@ -2,7 +2,6 @@ package mailflow
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"time"
 
@@ -197,42 +196,4 @@ func (b *Base) showClocks(tx *store.Tx, c cvd.Case) (int, error) {
 		}
 	}
 	return running, nil
-}
-
-// ClocksDue lets the tasks about what vendors owe the authorities follow the
-// clock and what vendors said: a deadline that passed, a vendor that was told,
-// a fix. It returns when it wants to be called next (zero: when something
-// changes). All that it goes by is in the store.
-func (b *Base) ClocksDue(now time.Time) (next time.Time, err error) {
-	var behind []cvd.CaseID
-	err = b.Store.View(func(tx *store.Tx) error {
-		all, err := b.keptClocks(tx)
-		for _, c := range all {
-			stale, gone, _, at, err := b.clocks(tx, c, now)
-			if err != nil {
-				return fmt.Errorf("clocks of %s: %w", c.ID, err)
-			}
-			next = sooner(next, at)
-			if len(stale)+len(gone) > 0 {
-				behind = append(behind, c.ID)
-			}
-		}
-		return err
-	})
-	if err != nil {
-		return now.Add(time.Minute), err
-	}
-	for _, id := range behind {
-		err := b.Store.Update(func(tx *store.Tx) error {
-			c, err := CaseByID(tx, id)
-			if err == nil {
-				_, err = b.showClocks(tx, c)
-			}
-			return err
-		})
-		if err != nil {
-			return now.Add(time.Minute), err
-		}
-	}
-	return next, nil
 }

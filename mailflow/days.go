@@ -37,8 +37,16 @@ func (b *Base) DaysDue(now time.Time) (time.Time, error) {
 			if err != nil {
 				return err
 			}
-			if c := r.Value; c.Started() && c.Closed.IsZero() {
-				b.moved(tx, c.ID)
+			c := r.Value
+			if !c.Started() || !c.Closed.IsZero() {
+				continue
+			}
+			b.moved(tx, c.ID)
+			if c.Exploited == nil && len(c.Leaks) == 0 {
+				continue
+			}
+			if err := watch(tx, c.ID); err != nil { // a store of before does not know yet
+				return err
 			}
 		}
 		return dayRows.Put(tx, DeskScope, tx.Name("day", "casefiles"), dayRow{today})

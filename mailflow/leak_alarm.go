@@ -12,8 +12,8 @@ import (
 	"parley/templates"
 )
 
-// leakRow lets the clockwork find the cases of which something is public without
-// reading all others, and remembers what the desk was shown of each.
+// leakRow remembers what the desk was shown of a case of which something is
+// public.
 type leakRow struct {
 	Case  cvd.CaseID
 	Shown string // digest of who was named as not handed over; empty for nobody
@@ -43,6 +43,9 @@ type leakWatch struct {
 	text   bool      // and Text
 	next   time.Time // when it reads differently by itself
 }
+
+// behind says whether the tasks of the case do not say how it stands.
+func (w leakWatch) behind() bool { return w.row.Shown != w.shown || w.row.Text != w.text }
 
 // watchLeak lets the clockwork watch a case, and shows what is to be shown.
 func (b *Base) watchLeak(tx *store.Tx, c cvd.Case) error {
@@ -127,7 +130,7 @@ func (b *Base) showLeak(tx *store.Tx, w leakWatch) error {
 			return err
 		}
 	}
-	if w.row.Shown == w.shown && w.row.Text == w.text {
+	if !w.behind() {
 		return nil
 	}
 	w.row.Shown, w.row.Text = w.shown, w.text
@@ -211,45 +214,4 @@ func (b *Base) alarmText(tx *store.Tx, w leakWatch) error {
 	_, text, _ := strings.Cut(r.Text, "\n")
 	return b.task(tx, leakTextTask(id), Post{Case: id, Kind: "leak", Text: strings.TrimLeft(text, "\n"),
 		Subject: fmt.Sprintf("ALARM: the public text is missing, and %s ends %s", id, instant(w.c.Embargo().End))})
-}
-
-// LeaksDue keeps the tasks about leaks in step with the clock, with deliveries
-// and with what was written since. All that it goes by is in the store.
-func (b *Base) LeaksDue(now time.Time) (next time.Time, err error) {
-	var behind []cvd.CaseID
-	err = b.Store.View(func(tx *store.Tx) error {
-		for r, err := range leakRows.All(tx, nil) {
-			if errors.Is(err, store.ErrShredded) {
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			w, err := b.leakWatch(tx, r.Value, now)
-			if err != nil {
-				return fmt.Errorf("leak of %s: %w", r.Value.Case, err)
-			}
-			next = sooner(next, w.next)
-			if w.row.Shown != w.shown || w.row.Text != w.text {
-				behind = append(behind, r.Value.Case)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return now.Add(time.Minute), err
-	}
-	for _, id := range behind {
-		err := b.Store.Update(func(tx *store.Tx) error {
-			c, err := CaseByID(tx, id)
-			if err != nil {
-				return err
-			}
-			return b.watchLeak(tx, c)
-		})
-		if err != nil {
-			return now.Add(time.Minute), err
-		}
-	}
-	return next, nil
 }

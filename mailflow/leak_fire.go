@@ -51,7 +51,7 @@ func (s *sitting) fire(c cvd.Case, leak cvd.Leak) (string, error) {
 	if err := s.replan(s.tx, c.ID); err != nil {
 		return "", err
 	}
-	if err := s.watchLeak(s.tx, c); err != nil {
+	if err := errors.Join(s.watchLeak(s.tx, c), watch(s.tx, c.ID)); err != nil {
 		return "", err
 	}
 	return s.fired(c, leak, was, ids)

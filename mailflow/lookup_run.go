@@ -76,13 +76,9 @@ func (l *Lookups) RunDue(ctx context.Context, now time.Time) (time.Time, error) 
 // not.
 func (l *Lookups) due(now time.Time, skip map[uint64]bool) (batch []lookup, next time.Time, err error) {
 	err = l.Store.View(func(tx *store.Tx) error {
-		for r, err := range lookupRows.All(tx, nil) {
+		for r, err := range lookupRows.Due(tx, now, &next) {
 			if err != nil {
 				return err
-			}
-			if at := store.ParseInstant(r.Key[:8]); at.After(now) {
-				next = at
-				return nil
 			}
 			order, err := lookups.Get(tx, r.Value.Order)
 			if err != nil {

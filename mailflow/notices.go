@@ -31,17 +31,9 @@ func reportNumber(c cvd.CaseID) (uint64, bool) {
 // putNotice writes a notice and keeps its row among the due ones in step: a
 // notice that time alone can move has one, at n.Row; others have none.
 func putNotice(tx *store.Tx, n cvd.Notice, row time.Time) error {
-	if !n.Row.IsZero() && !n.Row.Equal(row) {
-		if err := dueRows.Delete(tx, dueKey(n.Row, n.ID)); err != nil {
-			return err
-		}
-	}
-	if !row.IsZero() && !row.Equal(n.Row) {
-		r := dueRow{Case: n.Case, Party: n.Party, Notice: n.ID, InOrder: n.Kind == cvd.KindLeak}
-		if err := dueRows.Put(tx, caseScope(n.Case), dueKey(row, n.ID), r); err != nil {
-			return err
-		}
-		tx.Changed(store.Change{Topic: "due"})
+	r := dueRow{Case: n.Case, Party: n.Party, Notice: n.ID, InOrder: n.Kind == cvd.KindLeak}
+	if err := moveDue(tx, dueRows, caseScope(n.Case), store.Seq(n.ID), n.Row, row, r); err != nil {
+		return err
 	}
 	n.Row = row
 	if n.Kind == cvd.KindLetter {

@@ -32,6 +32,7 @@ func markDirty(tx *store.Tx, c cvd.CaseID, ask bool) {
 		ask = ask || before.Ask
 	}
 	_ = dirtyCases.Put(tx, caseScope(c), key, dirtyCase{c, ask, tx.Serial()}) // fails with all else where the case is gone
+	_ = watchAgain(tx, c)
 	tx.Changed(store.Change{Topic: "prepare"})
 }
 

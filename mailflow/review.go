@@ -52,12 +52,9 @@ func (b *Base) reviewOverdue(tx *store.Tx, p Sending) (int, error) {
 // answers follow from mail that came in, and nobody has to look at them.
 func overdue(tx *store.Tx, now time.Time) (map[cvd.CaseID][]cvd.Notice, error) {
 	late := map[cvd.CaseID][]cvd.Notice{}
-	for r, err := range dueRows.All(tx, nil) {
-		if errors.Is(err, store.ErrShredded) {
-			continue
-		}
-		if err != nil || string(r.Key[:8]) > string(store.Instant(now)) {
-			return late, err
+	for r, err := range dueRows.Due(tx, now, new(time.Time)) {
+		if err != nil {
+			return nil, err
 		}
 		row := r.Value
 		n, err := notices.Get(tx, noticeKey(tx, row.Case, row.Party, row.Notice))

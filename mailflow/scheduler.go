@@ -76,17 +76,9 @@ func (s *Scheduler) dueAt(now time.Time, failed map[uint64]bool) (batch []dueNot
 		if err != nil || state.Stops() {
 			return err
 		}
-		limit := store.Instant(now)
-		for r, err := range dueRows.All(tx, nil) {
-			if errors.Is(err, store.ErrShredded) {
-				continue // its case is gone
-			}
+		for r, err := range dueRows.Due(tx, now, &next) {
 			if err != nil {
 				return err
-			}
-			if string(r.Key[:8]) > string(limit) {
-				next = store.ParseInstant(r.Key[:8])
-				return nil
 			}
 			if failed[r.Value.Notice] {
 				continue
@@ -179,10 +171,8 @@ func (s *Scheduler) tick(now time.Time, first bool) error {
 }
 
 func anyDue(tx *store.Tx, now time.Time) bool {
-	for r, err := range dueRows.All(tx, nil) {
-		if !errors.Is(err, store.ErrShredded) {
-			return string(r.Key[:8]) <= string(store.Instant(now))
-		}
+	for range dueRows.Due(tx, now, new(time.Time)) {
+		return true
 	}
 	return false
 }
@@ -254,7 +244,7 @@ func (s *Scheduler) breath() time.Duration { return min(9*s.preparing, longestPa
 type duty func(now time.Time) (next time.Time, err error)
 
 func (s *Scheduler) duties() []duty {
-	return []duty{s.OwnKeysDue, s.ShowLetters, s.RestateSent, s.SilenceDue, s.DaysDue, s.DigestsDue, s.ClocksDue, s.LeaksDue, s.AlarmApprovals, s.AheadDue, s.TellGuard,
+	return []duty{s.OwnKeysDue, s.ShowLetters, s.RestateSent, s.SilenceDue, s.DaysDue, s.DigestsDue, s.WatchedDue, s.AlarmApprovals, s.AheadDue, s.TellGuard,
 		s.DropSuperseded, s.ShredsDue}
 }
 

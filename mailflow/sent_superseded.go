@@ -32,15 +32,13 @@ func supersede(tx *store.Tx, view uint64) error {
 func (s *Scheduler) DropSuperseded(now time.Time) (next time.Time, err error) {
 	var due []store.Row[uint64]
 	err = s.Store.View(func(tx *store.Tx) error {
-		for row, err := range superseded.All(tx, nil) {
+		for row, err := range superseded.Due(tx, now, &next) {
 			if err != nil {
 				return err
 			}
-			if at := store.ParseInstant(row.Key); at.After(now) || len(due) == restateBatch {
-				next = at
+			if due = append(due, row); len(due) == restateBatch {
 				return nil
 			}
-			due = append(due, row)
 		}
 		return nil
 	})

@@ -26,7 +26,7 @@ var dumps = map[string]func(*store.Tx) []string{
 	"sending": rowsOf(sendingState), "ticks": rowsOf(ticks), "tasks": rowsOf(tasks), "bounces": rowsOf(bounces),
 	"answered": rowsOf(answered), "scheduled": rowsOf(scheduledRows), "dirty": rowsOf(dirtyCases),
 	"own-keys": rowsOf(ownRows), "own-secrets": rowsOf(ownSecrets), "gateway-keys": rowsOf(firstKeys), "own-alarms": rowsOf(ownAlarms),
-	"letters-waiting": rowsOf(waitingRows), "exploited": rowsOf(exploitedCases), "guardforgets": rowsOf(guardForgets),
+	"letters-waiting": rowsOf(waitingRows), "watches": rowsOf(watchRows), "watchesdue": rowsOf(watchDue), "guardforgets": rowsOf(guardForgets),
 	"askedkeys": rowsOf(askedKeys), "cra": rowsOf(craRows), "seats": rowsOf(seatRows), "filed": rowsOf(filedOrders), "days": rowsOf(dayRows),
 	"casefolders": rowsOf(caseTops), "approvalsubjects": rowsOf(approvalSubjects), "approvalhashes": rowsOf(approvalHashes),
 	"approvalparts": rowsOf(approvalDetails), "digests": rowsOf(digestRows), "filings": rowsOf(filings), "undos": rowsOf(undos),

@@ -78,16 +78,8 @@ func (b *Base) keepSilence(tx *store.Tx, c cvd.Case, p cvd.Participant, open []c
 // those that are due in step.
 func putSilence(tx *store.Tx, was, row silenceRow) error {
 	scope, key := caseScope(row.Case), silenceKey(tx, row.Case, row.Party)
-	if !was.Next.IsZero() && !was.Next.Equal(row.Next) {
-		if err := silenceRows.Delete(tx, append(store.Instant(was.Next), key...)); err != nil {
-			return err
-		}
-	}
-	if !row.Next.IsZero() && !row.Next.Equal(was.Next) {
-		if err := silenceRows.Put(tx, scope, append(store.Instant(row.Next), key...), dueRow{Case: row.Case, Party: row.Party}); err != nil {
-			return err
-		}
-		tx.Changed(store.Change{Topic: "due"})
+	if err := moveDue(tx, silenceRows, scope, key, was.Next, row.Next, dueRow{Case: row.Case, Party: row.Party}); err != nil {
+		return err
 	}
 	if was == row {
 		return nil
@@ -118,16 +110,9 @@ func (b *Base) SilenceDue(now time.Time) (next time.Time, err error) {
 			if state, err := sendingNow(tx); err != nil || state.Paused {
 				return err
 			}
-			for row, err := range silenceRows.All(tx, nil) {
-				switch {
-				case errors.Is(err, store.ErrShredded):
-					continue
-				case err != nil:
+			for row, err := range silenceRows.Due(tx, now, &next) {
+				if err != nil {
 					return err
-				}
-				if at := store.ParseInstant(row.Key[:8]); at.After(now) {
-					next = at
-					return nil
 				}
 				if due = append(due, row.Value); len(due) == silenceBatch {
 					return nil
