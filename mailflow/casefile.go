@@ -56,7 +56,7 @@ func (b *Base) renderCaseFile(tx *store.Tx, l caseLook) (f caseFile, err error) 
 	}
 	f.post.Attachments = []message.Attachment{{Filename: pictureName, MediaType: "image/png", Inline: true,
 		Description: l.alt(), Data: drawn}}
-	return f, f.attach(c.ID, dates, l.now)
+	return f, f.attach(c, dates, l.now)
 }
 
 // pictureName is the name of the picture in a case file.
@@ -102,18 +102,23 @@ func (b *Base) pictureOf(tx *store.Tx, id uint64) (picture []byte) {
 }
 
 // attach adds the dates of the case as a calendar. Each version replaces the
-// one before, since its sequence is higher (RFC 5545 section 3.8.7.4).
-func (f *caseFile) attach(id cvd.CaseID, dates []calendar.Entry, now time.Time) error {
+// one before, since its sequence is higher (RFC 5545 section 3.8.7.4). That of a
+// closed case takes them back.
+func (f *caseFile) attach(c cvd.Case, dates []calendar.Entry, now time.Time) error {
 	if len(dates) == 0 {
 		return nil
 	}
 	f.sequence++
-	ics, err := calendar.All(dates, f.sequence, calendar.Publish, now)
+	method := calendar.Publish
+	if !c.Closed.IsZero() {
+		method = calendar.Cancel
+	}
+	ics, err := calendar.All(dates, f.sequence, method, now)
 	if err != nil {
 		return err
 	}
-	f.post.Attachments = append(f.post.Attachments, message.Attachment{Filename: id.Lower() + ".ics", MediaType: "text/calendar",
-		Params: map[string]string{"method": calendar.Publish, "charset": "utf-8"}, Data: ics})
+	f.post.Attachments = append(f.post.Attachments, message.Attachment{Filename: c.ID.Lower() + ".ics", MediaType: "text/calendar",
+		Params: map[string]string{"method": method, "charset": "utf-8"}, Data: ics})
 	return nil
 }
 

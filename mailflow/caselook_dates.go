@@ -155,10 +155,10 @@ func (l caseLook) alt() string {
 }
 
 // calendar are the dates of a case that runs, for the coordinators' own
-// calendars. They may be kept by others, so that they name stages but neither
+// calendars; of a closed one those that do not come any more. They may be kept by others, so that they name stages but neither
 // what the case is about nor a vendor.
 func (l caseLook) calendar(tx *store.Tx, domain string) []calendar.Entry {
-	if !l.Started() || !l.Closed.IsZero() {
+	if !l.Started() {
 		return nil
 	}
 	name := func(what string) string {
@@ -169,6 +169,9 @@ func (l caseLook) calendar(tx *store.Tx, domain string) []calendar.Entry {
 		out = append(out, calendar.Entry{UID: name(s.Name), Summary: fmt.Sprintf("%s: %s", l.ID, s.Name), When: s.At})
 	}
 	out = append(out, calendar.Entry{UID: name("end"), Summary: fmt.Sprintf("%s: end of the embargo", l.ID), When: l.Embargo().End})
+	if !l.Closed.IsZero() {
+		out = slices.DeleteFunc(out, func(e calendar.Entry) bool { return !e.When.After(l.Closed) })
+	}
 	slices.SortStableFunc(out, func(a, b calendar.Entry) int {
 		return cmp.Or(a.When.Compare(b.When), cmp.Compare(a.Summary, b.Summary))
 	})

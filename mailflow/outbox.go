@@ -132,7 +132,7 @@ func (o *Outbox) enqueue(tx *store.Tx, row dueRow, now time.Time, mark string, s
 	if a := MayRelease(p.Question); a.Decision != Release {
 		return o.settle(tx, p.Notice, a)
 	}
-	if p.mark() != mark {
+	if p.mark() != mark || !sameAgreed(agreedDate(p), s.agreed) {
 		return errStale
 	}
 	n := p.Notice
@@ -196,6 +196,9 @@ func letterAuthor(p *parcel) string {
 // stages.
 func (o *Outbox) reach(tx *store.Tx, p *parcel, n cvd.Notice) error {
 	who := p.Participant
+	if agreed := agreedDate(p); agreed != nil {
+		who.Agreed = agreed
+	}
 	if n.Code != "" {
 		who.Remember(n.Code, n.ID, tx.Now)
 	}

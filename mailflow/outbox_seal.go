@@ -19,6 +19,7 @@ type sealed struct {
 	bounce    string
 	wire      *store.Draft // the bytes that leave
 	served    *store.Draft // what the desk sees of them
+	agreed    *cvd.Agreed  // what the calendar in it says
 	tree      *message.Part
 }
 
@@ -38,7 +39,7 @@ func (o *Outbox) seal(p *parcel) (*sealed, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &sealed{messageID: p.As, bounce: cvd.NewToken()}
+	s := &sealed{messageID: p.As, bounce: cvd.NewToken(), agreed: agreedDate(p)}
 	if s.messageID == "" {
 		s.messageID = newMessageID(o.Domain)
 	}
@@ -99,13 +100,12 @@ func (o *Outbox) attachments(p *parcel) ([]message.Attachment, error) {
 	for _, f := range p.Files {
 		out = append(out, asAttachment(f))
 	}
-	if p.Case.Started() && p.Participant.Has(cvd.RoleVendor) && !p.inClear() {
-		ics, err := embargoCalendar(p)
+	if agreed := agreedDate(p); agreed != nil {
+		ics, err := embargoCalendar(p, *agreed)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, message.Attachment{Filename: "embargo.ics", MediaType: "text/calendar",
-			Params: map[string]string{"method": "PUBLISH", "charset": "utf-8"}, Data: ics})
+		out = append(out, ics)
 	}
 	key, err := keyring.ArmorCertificates(ourCertificates(p)...)
 	if err != nil {

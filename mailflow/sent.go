@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"parley/keyring/pgpmime"
-	"parley/mailflow/calendar"
 	"parley/mailflow/cvd"
 	"parley/mailflow/journal"
 	"parley/mailflow/message"
@@ -41,16 +40,6 @@ func closed(text string) string {
 // the thread's, so that a client encrypts its reply to us.
 func autocrypt(addr string, key []byte) string {
 	return fmt.Sprintf("addr=%s; prefer-encrypt=mutual; keydata=%s", addr, base64.StdEncoding.EncodeToString(key))
-}
-
-// embargoCalendar is embargo.ics: the end of the embargo with a summary that
-// tells nothing.
-func embargoCalendar(p *parcel) ([]byte, error) {
-	uid, end := p.Participant.Token+"-embargo", p.Case.End(p.Participant)
-	if p.Notice.Stage == cvd.Public {
-		end = p.Case.Embargo().End
-	}
-	return calendar.Calendar(uid, "Agreed date", end, p.Case.Embargo().Version-1, "PUBLISH", p.Now)
 }
 
 // sentView is what the desk sees of a mail that left: its words and files

@@ -18,6 +18,10 @@ import (
 // section 3.2.1).
 const Publish = "PUBLISH"
 
+// Cancel is the method of an entry that takes back an earlier one with the same
+// UID (section 3.2.5), of which it is the whole: its status says so, too.
+const Cancel = "CANCEL"
+
 // maxLine is the length of a content line in octets, without its line break
 // (RFC 5545 section 3.1).
 const maxLine = 75
@@ -53,7 +57,7 @@ func All(entries []Entry, sequence int, method string, stamp time.Time) ([]byte,
 		if err := check(e.UID, e.Summary, sequence, method); err != nil {
 			return nil, err
 		}
-		cal.Children = append(cal.Children, e.event(sequence, stamp))
+		cal.Children = append(cal.Children, e.event(sequence, method, stamp))
 	}
 	var b bytes.Buffer
 	if err := ical.NewEncoder(&b).Encode(cal); err != nil {
@@ -62,7 +66,7 @@ func All(entries []Entry, sequence int, method string, stamp time.Time) ([]byte,
 	return fold(b.Bytes()), nil
 }
 
-func (e Entry) event(sequence int, stamp time.Time) *ical.Component {
+func (e Entry) event(sequence int, method string, stamp time.Time) *ical.Component {
 	event := ical.NewEvent()
 	event.Props.SetText(ical.PropUID, e.UID)
 	event.Props.SetText(ical.PropSummary, e.Summary)
@@ -70,6 +74,9 @@ func (e Entry) event(sequence int, stamp time.Time) *ical.Component {
 	event.Props.SetDateTime(ical.PropDateTimeStamp, stamp.UTC())
 	event.Props.SetText(ical.PropTransparency, "TRANSPARENT")
 	event.Props.Set(&ical.Prop{Name: ical.PropSequence, Value: strconv.Itoa(sequence)})
+	if method == Cancel {
+		event.Props.SetText(ical.PropStatus, string(ical.EventCancelled))
+	}
 	return event.Component
 }
 

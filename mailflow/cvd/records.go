@@ -214,6 +214,7 @@ type Participant struct {
 	Offsets      map[Stage]When // its own, in place of the policy's; a date in Delays goes before
 	LastHeard    time.Time
 	Wrote        time.Time            // when a person of it wrote last, or gave a command that is an answer
+	Agreed       *Agreed              // the date in its calendar, or nil
 	Late         *Late                // that it is told late, or nil
 	Ready        *Ready               // its last word on when it will be, or nil
 	Freezes      []Freeze             // when it ships nothing, by its own word
@@ -221,6 +222,17 @@ type Participant struct {
 	MovedTo      CaseID               // the case in which it takes part instead, since its own was merged into that
 	MovedAs      PartyID              // and under which name
 }
+
+// Agreed is the end of the embargo as a participant has it in its calendar by the
+// last mail to it.
+type Agreed struct {
+	End      time.Time
+	Off      bool // the entry is cancelled
+	Sequence int  // RFC 5545 section 3.8.7.4
+}
+
+// Same says whether two say the same, whatever their sequence.
+func (a Agreed) Same(o Agreed) bool { return a.End.Equal(o.End) && a.Off == o.Off }
 
 // Finder is the name under which whoever sent the report takes part in its
 // case.
