@@ -88,6 +88,41 @@ func TestDigestTime_OnceOnEveryDate(t *testing.T) {
 	}
 }
 
+// Nine o'clock where somebody is, on the days on which its clocks change, a year
+// ends, and as far from UTC as anywhere.
+func TestDigestTime_InEveryZone(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct{ at, zone, after, want string }{
+		{"09:00", "Europe/Berlin", "2027-03-27T08:00:00Z", "2027-03-28T07:00:00Z"},
+		{"09:00", "Europe/Berlin", "2026-10-24T07:00:00Z", "2026-10-25T08:00:00Z"},
+		{"09:00", "America/New_York", "2027-03-13T14:00:00Z", "2027-03-14T13:00:00Z"},
+		{"09:00", "America/New_York", "2026-10-31T13:00:00Z", "2026-11-01T14:00:00Z"},
+		{"09:00", "Australia/Lord_Howe", "2026-10-02T22:30:00Z", "2026-10-03T22:00:00Z"},
+		{"09:00", "Australia/Lord_Howe", "2027-04-02T22:00:00Z", "2027-04-03T22:30:00Z"},
+		{"09:00", "Pacific/Kiritimati", "2026-12-30T19:00:00Z", "2026-12-31T19:00:00Z"},
+		{"09:00", "Pacific/Kiritimati", "2028-02-27T19:00:00Z", "2028-02-28T19:00:00Z"}, // a leap day there
+		{"09:00", "Etc/GMT+12", "2026-12-31T21:00:00Z", "2027-01-01T21:00:00Z"},
+		{"09:00", "Etc/GMT+12", "2027-01-01T20:59:59Z", "2027-01-01T21:00:00Z"},
+		{"02:15", "Australia/Lord_Howe", "2026-10-02T15:45:00Z", "2026-10-03T15:45:00Z"}, // skipped: they show 02:45
+	} {
+		d, err := ParseDigestTime(row.at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		loc, err := time.LoadLocation(row.zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		after, err := time.Parse(time.RFC3339, row.after)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := d.after(after, loc).UTC().Format(time.RFC3339); got != row.want {
+			t.Errorf("%s in %s after %s: %s, want %s", row.at, row.zone, row.after, got, row.want)
+		}
+	}
+}
+
 // Each coordinator has its digest at eight where it is, once, whatever happens
 // to the process; one summer day is an hour shorter.
 func TestDigest_ComesAtEight(t *testing.T) {

@@ -125,13 +125,14 @@ func (s *Sink) breaksIn() (octets int, breaks bool) {
 // An ending is what happens to a whole message.
 type ending struct {
 	drop, lose bool
+	forget     bool // what it said
 	stall      *stall
 }
 
 func (s *Sink) ending() ending {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e := ending{drop: s.dropDot > 0, lose: s.dropDot > 0 && s.lose, stall: s.stall}
+	e := ending{drop: s.dropDot > 0, lose: s.dropDot > 0 && s.lose, forget: s.forget, stall: s.stall}
 	if e.drop {
 		s.dropDot--
 	}

@@ -73,6 +73,9 @@ func (c *sinkSession) Data(r io.Reader) error {
 // take keeps a whole message, and answers or not.
 func (c *sinkSession) take(raw []byte) error {
 	end := c.sink.ending()
+	if end.forget {
+		raw = nil
+	}
 	_, tls := c.conn.TLSConnectionState()
 	for _, to := range c.to {
 		if !end.lose {
