@@ -19,7 +19,7 @@ func elsewhere(t *testing.T, ics string) mailtest.ReadCalendar {
 	var read []mailtest.ReadCalendar
 	for module, in := range mailtest.CalendarReaders {
 		if !mailtest.HasCalendarReader(module) {
-			t.Skipf("python3 has no module %s (Debian: %s)", module, in)
+			t.Skipf("/usr/bin/python3 has no module %s (Debian: %s)", module, in)
 		}
 		c, err := mailtest.CalendarBy(module, calendarScript, []byte(ics))
 		if err != nil {
@@ -52,7 +52,7 @@ func TestAgreedDate(t *testing.T) {
 		changes bool
 	}{
 		{nil, "", "PUBLISH 2026-12-31", false},
-		{nil, "HELP\n", "PUBLISH 2026-12-31", false},
+		{nil, "ACCEPT " + string(id) + " v1\n", "PUBLISH 2026-12-31", false},
 		{[]string{`embargo 2026-12-16T16:00Z because "sooner"`}, "", "PUBLISH 2026-12-16", true},
 		{[]string{`embargo 2027-02-17T16:00Z because "later"`}, "", "PUBLISH 2026-12-16", false},
 		{nil, "ACCEPT " + string(id) + " v3\n", "PUBLISH 2027-02-17", true},

@@ -162,7 +162,8 @@ func (l caseLook) calendar(tx *store.Tx, domain string) []calendar.Entry {
 		return nil
 	}
 	name := func(what string) string {
-		return hex.EncodeToString(tx.Name("calendar", string(l.ID), what)[:12]) + "@" + domain
+		n := tx.Name("calendar", string(l.ID), what) // begins as those of all dates of the case do
+		return hex.EncodeToString(n[len(n)-12:]) + "@" + domain
 	}
 	var out []calendar.Entry
 	for _, s := range l.stageDates() {

@@ -20,13 +20,12 @@ func TestCalendarElsewhere(t *testing.T) {
 		t.Run(module, func(t *testing.T) {
 			t.Parallel()
 			if !mailtest.HasCalendarReader(module) {
-				t.Skipf("python3 has no module %s (Debian: %s)", module, in)
+				t.Skipf("/usr/bin/python3 has no module %s (Debian: %s)", module, in)
 			}
-			for _, summary := range []string{"Agreed date", strings.Repeat("word ", 60) + "end", strings.Repeat("日本語", 40), "a" + strings.Repeat("é", 100),
+			methods := []string{calendar.Publish, calendar.Publish, calendar.Cancel}
+			for i, summary := range []string{"Agreed date", strings.Repeat("word ", 60) + "end", strings.Repeat("日本語", 40), "a" + strings.Repeat("é", 100),
 				"b" + strings.Repeat("😀", 50), `commas, semicolons; a \ back:slash` + "\nand a second line\nATTENDEE:mailto:globex@example.com"} {
-				for sequence, method := range []string{calendar.Publish, calendar.Publish, calendar.Cancel} {
-					readsAlike(t, module, summary, sequence, method)
-				}
+				readsAlike(t, module, summary, i, methods[i%3])
 			}
 		})
 	}

@@ -26,14 +26,17 @@ type ReadEvent struct {
 // CalendarReaders are the modules of Python that read calendars, each with the package of Debian that it is in.
 var CalendarReaders = map[string]string{"icalendar": "python3-icalendar", "vobject": "python3-vobject"}
 
+// debianPython is the interpreter that has Debian's modules, whatever python3 is first in the path.
+const debianPython = "/usr/bin/python3"
+
 // HasCalendarReader says whether a module is on this machine.
 func HasCalendarReader(module string) bool {
-	return exec.Command("python3", "-c", "import "+module).Run() == nil
+	return exec.Command(debianPython, "-c", "import "+module).Run() == nil
 }
 
 // CalendarBy reads a calendar with a module; script is testdata/ical/read.py.
 func CalendarBy(module, script string, ics []byte) (c ReadCalendar, err error) {
-	cmd := exec.Command("python3", script, module)
+	cmd := exec.Command(debianPython, script, module)
 	var out, wrong bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(ics), &out, &wrong
 	if err := cmd.Run(); err != nil {
