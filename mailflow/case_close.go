@@ -37,7 +37,7 @@ func caseClose(s *sitting, p *phrase) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := s.dropReviews(c.ID); err != nil {
+	if err := s.endIdleReviews(s.tx, c.ID); err != nil {
 		return "", err
 	}
 	if err := s.moveFolders(c, casesFolder+delimiter, closedFolder(c.Closed)); err != nil {

@@ -23,12 +23,16 @@ func (s *sitting) pauseSending(why string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if now.Stops() {
+	fresh := Sending{Paused: true, Because: why, By: s.by.Name, At: s.tx.Now}
+	switch {
+	case now.Stops() && now.By != byItself:
 		return "", notDone("sending is paused since %s already (%s); `sending resume` ends it", utc(now.At), now.Because)
+	case now.Stops(): // it would end with its reviews, and what a person says does not
+		fresh = fresh.alsoFor(now.Because, s.tx.Now)
+	default:
+		s.undo = &undoRow{Verb: "hold"}
 	}
-	err = s.setSending(s.tx, Sending{Paused: true, Because: why, By: s.by.Name, At: s.tx.Now})
-	s.undo = &undoRow{Verb: "hold"}
-	return "nothing leaves this server, of any case, until `sending resume`; mail still comes in", err
+	return "nothing leaves this server, of any case, until `sending resume`; mail still comes in", s.setSending(s.tx, fresh)
 }
 
 // sendingResume is `sending resume`, the same as `release all`.

@@ -133,6 +133,7 @@ type Coordinator struct {
 type Sending struct {
 	Paused  bool
 	Overdue bool // only what was overdue when it was paused, and waits for a review
+	Reviews bool `json:",omitempty"` // of everything: it ends when the reviews that it began with are answered
 	Because string
 	By      string
 	At      time.Time

@@ -25,7 +25,7 @@ func (b *Base) replan(tx *store.Tx, id cvd.CaseID) error {
 		}
 	}
 	b.touch(tx, id)
-	return nil
+	return b.endIdleReviews(tx, id)
 }
 
 // replanParty plans for one participant anew after an answer of its own: an
@@ -40,7 +40,10 @@ func (b *Base) replanParty(tx *store.Tx, id cvd.CaseID, party cvd.PartyID) error
 		return err
 	}
 	b.touch(tx, id)
-	return b.replanOne(tx, c, p, true)
+	if err := b.replanOne(tx, c, p, true); err != nil {
+		return err
+	}
+	return b.endIdleReviews(tx, id)
 }
 
 // replanOne replaces the future stage notices of one participant. byNeed says

@@ -28,14 +28,14 @@ func (s *sitting) answerReview(a cvd.ApprovalRequest, no string) (string, error)
 	if err := record(s.tx, journal.Record{Case: string(a.Case), Actor: s.by.Name, Kind: kind, Ref: a.ID, Detail: no}); err != nil {
 		return "", err
 	}
-	if err := s.closeReview(a, how); err != nil {
+	if err := s.closeReview(s.tx, a, how); err != nil {
 		return "", err
 	}
 	n, err := s.decideOverdue(a, no)
 	if err != nil {
 		return "", err
 	}
-	over, err := s.reviewsOver()
+	over, err := s.reviewsOver(s.tx, s.by.Name)
 	if err != nil {
 		return "", err
 	}
@@ -54,17 +54,17 @@ func (s *sitting) answerReview(a cvd.ApprovalRequest, no string) (string, error)
 }
 
 // closeReview ends the request, and takes its mails away.
-func (s *sitting) closeReview(a cvd.ApprovalRequest, how string) error {
-	a.Ended, a.How = s.tx.Now, how
-	if err := putApproval(s.tx, a); err != nil {
+func (b *Base) closeReview(tx *store.Tx, a cvd.ApprovalRequest, how string) error {
+	a.Ended, a.How = tx.Now, how
+	if err := putApproval(tx, a); err != nil {
 		return err
 	}
 	for _, task := range approvalTasks(a) {
-		if err := s.taskDone(s.tx, task); err != nil {
+		if err := b.taskDone(tx, task); err != nil {
 			return err
 		}
 	}
-	return reviewRows.Delete(s.tx, reviewKey(s.tx, a.ID))
+	return reviewRows.Delete(tx, reviewKey(tx, a.ID))
 }
 
 // decideOverdue does what was answered to each notice of a review that still
@@ -129,29 +129,52 @@ func (s *sitting) unreview(party string) error {
 			return err
 		}
 	}
-	return nil
+	return s.endIdleReviews(s.tx, c.ID)
 }
 
-// dropReviews ends the open reviews of a case of which nothing goes out any more.
-func (s *sitting) dropReviews(id cvd.CaseID) error {
-	open, err := openReviews(s.tx)
+// endIdleReviews ends the open reviews of a case that stop nothing any more: what
+// they are about was cancelled, or let go by somebody who looked.
+func (b *Base) endIdleReviews(tx *store.Tx, id cvd.CaseID) error {
+	open, err := openReviews(tx)
 	if err != nil {
 		return err
 	}
-	dropped := false
+	ended := false
 	for _, a := range open {
 		if a.Case != id {
 			continue
 		}
-		if err := s.closeReview(a, "void: the case was closed"); err != nil {
+		if stops, err := stillStops(tx, a); err != nil || stops {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if err := b.closeReview(tx, a, "void: nothing that it stopped is to leave any more"); err != nil {
 			return err
 		}
-		dropped = true
+		ended = true
 	}
-	if dropped {
-		_, err = s.reviewsOver()
+	if ended {
+		_, err = b.reviewsOver(tx, byItself)
 	}
 	return err
+}
+
+// stillStops says whether a notice waits for a review.
+func stillStops(tx *store.Tx, a cvd.ApprovalRequest) (bool, error) {
+	for _, p := range a.Parties {
+		all, err := Notices(tx, a.Case, p)
+		if err != nil {
+			return false, err
+		}
+		for _, n := range all {
+			if n.Review != "" && !n.State.Over() && slices.Contains(a.Notices, n.ID) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
 }
 
 // openReviews lists the reviews that nobody has answered.
@@ -181,7 +204,7 @@ func (s *sitting) endReviews() (int, error) {
 		return 0, err
 	}
 	for _, a := range open {
-		if err := s.closeReview(a, "void: sending resume let it go"); err != nil {
+		if err := s.closeReview(s.tx, a, "void: sending resume let it go"); err != nil {
 			return 0, err
 		}
 		if _, err := s.decideOverdue(a, ""); err != nil {

@@ -1,6 +1,11 @@
 package mailflow
 
-import "parley/mailflow/store"
+import (
+	"strings"
+	"time"
+
+	"parley/mailflow/store"
+)
 
 // byItself is who pauses where no person did.
 const byItself = "parley"
@@ -10,20 +15,38 @@ const overdueToo = " and notices are overdue"
 
 // pause stops sending until a person looked (rule T5), and puts what is overdue
 // before the desk. After downtime only that is stopped, since the clock is right;
-// where none of it is a notice of a case there is nothing to look at.
+// where none of it is a notice of a case there is nothing to look at. What a
+// person paused stays that person's, whatever the clock does.
 func (s *Scheduler) pause(p Sending) error {
 	return s.Store.Update(func(tx *store.Tx) error {
 		before, err := sendingNow(tx)
-		if err != nil || p.Overdue && before.Stops() {
+		switch {
+		case err != nil || p.Overdue && before.Stops():
 			return err // who paused everything resumes everything
+		case before.Stops() && before.By != byItself:
+			return s.setSending(tx, before.alsoFor(p.Because, p.At))
 		}
 		reviews, err := s.reviewOverdue(tx, p)
 		if err != nil || p.Overdue && reviews == 0 {
 			return err
 		}
+		p.Reviews = !p.Overdue && reviews > 0
 		return s.setSending(tx, p)
 	})
 }
+
+// alsoFor is a pause for another reason as well, which is said once: a clock may
+// jump many times.
+func (s Sending) alsoFor(why string, at time.Time) Sending {
+	if reason, _, more := strings.Cut(s.Because, alsoBecause); more {
+		s.Because = reason
+	}
+	s.Because, s.At = s.Because+alsoBecause+why, at
+	return s
+}
+
+// alsoBecause joins the two reasons of a pause.
+const alsoBecause = "; and then "
 
 // pausedState says what a pause means, and pausedNext what to do about it.
 func pausedState(s Sending) string {
@@ -37,8 +60,12 @@ func (b *Base) pausedNext(s Sending) string {
 	if s.By != byItself {
 		return "look at the plan of each case, hold what must not go any more, then write to control@" + b.DeskDomain + "\n    sending resume"
 	}
-	return "see that the clock is right. What was overdue stands in Approvals, if anything was: answer each mail there, by Do/Approve or Do/Reject. " +
-		"To let all of it go, and everything else, write to control@" + b.DeskDomain + "\n    sending resume"
+	resume := "write to control@" + b.DeskDomain + "\n    sending resume"
+	if !s.Overdue && !s.Reviews {
+		return "see that the clock is right. Nothing was overdue by it, so that no mail in Approvals ends this. To let mail leave again, " + resume
+	}
+	return "see that the clock is right. What was overdue stands in Approvals: answer each mail there, by Do/Approve or Do/Reject. " +
+		"To let all of it go, and everything else, " + resume
 }
 
 // unpause takes a pause of everything back. What waited for a review before it
@@ -56,13 +83,15 @@ func (s *sitting) unpause() (string, error) {
 }
 
 // reviewsOver ends the pause that began with reviews, once the last is answered.
-func (s *sitting) reviewsOver() (over bool, err error) {
-	if open, err := openReviews(s.tx); err != nil || len(open) > 0 {
+// One that a person began, or a clock that jumped while nothing was overdue, ends
+// with `sending resume` alone: nobody who answers a review has looked at that.
+func (b *Base) reviewsOver(tx *store.Tx, by string) (over bool, err error) {
+	if open, err := openReviews(tx); err != nil || len(open) > 0 {
 		return false, err
 	}
-	now, err := sendingNow(s.tx)
-	if err != nil || !now.Paused || now.By != byItself {
+	now, err := sendingNow(tx)
+	if err != nil || !now.Paused || now.By != byItself || now.Stops() && !now.Reviews {
 		return false, err
 	}
-	return true, s.setSending(s.tx, Sending{By: s.by.Name, At: s.tx.Now})
+	return true, b.setSending(tx, Sending{By: by, At: tx.Now})
 }

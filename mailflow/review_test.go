@@ -187,7 +187,7 @@ func TestT5_ClosedCaseNeedsNoReview(t *testing.T) {
 	if w.countIn("Approvals", string(first)) != 0 || !w.sending().Overdue {
 		t.Errorf("Approvals holds %q; %+v", w.subjects("Approvals"), w.sending())
 	}
-	w.refuses(theOperator, "the case was closed", "approve "+id)
+	w.refuses(theOperator, "nothing that it stopped is to leave any more", "approve "+id)
 	w.in(second, `case close because "no flaw"`)
 	if state := w.sending(); state.Paused {
 		t.Errorf("still paused: %s", state.Because)

@@ -140,7 +140,8 @@ func (s *Scheduler) checkClock(now time.Time, drift time.Duration) error {
 }
 
 // tick remembers that the scheduler ran, once a minute, and at the first run
-// compares with what it remembers.
+// compares with what it remembers: a clock that stands before that was put back
+// while nobody ran.
 func (s *Scheduler) tick(now time.Time, first bool) error {
 	var before tickRow
 	var overdue bool
@@ -156,6 +157,12 @@ func (s *Scheduler) tick(now time.Time, first bool) error {
 		return err
 	}
 	away := now.Sub(before.At)
+	if first && !before.At.IsZero() && away < -clockJump {
+		why := fmt.Sprintf("the clock stands %s before the last run", (-away).Round(time.Second))
+		if err := s.pause(Sending{Paused: true, Because: why, By: byItself, At: now}); err != nil {
+			return err
+		}
+	}
 	if first && !before.At.IsZero() && away > downtime && overdue {
 		why := fmt.Sprintf("the gateway was away for %s", away.Round(time.Minute)) + overdueToo
 		if err := s.pause(Sending{Paused: true, Overdue: true, Because: why, By: byItself, At: now}); err != nil {
