@@ -81,6 +81,12 @@ func (s *sitting) mayEnd(c cvd.Case, end time.Time) error {
 	case end.Equal(was.End):
 		return notDone("the embargo of %s ends %s already (v%d)", c.ID, utc(end), was.Version)
 	}
+	if gone, err := s.publicLeft(c); err != nil || gone != "" {
+		if err != nil {
+			return err
+		}
+		return notDone("what is public went to %s already, and cannot be taken back; no date was moved. If the clock was put back since, see first that it is right", gone)
+	}
 	usual := was.End
 	if len(c.Embargoes) == 0 {
 		usual = s.tx.Now.Add(c.Policy.Embargo)
@@ -92,6 +98,20 @@ func (s *sitting) mayEnd(c cvd.Case, end time.Time) error {
 		return s.mustBeProved("embargo", "moves the end earlier")
 	}
 	return nil
+}
+
+// publicLeft names a vendor of a running case that was told what is public, or
+// none: an end that lies ahead all the same is that of a clock that was put back.
+func (s *sitting) publicLeft(c cvd.Case) (cvd.PartyID, error) {
+	if !c.Started() {
+		return "", nil
+	}
+	ps, err := Participants(s.tx, c.ID)
+	i := slices.IndexFunc(ps, func(p cvd.Participant) bool { return p.Reached == cvd.Public })
+	if err != nil || i < 0 {
+		return "", err
+	}
+	return ps[i].Party, nil
 }
 
 // dropDelays forgets dates that a coordinator set for single stages and that

@@ -196,6 +196,8 @@ func TestExploited(t *testing.T) {
 	}
 	if got := w.in(id, "status"); !strings.Contains(got, "EXPLOITED since "+utc(known)+" (telemetry)") {
 		t.Errorf("status: %s", got)
+	} else if strings.Count(got, "EXPLOITED") != 1 || !strings.Contains(got, "can the embargo last") {
+		t.Errorf("status says it twice, or does not ask:\n%s", got)
 	}
 	if got := w.text(w.folderOf(id, "Case file")); !strings.Contains(got, "EXPLOITED since") {
 		t.Errorf("case file: %s", got)

@@ -165,7 +165,7 @@ func caseLine(c cvd.Case) string {
 	case !c.Closed.IsZero():
 		state = "closed " + day(c.Closed)
 	case c.Hold != nil:
-		state = "ON HOLD: " + c.Hold.Because
+		state = heldLine(*c.Hold)
 	case c.Started():
 		state = fmt.Sprintf("started %s, ends %s (v%d)", day(c.Start), utc(c.Embargo().End), c.Embargo().Version)
 	}

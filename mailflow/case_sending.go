@@ -13,7 +13,7 @@ func sendingPause(s *sitting, p *phrase) (string, error) {
 		return "", err
 	}
 	if why == "" {
-		why = "paused by " + s.by.Name
+		why = noReason
 	}
 	return s.pauseSending(why)
 }

@@ -147,7 +147,9 @@ func (s *sitting) caseStatus(c cvd.Case) ([]string, error) {
 		return nil, err
 	}
 	for _, need := range l.needs {
-		lines = append(lines, "needs a person: "+need)
+		if !slices.Contains(lines, need) { // what leaked, or is exploited, stands above
+			lines = append(lines, "needs a person: "+need)
+		}
 	}
 	ps, err := Participants(s.tx, c.ID)
 	if err != nil {
@@ -203,7 +205,7 @@ func participantLine(c cvd.Case, p cvd.Participant) string {
 		parts = append(parts, "ready by "+day(r.By))
 	}
 	if p.Hold != nil {
-		parts = append(parts, "ON HOLD: "+p.Hold.Because)
+		parts = append(parts, heldLine(*p.Hold))
 	}
 	if p.Withdrawn != nil {
 		parts = append(parts, "withdrawn: "+p.Withdrawn.Because)

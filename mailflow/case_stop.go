@@ -20,7 +20,7 @@ func caseHold(s *sitting, p *phrase) (string, error) {
 		return "", err
 	}
 	if why == "" {
-		why = "held by " + s.by.Name
+		why = noReason
 	}
 	switch strings.ToLower(name) {
 	case "all":
@@ -30,6 +30,13 @@ func caseHold(s *sitting, p *phrase) (string, error) {
 	}
 	return s.holdParty(name, why)
 }
+
+// noReason stands for the reason of a hold that has none. Who holds is said beside
+// it.
+const noReason = "no reason was given"
+
+// heldLine says in a line about a case or a participant who holds it, and why.
+func heldLine(h cvd.Hold) string { return fmt.Sprintf("ON HOLD by %s: %s", h.By, h.Because) }
 
 func (s *sitting) holdCase(why string) (string, error) {
 	c, err := s.theCase()

@@ -101,8 +101,11 @@ func taskNeeds(open []taskRow) []string {
 			continue
 		}
 		subject := r.Subject
+		if r.Kind == "exploited" { // that it is stands on a line of its own
+			subject = "can the embargo last, now that it is exploited?"
+		}
 		if r.Case != "" {
-			for _, words := range []string{" in " + string(r.Case), string(r.Case) + " "} {
+			for _, words := range []string{" in " + string(r.Case), " of " + string(r.Case), string(r.Case) + " "} {
 				subject = strings.Replace(subject, words, "", 1)
 			}
 		}

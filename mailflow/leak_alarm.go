@@ -106,16 +106,23 @@ func missedOf(tx *store.Tx, c cvd.Case, level cvd.Level) ([]missed, error) {
 			return nil, err
 		}
 		i := slices.IndexFunc(all, func(n cvd.Notice) bool { return n.Kind == cvd.KindLeak && n.Level == level && n.State != cvd.Cancelled })
-		if i < 0 || all[i].State == cvd.Sent {
+		if i < 0 || all[i].State == cvd.Sent && all[i].Bounced.IsZero() {
 			continue
 		}
-		why := planState(all[i])
-		if all[i].State == cvd.Queued {
-			why = fmt.Sprintf("not accepted yet by the next mail server (D%d)", all[i].Delivery)
-		}
-		out = append(out, missed{p, all[i], why})
+		out = append(out, missed{p, all[i], whyMissed(all[i])})
 	}
 	return out, nil
+}
+
+// whyMissed says why nobody may have read the notice of a leak.
+func whyMissed(n cvd.Notice) string {
+	switch n.State {
+	case cvd.Queued:
+		return fmt.Sprintf("not accepted yet by the next mail server (D%d)", n.Delivery)
+	case cvd.Sent:
+		return fmt.Sprintf("their server took it and gave it back (D%d)", n.Delivery)
+	}
+	return planState(n)
 }
 
 // showLeak puts the tasks of a case right.

@@ -113,6 +113,12 @@ func (b *Base) place(tx *store.Tx, c cvd.Case, n cvd.Notice, due time.Time, byNe
 		_, err := b.newNotice(tx, moved, nil)
 		return err
 	}
+	if moved.Due.After(tx.Now) && n.State == cvd.Held && n.Review == "" {
+		if err := b.heldDone(tx, n); err != nil { // why it was held is asked on its day
+			return err
+		}
+		moved.State, moved.Why = cvd.Planned, ""
+	}
 	if !moved.Due.Equal(n.Due) || moved.Version != n.Version {
 		if err := putNotice(tx, moved, n.Row); err != nil {
 			return err

@@ -293,7 +293,11 @@ func (b *Base) setSending(tx *store.Tx, s Sending) error {
 		if err != nil {
 			return err
 		}
-		if err := b.task(tx, "sending", Post{Subject: "Sending is paused: " + s.Because, Text: r.Text, Kind: "sending"}); err != nil {
+		subject := "Sending is paused: "
+		if s.By != byItself {
+			subject = "Sending is paused by " + s.By + ": "
+		}
+		if err := b.task(tx, "sending", Post{Subject: subject + s.Because, Text: r.Text, Kind: "sending"}); err != nil {
 			return err
 		}
 	} else if err := b.taskDone(tx, "sending"); err != nil {

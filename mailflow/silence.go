@@ -18,6 +18,7 @@ type silenceRow struct {
 	Since time.Time
 	Stage cvd.Stage
 	Taken cvd.SilenceStep
+	At    time.Time // when the last of these was taken
 	Next  time.Time // zero where there is none, or the case or the participant is on hold
 }
 
@@ -58,7 +59,7 @@ func (b *Base) keepSilence(tx *store.Tx, c cvd.Case, p cvd.Participant, open []c
 	first := slices.MinFunc(open, func(x, y cvd.Notice) int { return x.SentAt.Compare(y.SentAt) })
 	want := silenceRow{Case: c.ID, Party: p.Party, Since: first.SentAt, Stage: first.Stage}
 	if row.Since.Equal(want.Since) {
-		want.Taken = row.Taken
+		want.Taken, want.At = row.Taken, row.At
 	} else if err := b.taskDone(tx, silenceTask(c.ID, p.Party)); err != nil {
 		return err
 	}
@@ -67,11 +68,28 @@ func (b *Base) keepSilence(tx *store.Tx, c cvd.Case, p cvd.Participant, open []c
 		if err != nil {
 			return err
 		}
-		if steps := c.Policy.SilenceSteps(want.Since, c.Embargo().End, cvd.ZoneOf(party.Zone)); int(want.Taken) < len(steps) {
-			want.Next = steps[want.Taken]
-		}
+		want.Next = want.next(c, party)
 	}
 	return putSilence(tx, row, want)
+}
+
+// next is when the step after those that were taken is due, zero where there is
+// none. Each leaves a person the time for the one before it, also where that came
+// late, after a hold, a pause or downtime.
+func (r silenceRow) next(c cvd.Case, party cvd.Party) time.Time {
+	zone, end := cvd.ZoneOf(party.Zone), c.Embargo().End
+	steps := c.Policy.SilenceSteps(r.Since, end, zone)
+	if int(r.Taken) >= len(steps) {
+		return time.Time{}
+	}
+	at := steps[r.Taken]
+	if r.Taken > 0 {
+		at = laterOf(at, c.Policy.Days.BusinessDay(r.At.Add(at.Sub(steps[r.Taken-1])), zone))
+	}
+	if !at.Before(end) {
+		return time.Time{}
+	}
+	return at
 }
 
 // putSilence writes a clock in the place of what it was, and keeps its row among
@@ -159,10 +177,8 @@ func (b *Base) silenceStep(tx *store.Tx, due dueRow, now time.Time) error {
 		return err
 	}
 	was := row
-	row.Taken, row.Next = row.Taken+1, time.Time{}
-	if steps := c.Policy.SilenceSteps(row.Since, c.Embargo().End, cvd.ZoneOf(party.Zone)); int(row.Taken) < len(steps) {
-		row.Next = steps[row.Taken]
-	}
+	row.Taken, row.At = row.Taken+1, tx.Now
+	row.Next = row.next(c, party)
 	if err := putSilence(tx, was, row); err != nil {
 		return err
 	}

@@ -90,20 +90,37 @@ func hoursLeft(d time.Duration) string {
 	return count(int(d/time.Hour), "hour")
 }
 
-func (b *Base) endText(l caseLook, left time.Duration) string {
-	e := l.Embargo()
-	var to []cvd.PartyID
+// goesAtEnd says to whom what is public goes by itself, and who is on hold.
+func goesAtEnd(l caseLook) string {
+	var to, held []cvd.PartyID
 	for _, v := range l.vendors {
 		for _, n := range v.notices {
-			if n.Stage == cvd.Public && ahead(n, l.now) && v.Withdrawn == nil {
+			switch {
+			case n.Stage != cvd.Public || !ahead(n, l.now) || v.Withdrawn != nil:
+			case v.Hold != nil:
+				held = append(held, n.Party)
+			default:
 				to = append(to, n.Party)
 			}
 		}
 	}
-	going := "Then nothing goes out by itself."
-	if len(to) > 0 {
-		going = fmt.Sprintf("Then what is public goes to %s: %s.", count(len(to), "vendor"), partyList(to))
+	switch {
+	case l.Hold != nil:
+		return "Then nothing goes out: the case is on hold, and what is public waits for `release case`."
+	case len(held) > 0 && len(to) == 0:
+		return fmt.Sprintf("Then nothing goes out: whom it would go to is on hold (%s), and waits for `release PARTY`.", partyList(held))
+	case len(to) == 0:
+		return "Then nothing goes out by itself."
 	}
+	said := fmt.Sprintf("Then what is public goes to %s: %s.", count(len(to), "vendor"), partyList(to))
+	if len(held) > 0 {
+		said += fmt.Sprintf(" It does not go to %s, until `release PARTY`.", partyList(held))
+	}
+	return said
+}
+
+func (b *Base) endText(l caseLook, left time.Duration) string {
+	e, going := l.Embargo(), goesAtEnd(l)
 	again := " Without an answer it ends as planned"
 	if left > asksBefore[1] {
 		again += ", and you are asked once more an hour before"

@@ -180,3 +180,36 @@ func TestA3_SlipUndone(t *testing.T) {
 	w.after(24 * time.Hour)
 	w.sentAt("acme", utc(was.End))
 }
+
+// What the desk is told of the end before it comes: nothing goes to who is on
+// hold, and its state names the case once.
+func TestGo_SaysWhoIsOnHold(t *testing.T) {
+	t.Parallel()
+	for hold, want := range map[string]string{
+		"hold case": "Then nothing goes out: the case is on hold, and what is public waits for `release case`.",
+		"hold acme": "Then nothing goes out: whom it would go to is on hold (acme), and waits for `release PARTY`.",
+	} {
+		w, id := nearTheEnd(t, 25*time.Hour)
+		w.in(id, hold)
+		w.after(2 * time.Hour)
+		wants(t, unwrapped(w.words(w.message("INBOX", "Go or slip?"))), want)
+		wants(t, unwrapped(w.in(id, "status")), "Go or slip? The embargo ends in 24 hours, Thu 31 Dec 2026")
+	}
+}
+
+// A clock that was put back makes nothing public secret again.
+func TestT5_NoSlipAfterPublic(t *testing.T) {
+	t.Parallel()
+	w, id := nearTheEnd(t, 2*time.Hour)
+	w.after(3 * time.Hour)
+	w.told("acme", "Heads-up", "Scope", "Details", "Public")
+	w.clock.Jump(-2 * time.Hour)
+	w.settle()
+	was := w.theCase(id).Embargo()
+	for _, line := range []string{"slip 4h", `embargo 2027-01-20T12:00Z because "x"`} {
+		w.refuses(theOperator, "what is public went to acme already", "case "+string(id), line)
+	}
+	if now := w.theCase(id).Embargo(); now != was {
+		t.Errorf("the embargo is v%d, until %s", now.Version, now.End)
+	}
+}

@@ -34,3 +34,19 @@ func TestA2_StatusListsTasks(t *testing.T) {
 		t.Errorf("got\n%s", got)
 	}
 }
+
+// Who stopped something without a word on why is named once.
+func TestStatus_HoldWithoutAReason(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.coordinator("ana")
+	id := w.started("acme")
+	for _, line := range []string{"hold acme", "hold case", "hold all"} {
+		w.by("ana", "case "+string(id), line)
+	}
+	status := unwrapped(w.in(id, "status"))
+	wants(t, status, "policy fast; ON HOLD by ana: no reason was given")
+	wants(t, status, "told heads-up ON HOLD by ana: no reason was given")
+	wants(t, status, "sending is PAUSED since 2026-12-01T09:10Z by ana: no reason was given")
+	w.message("INBOX", "Sending is paused by ana: no reason was given")
+}
