@@ -97,3 +97,22 @@ func TestApproval_OtherCase(t *testing.T) {
 	w.in(a.Case, "case restrict ana")
 	w.refuses(benSigned, "there is no approval "+a.ID, "approve "+a.ID)
 }
+
+// Who may not see the case any more is not asked to look, in its alarm or anywhere.
+func TestA2_AlarmOfRestricted(t *testing.T) {
+	t.Parallel()
+	w, id := writtenByAll(t)
+	w.coordinator("cho")
+	w.coordinator("dee")
+	w.steps(6*time.Hour, kitAlarmAfter+6*time.Hour)
+	if s := w.message("INBOX", "leak kit").Envelope.Subject; !strings.HasPrefix(s, "cho, dee, please look") {
+		t.Fatalf("INBOX: %q", s)
+	}
+	w.in(id, "case restrict ana ben dee")
+	for _, s := range w.subjects("INBOX") {
+		if strings.Contains(s, "cho") {
+			t.Errorf("INBOX: %q", s)
+		}
+	}
+	wants(t, w.words(w.message("INBOX", "dee, please look")), "it waits for dee")
+}

@@ -125,14 +125,22 @@ func (b *Base) approve(tx *store.Tx, id string, by Actor) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	shared, err := allWrote(tx, a)
+	if err != nil {
+		return "", err
+	}
 	a.Yes = append(a.Yes, cvd.Approved{By: by.Name, At: tx.Now, Signed: by.Signed})
 	if err := record(tx, journal.Record{Case: string(a.Case), Actor: by.Name, Kind: "approval.yes", Ref: a.ID, Detail: by.Via}); err != nil {
 		return "", err
 	}
 	if alone {
 		a.Cool = tx.Now.Add(b.CoolOff)
-	} else if len(a.Yes) < a.Need {
-		return fmt.Sprintf("%s has %d of %d", a.ID, len(a.Yes), a.Need), putApproval(tx, a)
+	} else if have, need := yeses(a, shared); have < need {
+		said := fmt.Sprintf("%s has %d of %d", a.ID, have, need)
+		if shared {
+			said += "; " + sharedWords
+		}
+		return said, putApproval(tx, a)
 	}
 	a.Ended, a.How = tx.Now, "approved"
 	if err := b.endApproval(tx, a); err != nil {
@@ -162,6 +170,10 @@ func (b *Base) mayApprove(tx *store.Tx, a cvd.ApprovalRequest, by Actor) (alone 
 	said := slices.ContainsFunc(a.Yes, func(y cvd.Approved) bool { return y.By == by.Name })
 	author := slices.Contains(a.Authors, by.Name)
 	alone = author && len(desk) == 1 && desk[0].Name == by.Name
+	shared, err := allWrote(tx, a)
+	if err != nil {
+		return false, err
+	}
 	blind, err := blindTo(tx, a, by)
 	if err != nil {
 		return false, err
@@ -175,13 +187,55 @@ func (b *Base) mayApprove(tx *store.Tx, a cvd.ApprovalRequest, by Actor) (alone 
 		return false, fmt.Errorf("%s must be seen by somebody else; your yes does not count for it, and nothing leaves. Leave it to another coordinator, or write the text anew", a.ID)
 	case said:
 		return false, already("%s has your yes already; it needs another coordinator", a.ID)
-	case author && !alone: // before the signature, which would not help
+	case author && !alone && !shared: // before the signature, which would not help
 		return false, fmt.Errorf("%s is your own text; another coordinator approves it", a.ID)
 	case a.Signed && !by.Signed:
 		return false, b.onlySigned(tx, a, by)
 	}
 	return alone, nil
 }
+
+// allWrote says that each of several coordinators who may see the case of a
+// request wrote part of what it shows, so that nobody is left who wrote none. Then
+// two of them say yes: whoever wrote a part, another one said yes to it.
+func allWrote(tx *store.Tx, a cvd.ApprovalRequest) (bool, error) {
+	desk, err := Coordinators(tx)
+	if err != nil || len(a.Authors) < 2 {
+		return false, err
+	}
+	c, err := CaseByID(tx, a.Case)
+	if err != nil && !errors.Is(err, ErrNoCase) {
+		return false, err
+	}
+	see := 0
+	for _, k := range desk {
+		switch {
+		case !maySee(c, k.Name):
+		case !slices.Contains(a.Authors, k.Name):
+			return false, nil
+		default:
+			see++
+		}
+	}
+	return see > 1, nil
+}
+
+// yeses are how many coordinators said yes to a request, and how many have to. The
+// yes of an author counts where all of them are that.
+func yeses(a cvd.ApprovalRequest, shared bool) (have, need int) {
+	for _, y := range a.Yes {
+		if shared || !slices.Contains(a.Authors, y.By) {
+			have++
+		}
+	}
+	if shared {
+		return have, max(a.Need, 2)
+	}
+	return have, a.Need
+}
+
+// sharedWords says why a request takes more yeses than its policy asks for.
+const sharedWords = "each of you wrote part of it, so that two of you say yes: every part has that of another then"
 
 // reject ends a request; what it held stays held until something changes.
 func (b *Base) reject(tx *store.Tx, id string, by Actor, because string) (string, error) {
@@ -245,12 +299,55 @@ func (b *Base) endApproval(tx *store.Tx, a cvd.ApprovalRequest) error {
 	if err := putApproval(tx, a); err != nil {
 		return err
 	}
-	for _, task := range approvalTasks(a) {
-		if err := b.taskDone(tx, task); err != nil {
+	if err := b.nothingToDecide(tx, a); err != nil {
+		return err
+	}
+	return b.wakeRequest(tx, a)
+}
+
+// nothingToDecide takes away the mails that stand before the desk because of a
+// request, what tells of buttons that were refused for them, and the drafts that
+// only lack a signature.
+func (b *Base) nothingToDecide(tx *store.Tx, a cvd.ApprovalRequest) error {
+	desk, err := Coordinators(tx)
+	if err != nil {
+		return err
+	}
+	for _, key := range approvalTasks(a) {
+		id, err := taskMessage(tx, key)
+		if err == nil {
+			err = b.taskDone(tx, key)
+		}
+		if err == nil && id != 0 {
+			err = b.notRefused(tx, desk, id)
+		}
+		if err != nil {
 			return err
 		}
 	}
-	return b.wakeRequest(tx, a)
+	for _, c := range desk {
+		if err := b.drafted(tx, c.Name, []string{"approve " + a.ID}, ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// notRefused takes away what tells coordinators that a button was refused for the
+// mail of a request.
+func (b *Base) notRefused(tx *store.Tx, desk []Coordinator, id uint64) error {
+	for _, name := range []string{"Approve", "Reject"} {
+		box, err := b.folder(tx, buttonsFolder+delimiter+name)
+		if err != nil {
+			return err
+		}
+		for _, c := range desk {
+			if err := b.taskDone(tx, refusedKey(c.Name, box, id)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // approvalTasks are the mails that stand before the desk because of a request.

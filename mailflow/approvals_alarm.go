@@ -82,6 +82,38 @@ func (b *Base) alarmApproval(tx *store.Tx, id string) error {
 	if err != nil || !a.Open() || !a.Alarmed.IsZero() {
 		return err
 	}
+	a.Alarmed = tx.Now
+	if err := putApproval(tx, a); err != nil {
+		return err
+	}
+	return b.tellUndecided(tx, a)
+}
+
+// alarmAnew names those whose yes counts by now, where the desk was told of others
+// whose does not: they may not see the case any more.
+func (b *Base) alarmAnew(tx *store.Tx, id cvd.CaseID) error {
+	open, err := openTasks(tx, id)
+	if err != nil {
+		return err
+	}
+	for _, r := range open {
+		request, undecided := strings.CutPrefix(r.Key, alarmTask(""))
+		if !undecided {
+			continue
+		}
+		a, err := approvalByID(tx, request)
+		if err == nil && a.Open() {
+			err = b.tellUndecided(tx, a)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tellUndecided puts it before those whose yes would count.
+func (b *Base) tellUndecided(tx *store.Tx, a cvd.ApprovalRequest) error {
 	who, err := b.whoDecides(tx, a)
 	if err != nil {
 		return err
@@ -118,10 +150,6 @@ func (b *Base) alarmApproval(tx *store.Tx, id string) error {
 	r, err := b.Templates.Refusal(refusal("approval "+a.ID, state,
 		"it waits for "+name, how))
 	if err != nil {
-		return err
-	}
-	a.Alarmed = tx.Now
-	if err := putApproval(tx, a); err != nil {
 		return err
 	}
 	if err := record(tx, journal.Record{Case: string(a.Case), Kind: "approval.late", Ref: a.ID, Detail: name}); err != nil {

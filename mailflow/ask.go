@@ -209,10 +209,8 @@ func (b *Base) void(tx *store.Tx, id, why, next string) error {
 	if err := record(tx, journal.Record{Case: string(now.Case), Kind: "approval.void", Ref: id, Detail: why}); err != nil {
 		return err
 	}
-	for _, task := range approvalTasks(now) {
-		if err := b.taskDone(tx, task); err != nil {
-			return err
-		}
+	if err := b.nothingToDecide(tx, now); err != nil {
+		return err
 	}
 	return b.tellVoid(tx, now, why)
 }

@@ -135,7 +135,10 @@ func caseRestrict(s *sitting, p *phrase) (string, error) {
 		who = "everybody"
 	}
 	s.tx.Changed(store.Change{Topic: store.TopicMailbox, Kind: store.ChangeFolders}) // what others may list has changed
-	return fmt.Sprintf("%s is seen by %s", c.ID, who), s.changeCase(c, "case.restricted", who)
+	if err := s.changeCase(c, "case.restricted", who); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s is seen by %s", c.ID, who), s.alarmAnew(s.tx, c.ID)
 }
 
 func (s *sitting) restrictedTo(p *phrase) ([]string, error) {

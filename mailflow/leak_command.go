@@ -1,6 +1,7 @@
 package mailflow
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -130,6 +131,9 @@ func (s *sitting) kitNext(c cvd.Case, k *kitLevel) (string, error) {
 	desk, err := Coordinators(s.tx)
 	if len(desk) == 1 {
 		return fmt.Sprintf("Nobody else is on the desk: say yes yourself with `approve %s`, wait %s, and give it again", k.Request.ID, cvd.FormatDuration(s.CoolOff)), err
+	}
+	if shared, failed := allWrote(s.tx, *k.Request); shared || failed != nil {
+		return fmt.Sprintf("Two of you say yes with `approve %s`, since each of you wrote part of it; then give it again", k.Request.ID), errors.Join(err, failed)
 	}
 	return fmt.Sprintf("Another coordinator says yes with `approve %s`; then give it again", k.Request.ID), err
 }

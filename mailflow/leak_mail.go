@@ -20,6 +20,10 @@ const maxAnnexMails = 20
 // it, with what the check found.
 func (b *Base) postKit(tx *store.Tx, c cvd.Case, a cvd.ApprovalRequest, g []kitLevel, before map[string]string) error {
 	v := templates.LeakKit{Case: c.ID, Title: c.Title, ID: a.ID, Author: a.Author, Signed: a.Signed, Need: a.Need}
+	var err error
+	if v.Shared, err = allWrote(tx, a); err != nil {
+		return err
+	}
 	for _, id := range slices.Sorted(maps.Keys(before)) {
 		v.Before = append(v.Before, id+" ("+before[id]+")")
 	}
@@ -40,7 +44,6 @@ func (b *Base) postKit(tx *store.Tx, c cvd.Case, a cvd.ApprovalRequest, g []kitL
 		}
 		v.Levels = append(v.Levels, templates.LeakKitLevel{Level: k.Level, Holds: k.holds(), Hash: k.Hash, Mail: strings.Join(names, ", ")})
 	}
-	var err error
 	if v.Found, err = kitFoundWords(tx, c, g); err != nil {
 		return err
 	}
@@ -142,7 +145,7 @@ func asLeaked(c cvd.Case, l cvd.Leak) cvd.Case {
 func (k *kitLevel) holds() string {
 	var out []string
 	annexed := map[cvd.PartyID]bool{}
-	if k.text(cvd.Holding, "") == "" {
+	if k.text(cvd.Holding, "", "") == "" {
 		out = append(out, "the shipped statement")
 	}
 	for _, w := range k.Shared {

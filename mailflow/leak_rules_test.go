@@ -137,9 +137,9 @@ func TestA3_LeakKitOfLaterMaterial(t *testing.T) {
 	w.settle()
 	w.kitHas(id, "details ready", "exploit waits ")
 	a := w.kitRequest()
+	w.coordinator("cleo") // who wrote none of it
 	w.refuses(benSigned, "your own text", "approve "+a.ID)
 	w.refuses(Actor{Name: "ana", Via: ViaMail}, "your own text", "approve "+a.ID) // the details are hers
-	w.coordinator("cleo")
 	w.refuses(Actor{Name: "cleo", Via: ViaMail}, "signed with your own OpenPGP key", "approve "+a.ID)
 	text := w.wordsIn("Approvals", "leak kit: exploit")
 	for _, want := range []string{"proof v1", "exploit.eml", "approve " + a.ID} {

@@ -56,10 +56,10 @@ func (b *Base) leakView(tx *store.Tx, p *parcel) (*templates.Leak, error) {
 	if len(names) == 0 {
 		v.URL = defangedWord(leak.URL)
 	}
-	v.Holding = k.text(cvd.Holding, "")
-	v.Mitigation = k.text(cvd.Mitigation, "")
-	v.Material, v.Annex = k.text(cvd.Details, ""), k.text(cvd.Details, n.Party)
-	v.Proof, v.ProofAnnex = k.text(cvd.Proof, ""), k.text(cvd.Proof, n.Party)
+	text := func(piece cvd.Stage, party cvd.PartyID) string { return k.text(piece, party, v.Language) }
+	v.Holding, v.Mitigation = text(cvd.Holding, ""), text(cvd.Mitigation, "")
+	v.Material, v.Annex = text(cvd.Details, ""), text(cvd.Details, n.Party)
+	v.Proof, v.ProofAnnex = text(cvd.Proof, ""), text(cvd.Proof, n.Party)
 	v.FAQ = slices.Concat(faqTexts(k.Answers[cvd.Details]), faqTexts(k.Answers[cvd.Proof]))
 	return v, nil
 }
@@ -78,14 +78,14 @@ func beforeLeak(c cvd.Case, l cvd.Leak) (cvd.Case, bool) {
 func leakBecause(l cvd.Leak) string { return fmt.Sprintf("leak: %s", l.Level) }
 
 // text is what was written for a piece, for everybody or for one party; a
-// piece that is only files says so.
-func (k *kitLevel) text(piece cvd.Stage, party cvd.PartyID) string {
+// piece that is only files says so in the reader's language.
+func (k *kitLevel) text(piece cvd.Stage, party cvd.PartyID, language string) string {
 	for _, w := range slices.Concat(k.Shared, k.Annexes) {
 		if w.Stage != piece || w.Party != party {
 			continue
 		}
 		if w.Text == "" && len(w.Files) > 0 {
-			return "See the files attached."
+			return templates.SeeFiles(language)
 		}
 		return w.Text
 	}

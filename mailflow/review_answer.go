@@ -59,10 +59,8 @@ func (b *Base) closeReview(tx *store.Tx, a cvd.ApprovalRequest, how string) erro
 	if err := putApproval(tx, a); err != nil {
 		return err
 	}
-	for _, task := range approvalTasks(a) {
-		if err := b.taskDone(tx, task); err != nil {
-			return err
-		}
+	if err := b.nothingToDecide(tx, a); err != nil {
+		return err
 	}
 	return reviewRows.Delete(tx, reviewKey(tx, a.ID))
 }

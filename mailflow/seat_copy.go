@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"parley/mailflow/cvd"
 	"parley/mailflow/store"
 )
 
@@ -140,7 +141,10 @@ func (w *Window) actAll(ctx context.Context, dest store.Mailbox, at []int, move 
 	if err != nil {
 		return err
 	}
-	if len(mail) == 0 && len(at) > 0 && (dest.Name == "Do/Hold" || dest.Name == "Do/Reject") {
+	if len(mail) == 0 && len(at) > 0 && placeOf(dest) == buttonPlace {
+		if done, err := w.dealtWith(at, dest); err != nil || done {
+			return err
+		}
 		return w.seat.refused(dest, store.Message{}, replaced(dest))
 	}
 	for i, m := range mail {
@@ -159,12 +163,64 @@ func (w *Window) actAll(ctx context.Context, dest store.Mailbox, at []int, move 
 	return nil
 }
 
-// replaced refuses to stop something by messages that are all gone by now, such
-// as a case file that a newer one took the place of: whoever reads OK would take
-// it for stopped.
+// dealtWith says whether one of the messages that left these positions did so by
+// the button that is pressed again, and what that did still stands: mutt copies at
+// once and again, and mbsync after a crash.
+func (w *Window) dealtWith(at []int, dest store.Mailbox) (done bool, err error) {
+	if err := w.Refresh(); err != nil {
+		return false, err
+	}
+	return done, w.seat.Store.View(func(tx *store.Tx) error {
+		for _, i := range at {
+			id := w.left[w.uids[i]]
+			if id == 0 || done {
+				continue
+			}
+			uid, err := given(tx, dest.Number, id)
+			if err != nil || uid == 0 {
+				return err
+			}
+			if done, err = stands(tx, buttonOf(dest), id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// stands says whether what a button did with a message is so: a hold may have been
+// released since, and who reads OK would take it for stopped.
+func stands(tx *store.Tx, button string, id uint64) (bool, error) {
+	if button != "Hold" {
+		return true, nil
+	}
+	m, err := tx.Message(id)
+	if err != nil || m.Case == "" {
+		return false, err
+	}
+	c, err := CaseByID(tx, cvd.CaseID(m.Case))
+	if err != nil || c.Hold != nil || m.Party == "" {
+		return c.Hold != nil, err
+	}
+	p, err := ParticipantByID(tx, c.ID, cvd.PartyID(m.Party))
+	return p.Hold != nil, err
+}
+
+// replaced refuses a button for messages that are all gone by now, such as a case
+// file that a newer one took the place of, or a request that is void: whoever reads
+// OK would take it for done.
 func replaced(dest store.Mailbox) *Refusal {
-	return &Refusal{Sentence: "this message is not here any more, so this stopped nothing; take the newest one",
-		Next: "let your mail client read the folder anew, and drop the newest mail there into " + dest.Name}
+	what := "did nothing"
+	switch buttonOf(dest) {
+	case "Hold", "Reject":
+		what = "stopped nothing"
+	case "Approve":
+		what = "approved nothing"
+	case "Release":
+		what = "released nothing"
+	}
+	return &Refusal{Sentence: "this message is not here any more, so this " + what + "; take the newest one, if there is one",
+		Next: "let your mail client read the folder anew, and drop the newest mail there into " + dest.Name + ". If none is there, somebody dealt with it, or it is void: Status says which"}
 }
 
 // arrive puts one message into a folder of the desk, and says under which UID:

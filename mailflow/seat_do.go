@@ -103,7 +103,7 @@ func (s *Seat) answer(dest store.Mailbox, id uint64, err error) error {
 // other buttons did with it is overtaken: hold, release and hold again are
 // three commands.
 func (s *Seat) giveReceipt(tx *store.Tx, from, dest store.Mailbox, id uint64) (uint32, error) {
-	if err := s.taskDone(tx, s.refusedKey(dest, id)); err != nil {
+	if err := s.taskDone(tx, refusedKey(s.name, dest, id)); err != nil {
 		return 0, err
 	}
 	for row, err := range receipts.All(tx, store.Seq(id)) {

@@ -41,11 +41,11 @@ func (s *Seat) refused(dest store.Mailbox, m store.Message, r *Refusal) error {
 		p.Text = text.Text
 		if len(r.Lines) > 0 {
 			p.Text += "\n    " + strings.Join(r.Lines, "\n    ") + "\n"
-			if err := s.putToSign(tx, s.name, p.Case, r.Lines, s.refusedKey(dest, m.ID)); err != nil {
+			if err := s.putToSign(tx, s.name, p.Case, r.Lines, refusedKey(s.name, dest, m.ID)); err != nil {
 				return err
 			}
 		}
-		return s.task(tx, s.refusedKey(dest, m.ID), p)
+		return s.task(tx, refusedKey(s.name, dest, m.ID), p)
 	})
 	return errors.Join(err, r)
 }
@@ -149,7 +149,7 @@ func decideNext(button, desk string) string {
 	return next + "reject ID because \"...\""
 }
 
-// refusedKey names the task of a gesture that was refused.
-func (s *Seat) refusedKey(dest store.Mailbox, id uint64) string {
-	return fmt.Sprintf("refused:%s:%d:%d", s.name, dest.Number, id)
+// refusedKey names the task of a gesture of somebody that was refused.
+func refusedKey(by string, dest store.Mailbox, id uint64) string {
+	return fmt.Sprintf("refused:%s:%d:%d", by, dest.Number, id)
 }

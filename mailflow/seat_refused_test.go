@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"parley/mailflow/cvd"
 )
 
 // toldOf drops the newest mail of a folder, and gives the mail that tells why
@@ -110,4 +112,83 @@ func TestA5_HoldByAStaleCaseFile(t *testing.T) {
 	if _, err := w.drops("ana", w.folderOf(id, "Case file"), string(id), "Do/Hold"); err != nil || w.theCase(id).Hold == nil {
 		t.Errorf("the newest one: %v", err)
 	}
+}
+
+// A yes by whomever takes away what told another that a button was refused, and
+// the draft that only lacked a signature.
+func TestRefusalEndsWithTheRequest(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(w *world, id cvd.CaseID, a string){
+		"a yes": func(w *world, _ cvd.CaseID, a string) { w.as(benSigned, "approve "+a) },
+		"a no":  func(w *world, _ cvd.CaseID, a string) { w.as(benByMail, "reject "+a+" because x") },
+		"void":  func(w *world, id cvd.CaseID, _ string) { w.in(id, `case close because "no flaw"`) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.coordinator("ben")
+			w.coordinator("cho")
+			id := w.leakCase()
+			a := w.kitRequest().ID
+			_, err := w.putsAs("cho", "COPY", "Approvals", "leak kit", "Do/Approve")
+			w.refusedWith(err, "Do/Approve", "counts only in a mail signed")
+			_, err = w.puts("COPY", "Approvals", "leak kit", "Do/Approve")
+			w.refusedWith(err, "Do/Approve", "your own text")
+			if n := len(w.windowOn(w.seatOf("cho"), "Drafts").uids); n != 1 {
+				t.Fatalf("%d drafts", n)
+			}
+			end(w, id, a)
+			if n := w.countIn("INBOX", "Not done: "); n != 0 {
+				t.Errorf("INBOX holds %q", w.subjects("INBOX"))
+			}
+			if n := len(w.windowOn(w.seatOf("cho"), "Drafts").uids); n != 0 {
+				t.Errorf("%d drafts", n)
+			}
+		})
+	}
+}
+
+// A message that left its folder before the client was told does nothing under any
+// button, and OK would say that it did; only where the same button took it away,
+// and what that did still stands, the second push of a client is the first.
+func TestA5_ButtonsOnWhatLeft(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.coordinator("ben")
+	id := w.leakCase()
+	push := func(win *Window, to string) error {
+		_, err := win.Copy(context.Background(), []int{0}, to)
+		return err
+	}
+	void := w.windowOn(w.seatOf("ben"), "Approvals")
+	w.in(id, `case close because "no flaw"`)
+	for _, to := range []string{"Do/Approve", "Do/Reject", "Do/Release", "Do/Hold", "Do/Spam"} {
+		w.refusedWith(push(void, to), to, "this message is not here any more")
+	}
+	w.reported(w.person("gil", "gil@other.example"), "Crash", "it crashes")
+	first, second := w.windowOn(w.seatOf("ana"), "Intake"), w.windowOn(w.seatOf("ben"), "Intake")
+	for _, win := range []*Window{first, first, second} {
+		w.ok(push(win, "Do/New case"))
+	}
+	w.refusedWith(push(second, "Do/Spam"), "Do/Spam", "not here any more")
+	w.restart()
+	w.ok(push(w.windowOn(w.seatOf("ana"), "Do/New case"), "Do/New case"))
+}
+
+// A hold by a case file that changed with it is the same hold while it stands, and
+// none once it was released.
+func TestA5_HoldTwiceByOneCaseFile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.coordinator("ana")
+	id := w.started("acme")
+	win := w.windowOn(w.seatOf("ana"), w.folderOf(id, "Case file"))
+	for range 2 {
+		_, err := win.Copy(context.Background(), []int{0}, "Do/Hold")
+		w.ok(err)
+		w.settle()
+	}
+	w.in(id, "release case")
+	_, err := win.Copy(context.Background(), []int{0}, "Do/Hold")
+	w.refusedWith(err, "Do/Hold", "so this stopped nothing")
 }

@@ -123,6 +123,7 @@ type LeakKit struct {
 	Author string
 	Signed bool
 	Need   int
+	Shared bool // all who could say yes wrote part of it
 	Levels []LeakKitLevel
 	Found  []string // what the check found, a clause each; nothing where empty
 	Before []string // the requests that it takes the place of, each with why

@@ -26,6 +26,16 @@ type locale struct {
 	stages           map[cvd.Stage]string
 	severities       map[string]string
 	levels           map[cvd.Level]string
+	files            string // in the place of a text that was not written, where there are files
+}
+
+// SeeFiles stands in a language in the place of a text of which there are only
+// files.
+func SeeFiles(language string) string {
+	if l, ok := locales()[language]; ok {
+		return l.files
+	}
+	return deskWords.files
 }
 
 // deskWords is the locale of mails to the desk.
@@ -41,7 +51,7 @@ func locales() map[string]*locale { return map[string]*locale{English: english()
 func english() *locale {
 	return &locale{
 		day: "<Mon> 2 {January} 2006", short: "<Mon> 2 <Jan>", full: "<Mon> 2 <Jan> 2006", column: "2 <Jan>", weekday: "<Mon>",
-		by: ": by ", comma: ".",
+		by: ": by ", comma: ".", files: "See the files attached.",
 		names: named("Mon Tue Wed Thu Fri Sat Sun", "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec",
 			"January February March April May June July August September October November December"),
 	}
@@ -50,7 +60,7 @@ func english() *locale {
 func german() *locale {
 	return &locale{
 		day: "<Mon>, 2. {January} 2006", short: "<Mon>, 2. <Jan>", full: "<Mon>, 2. <Jan> 2006", column: "2. <Jan>", weekday: "<Mon>",
-		by: ": bis ", comma: ",",
+		by: ": bis ", comma: ",", files: "Siehe die Dateien im Anhang.",
 		names: named("Mo Di Mi Do Fr Sa So", "Jan. Feb. März Apr. Mai Juni Juli Aug. Sep. Okt. Nov. Dez.",
 			"Januar Februar März April Mai Juni Juli August September Oktober November Dezember"),
 		stages: map[cvd.Stage]string{cvd.HeadsUp: "Vorwarnung", cvd.Scope: "Umfang", cvd.Details: "Details",
