@@ -21,16 +21,9 @@ func caseRecord(s *sitting, p *phrase) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	name, err := p.next("the name of the party")
+	who, err := s.vendorNext(c, p)
 	if err != nil {
 		return "", err
-	}
-	who, err := s.takesPart(c, name)
-	if err != nil {
-		return "", err
-	}
-	if !who.Has(cvd.RoleVendor) {
-		return "", notDone("%s is no vendor of %s; there is nothing to record of it", who.Party, c.ID)
 	}
 	verb, err := p.next("what is to be recorded")
 	if err != nil {
@@ -55,6 +48,19 @@ func caseRecord(s *sitting, p *phrase) (string, error) {
 		return s.recordDelivered(c, who, p)
 	}
 	return "", notDone("%q cannot be recorded%s; say one of: %s", verb, nearest(verb, recordVerbs), strings.Join(recordVerbs, ", "))
+}
+
+// vendorNext takes the name of a vendor of a case.
+func (s *sitting) vendorNext(c cvd.Case, p *phrase) (cvd.Participant, error) {
+	name, err := p.next("the name of the party")
+	if err != nil {
+		return cvd.Participant{}, err
+	}
+	who, err := s.takesPart(c, name)
+	if err == nil && !who.Has(cvd.RoleVendor) {
+		err = notDone("%s is no vendor of %s; nothing was changed", who.Party, c.ID)
+	}
+	return who, err
 }
 
 // via takes `via HOW` to the end.

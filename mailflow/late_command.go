@@ -16,11 +16,7 @@ func caseLate(s *sitting, p *phrase) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	name, err := p.next("the name of the party")
-	if err != nil {
-		return "", err
-	}
-	who, err := s.takesPart(c, name)
+	who, err := s.vendorNext(c, p)
 	if err != nil {
 		return "", err
 	}
@@ -54,8 +50,6 @@ func caseLate(s *sitting, p *phrase) (string, error) {
 // mayBeLate refuses the word about who is none of the late.
 func mayBeLate(c cvd.Case, who cvd.Participant) error {
 	switch {
-	case !who.Has(cvd.RoleVendor):
-		return notDone("%s is no vendor of %s; nothing was changed", who.Party, c.ID)
 	case !c.Started() || who.Reached == "":
 		return notDone("%s was told nothing of %s yet, so it cannot be late; `plan %s` shows what goes when", who.Party, c.ID, who.Party)
 	case who.Reached == cvd.Public:

@@ -27,30 +27,12 @@ func (w *world) kit(id cvd.CaseID) string {
 	return ""
 }
 
-// leaks are the subjects of the mails about leaks to a person, opened.
-func (w *world) leaks(name string) (out []letterGot) {
-	w.t.Helper()
-	for _, l := range w.mails(w.people[name]) {
-		if strings.Contains(l.Subject, "LEAK: ") {
-			out = append(out, l)
-		}
-	}
-	return out
-}
+// leaks are the mails about leaks that a person got, leakNotices the notices of
+// them to a party.
+func (w *world) leaks(name string) []letterGot { return w.subjected(name, "LEAK: ") }
 
-// leakNotices are the notices about leaks to a party that were not cancelled.
-func (w *world) leakNotices(id cvd.CaseID, party cvd.PartyID) (out []cvd.Notice) {
-	w.t.Helper()
-	w.view(func(tx *store.Tx) error {
-		all, err := Notices(tx, id, party)
-		for _, n := range all {
-			if n.Kind == cvd.KindLeak && n.State != cvd.Cancelled {
-				out = append(out, n)
-			}
-		}
-		return err
-	})
-	return out
+func (w *world) leakNotices(id cvd.CaseID, party cvd.PartyID) []cvd.Notice {
+	return w.noticesOf(id, party, cvd.KindLeak)
 }
 
 // leakAddress is where things leak in these tests; no party's name stands in it.

@@ -334,7 +334,7 @@ func TestPublication_MadeOnce(t *testing.T) {
 		return p
 	}
 	first := made()
-	r.answers("globex", r.id, true, "READY BY 2026-12-20\n"+string(r.id)+"\n")
+	r.answers("globex", r.id, true, "READY BY 2026-12-20\nSTATUS "+string(r.id)+" fixed 4.8\n") // that is not published without a statement
 	if again := made(); &again.Files[0].Data[0] != &first.Files[0].Data[0] {
 		t.Error("it is made again though nothing in it changed")
 	}

@@ -222,6 +222,11 @@ func TestPublication_ApprovalIsVoid(t *testing.T) {
 	r.upTo(cvd.Details)
 	first := r.request(cvd.Public)
 	r.as(Actor{Name: "ben", Via: ViaMail}, "approve "+first.ID)
+	r.answers("globex", r.id, true, "STATUS "+string(r.id)+" affected 4.1\n") // it made no statement
+	r.after(tenMinutes)
+	if open := r.requests(cvd.Public); len(open) != 0 {
+		t.Fatalf("a word that is not published voids the yes: %+v", open)
+	}
 	for _, said := range []struct{ who, words string }{
 		{"acme", "STATEMENT\nWe are sorry.\nEND\n"}, {"acme", "STATUS investigating\n"}, {"finder", "CREDIT Joselyn Findling\n"},
 	} {

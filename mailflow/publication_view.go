@@ -30,7 +30,10 @@ type publishable struct {
 }
 
 func publishableOf(p cvd.Participant) publishable {
-	out := publishable{p.Has(cvd.RoleVendor), p.Withdrawn != nil, p.Affects, p.Statuses, p.Statement().Text, ""}
+	out := publishable{Vendor: p.Has(cvd.RoleVendor), Withdrawn: p.Withdrawn != nil}
+	if spoke(p) { // of the others nothing is published but how many they are
+		out.Affects, out.Statuses, out.Statement = p.Affects, p.Statuses, p.Statement().Text
+	}
 	if p.Credit != nil {
 		out.Credit = p.Credit.Name
 	}

@@ -20,30 +20,37 @@ func reminding(t *testing.T, vendors ...string) (*world, cvd.CaseID) {
 	return w, w.started(vendors...)
 }
 
-// reminded are the reminders that a person got.
-func (w *world) reminded(name string) (out []letterGot) {
+// subjected are the mails to a person, opened, whose inner Subject has some words.
+func (w *world) subjected(name, words string) (out []letterGot) {
 	w.t.Helper()
 	for _, l := range w.mails(w.people[name]) {
-		if strings.Contains(l.Subject, "(reminder)") {
+		if strings.Contains(l.Subject, words) {
 			out = append(out, l)
 		}
 	}
 	return out
 }
 
-// reminders are the notices that remind a participant and were not cancelled.
-func (w *world) reminders(id cvd.CaseID, party cvd.PartyID) (out []cvd.Notice) {
+// noticesOf are the notices of a kind to a participant that were not cancelled.
+func (w *world) noticesOf(id cvd.CaseID, party cvd.PartyID, kind cvd.NoticeKind) (out []cvd.Notice) {
 	w.t.Helper()
 	w.view(func(tx *store.Tx) error {
 		all, err := Notices(tx, id, party)
 		for _, n := range all {
-			if n.Kind == cvd.KindReminder && n.State != cvd.Cancelled {
+			if n.Kind == kind && n.State != cvd.Cancelled {
 				out = append(out, n)
 			}
 		}
 		return err
 	})
 	return out
+}
+
+// reminded are the reminders that a person got, reminders the notices of them.
+func (w *world) reminded(name string) []letterGot { return w.subjected(name, "(reminder)") }
+
+func (w *world) reminders(id cvd.CaseID, party cvd.PartyID) []cvd.Notice {
+	return w.noticesOf(id, party, cvd.KindReminder)
 }
 
 // toCome are those of them that have not left.
