@@ -195,12 +195,13 @@ func (b *Base) mayApprove(tx *store.Tx, a cvd.ApprovalRequest, by Actor) (alone 
 	return alone, nil
 }
 
-// allWrote says that each of several coordinators who may see the case of a
-// request wrote part of what it shows, so that nobody is left who wrote none. Then
-// two of them say yes: whoever wrote a part, another one said yes to it.
+// allWrote says that each of several coordinators who may see a case wrote part of
+// its leak kit, so that nobody is left who wrote none. Then two of them say yes:
+// whoever wrote a part, another one said yes to it. A stage has no such rule: it can
+// wait until another hand wrote it anew, and a leak cannot.
 func allWrote(tx *store.Tx, a cvd.ApprovalRequest) (bool, error) {
 	desk, err := Coordinators(tx)
-	if err != nil || len(a.Authors) < 2 {
+	if err != nil || !isKit(a) || len(a.Authors) < 2 {
 		return false, err
 	}
 	c, err := CaseByID(tx, a.Case)

@@ -43,9 +43,6 @@ func (b *Base) postApproval(tx *store.Tx, a cvd.ApprovalRequest, g []*parcel, be
 		}
 	}
 	var err error
-	if v.Shared, err = allWrote(tx, a); err != nil {
-		return err
-	}
 	if v.Found, err = foundWords(tx, g); err != nil {
 		return err
 	}

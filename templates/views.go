@@ -256,7 +256,6 @@ type Approval struct {
 	Due    time.Time
 	Signed bool
 	Need   int
-	Shared bool // all who could say yes wrote part of it
 	Rows   []ApprovalRow
 	Letter bool     // a coordinator's letter, and no stage; it has no date
 	Found  []string // what the check found, a clause each; nothing where empty
