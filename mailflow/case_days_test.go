@@ -114,7 +114,7 @@ func TestStage_LeadIsRefused(t *testing.T) {
 	// The gate asks again, whatever the row says.
 	q := Question{Now: storyStart.Add(cvd.Day), Case: w.theCase(id), Participant: w.participant(id, "globex"), Notice: w.notice(id, "globex", cvd.Scope)}
 	q.Notice.Due = q.Now
-	if a := mayStage(q); a == nil || a.Decision != NotYet || utc(a.At) != "2026-12-17T09:00Z" {
+	if a := stoppedBy(q, "the lead lets its participant know"); a == nil || a.Decision != NotYet || utc(a.At) != "2026-12-17T09:00Z" {
 		t.Errorf("the gate says %+v", a)
 	}
 }

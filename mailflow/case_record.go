@@ -301,21 +301,6 @@ func (s *sitting) toHandOver(c cvd.Case, who cvd.Participant, stage cvd.Stage) (
 	return cvd.Notice{}, Question{}, notDone("%s is not planned for %s; `plan %s` shows what is", stage, who.Party, who.Party)
 }
 
-// mayHandOver is the gate for what a person delivers: all that MayRelease
-// asks, but for the key that nothing is encrypted to.
-func mayHandOver(q Question) Answer {
-	checks := []func(Question) *Answer{mayLeave, mayTime, mayStage, mayNeeds, mayMaterial, mayApproval}
-	if q.Notice.Kind == cvd.KindLeak {
-		checks = []func(Question) *Answer{mayLeave, mayTime, mayLeak}
-	}
-	for _, check := range checks {
-		if a := check(q); a != nil {
-			return *a
-		}
-	}
-	return Answer{Decision: Release}
-}
-
 func handWhy(a Answer) string {
 	switch a.Decision {
 	case NotYet:

@@ -198,11 +198,11 @@ func pauseOf(keys []keyring.Pinned, all map[keyring.Fingerprint]keyring.Standing
 
 // mayPause: after a party's key changed, what is secret waits a while, so that
 // the party can say that the change was not its own.
-func mayPause(q Question) *Answer {
-	if !q.Pause.Until.After(q.Now) || !secretNotice(q) {
+func mayPause(q *Question) *Answer {
+	if !q.Pause.Until.After(q.Now) || !secretNotice(*q) {
 		return nil
 	}
-	held := no(HoldIt, "%s's key changed to %s; it goes after %s", q.Participant.Party, q.Pause.Key.Spaced(), instant(q.Pause.Until))
+	held := unless(false, HoldIt, "%s's key changed to %s; it goes after %s", q.Participant.Party, q.Pause.Key.Spaced(), instant(q.Pause.Until))
 	held.At = q.Pause.Until
 	return held
 }

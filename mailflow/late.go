@@ -22,18 +22,6 @@ func lateFor(c cvd.Case, p cvd.Participant, n cvd.Notice) bool {
 	return late && !never
 }
 
-// mayLate: who is late is told no sooner than that, and not everything.
-func mayLate(q Question) *Answer {
-	p := q.Participant
-	switch from, late, never := q.Case.ToldLate(p, q.Notice.Stage); {
-	case never:
-		return no(Never, "%s is late, and is not told %s", p.Party, q.Notice.Stage)
-	case late && q.Now.Before(from):
-		return later(from, "it is late")
-	}
-	return nil
-}
-
 // stageBefore is the stage of the policy that a participant gets before another
 // one, or none. Who is late gets no proof.
 func stageBefore(c cvd.Case, p cvd.Participant, s cvd.Stage) cvd.Stage {

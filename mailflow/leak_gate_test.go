@@ -109,17 +109,18 @@ func TestS7_TrustOfALeak(t *testing.T) {
 // After a leak the stage that follows it needs no notice of the one before.
 func TestMayFollow_ALeak(t *testing.T) {
 	t.Parallel()
-	c, p := cvd.Case{Policy: cvd.Shipped()["default"]}, cvd.Participant{}
-	rule, _ := c.Policy.Rule(cvd.Proof)
+	question := func(prior []cvd.Notice) Question {
+		return Question{Case: cvd.Case{Policy: cvd.Shipped()["default"]}, Notice: cvd.Notice{Kind: cvd.KindStage, Stage: cvd.Proof}, Prior: prior}
+	}
 	leak := cvd.Notice{Kind: cvd.KindLeak, Level: cvd.DetailsOut, Stage: cvd.Details, State: cvd.Sent}
-	if a := mayFollow(c, p, rule, []cvd.Notice{leak}); a != nil {
+	if a := stoppedBy(question([]cvd.Notice{leak}), "the stage before has left"); a != nil {
 		t.Errorf("proof after a leak of details: %+v", a)
 	}
 	for _, row := range []cvd.Notice{
 		{Kind: cvd.KindLeak, Level: cvd.Rumour, Stage: cvd.HeadsUp, State: cvd.Sent},
 		{Kind: cvd.KindLeak, Level: cvd.DetailsOut, Stage: cvd.Details, State: cvd.Held},
 	} {
-		if a := mayFollow(c, p, rule, []cvd.Notice{row}); a == nil {
+		if a := stoppedBy(question([]cvd.Notice{row}), "the stage before has left"); a == nil {
 			t.Errorf("proof follows %s, which is %s", noticeName(row), row.State)
 		}
 	}

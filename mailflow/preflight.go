@@ -133,7 +133,7 @@ func (b *Base) tryOne(tx *store.Tx, h home, n cvd.Notice, kept *looks) *flight {
 	p, err := b.parcelOf(tx, h, n, n.Due, kept)
 	if err != nil {
 		p = &parcel{Question: Question{Case: h.Case, Participant: h.Participant, Party: h.Party, Notice: n}}
-		return &flight{parcel: p, Answer: *no(HoldIt, "it cannot be read: %v", err)}
+		return &flight{parcel: p, Answer: *unless(false, HoldIt, "it cannot be read: %v", err)}
 	}
 	return &flight{parcel: p, Answer: MayRelease(p.Question)}
 }

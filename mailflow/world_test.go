@@ -32,6 +32,7 @@ type world struct {
 	sub    *Submission
 	sched  *Scheduler
 	people map[string]*mailtest.Person
+	noSync bool // no fsync: of thousands of worlds that nobody kills
 }
 
 var storyStart = time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
@@ -75,7 +76,7 @@ var worldUnlock = store.UnlockKey([]byte("0123456789abcdef0123456789abcdef"))
 // key.
 func (w *world) open(first ...*keyring.Secret) {
 	w.t.Helper()
-	st, err := store.Open(store.Options{Dir: w.dir, Unlock: w.unlock, Now: w.clock.Now})
+	st, err := store.Open(store.Options{Dir: w.dir, Unlock: w.unlock, Now: w.clock.Now, NoSync: w.noSync})
 	if err != nil {
 		w.t.Fatal(err)
 	}
