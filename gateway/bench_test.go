@@ -22,12 +22,13 @@ import (
 // of the way.
 func benchGateway(b testing.TB) *demo {
 	b.Helper()
-	d := &demo{out: io.Discard, clock: newFastClock(time.Now()), edit: func(text []byte) []byte {
+	d := newDemo(io.Discard, newFastClock(time.Now()))
+	d.edit = func(text []byte) []byte {
 		for _, key := range []string{"connections", "connections_per_ip"} {
 			text = setLimit(text, key)
 		}
 		return text
-	}}
+	}
 	b.Cleanup(func() {
 		if err := d.close(); err != nil {
 			b.Error(err)
@@ -136,7 +137,7 @@ func BenchmarkReportToExists(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	ours, err := d.app.base.Own.Signing().Certificate().Armor()
+	ours, err := d.ours()
 	if err != nil {
 		b.Fatal(err)
 	}

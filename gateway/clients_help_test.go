@@ -73,8 +73,8 @@ type clientDesk struct {
 func newClientDesk(t *testing.T) *clientDesk {
 	t.Helper()
 	needs(t, "gpg", "gpgconf")
-	d := &clientDesk{TB: t, home: t.TempDir(), shown: func() string { return "" }, demo: &demo{out: io.Discard, clock: newFastClock(time.Now()),
-		edit: func(text []byte) []byte { return append(text, quickPolicy...) }}}
+	d := &clientDesk{TB: t, home: t.TempDir(), shown: func() string { return "" }, demo: newDemo(io.Discard, newFastClock(time.Now()))}
+	d.edit = func(text []byte) []byte { return append(text, quickPolicy...) }
 	d.Cleanup(func() { d.must(d.close()) })
 	d.must(d.build(world{os.Stdin, io.Discard, os.Stderr}, false))
 	d.ana = d.signsWithGPG("ana")
@@ -286,8 +286,8 @@ func (d *clientDesk) settles(folder string) {
 // the notice that acme gets then.
 func (d *clientDesk) released(word string) mailtest.Received {
 	d.Helper()
-	d.clock.setSpeed(100)
-	defer d.clock.setSpeed(1)
+	d.fast.setSpeed(100)
+	defer d.fast.setSpeed(1)
 	m, _ := d.receives(word)
 	return m
 }
@@ -295,7 +295,7 @@ func (d *clientDesk) released(word string) mailtest.Received {
 // receives waits for a mail to acme that holds a word, and opens it.
 func (d *clientDesk) receives(word string) (got mailtest.Received, opened *mailtest.Opened) {
 	d.Helper()
-	ours, err := d.app.base.Own.Signing().Certificate().Armor()
+	ours, err := d.ours()
 	d.must(err)
 	d.until(fmt.Sprintf("a mail to acme with %q", word), func() bool {
 		for _, m := range d.sink.To(d.acme.Address) {
@@ -315,8 +315,8 @@ func (d *clientDesk) receives(word string) (got mailtest.Received, opened *mailt
 // signed by the gateway.
 func (d *clientDesk) repliedTo(word string) {
 	d.Helper()
-	d.clock.setSpeed(100)
-	defer d.clock.setSpeed(1)
+	d.fast.setSpeed(100)
+	defer d.fast.setSpeed(1)
 	if _, opened := d.receives(word); opened.Signer == "" {
 		d.Error("the reply is not signed by the gateway")
 	}
@@ -330,7 +330,7 @@ func (d *clientDesk) repliedTo(word string) {
 // answers lets acme reply to a mail.
 func (d *clientDesk) answers(m mailtest.Received, tag, text string) {
 	d.Helper()
-	ours, err := d.app.base.Own.Signing().Certificate().Armor()
+	ours, err := d.ours()
 	d.must(err)
 	d.must(d.acme.replies(m, tag, text, ours))
 }

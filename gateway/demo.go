@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"parley/config"
+	"parley/mailflow"
 	"parley/mailflow/mailtest"
 )
 
@@ -27,7 +28,7 @@ type demoCommand struct {
 // Run plays one disclosure on loopback, in a temporary directory: a real
 // gateway, and people who are not part of it.
 func (c demoCommand) Run(ctx context.Context, w world) (err error) {
-	d := &demo{out: w.out, clock: newFastClock(time.Now())}
+	d := newDemo(w.out, newFastClock(time.Now()))
 	defer func() { err = errors.Join(err, d.close()) }()
 	if err := d.build(w, c.Verbose); err != nil {
 		return fmt.Errorf("build the demo: %w", err)
@@ -41,7 +42,7 @@ func (c demoCommand) Run(ctx context.Context, w world) (err error) {
 	if c.Once {
 		return nil
 	}
-	d.clock.setSpeed(1)
+	d.fast.setSpeed(1)
 	d.explain()
 	<-ctx.Done()
 	return nil
@@ -50,7 +51,8 @@ func (c demoCommand) Run(ctx context.Context, w world) (err error) {
 // demo is the stage with everybody on it.
 type demo struct {
 	out   io.Writer
-	clock *fastClock
+	clock mailflow.Clock
+	fast  *fastClock // the clock, where it runs; nil where it is moved in steps
 	dir   string
 	path  string // of the configuration
 	sink  *mailtest.Sink
@@ -58,6 +60,11 @@ type demo struct {
 	gate  *gateway
 	cast  cast
 	edit  func([]byte) []byte // of the configuration; nil: none
+}
+
+// newDemo is a stage on which the time runs fast.
+func newDemo(out io.Writer, fast *fastClock) *demo {
+	return &demo{out: out, clock: fast.clock(), fast: fast}
 }
 
 func (d *demo) say(format string, a ...any) {
@@ -102,7 +109,7 @@ func (d *demo) build(w world, verbose bool) (err error) {
 	if verbose {
 		log = newLog(w.err, slog.LevelInfo)
 	}
-	d.app, err = openApp(set, given{unlock: p.unlock, clock: d.clock.clock(), log: log})
+	d.app, err = openApp(set, given{unlock: p.unlock, clock: d.clock, log: log})
 	if err != nil {
 		p.close()
 		return err

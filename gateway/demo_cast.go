@@ -137,7 +137,7 @@ var (
 
 // reads opens what came for a robot, and answers.
 func (r *robot) reads() error {
-	ours, err := r.demo.app.base.Own.Signing().Certificate().Armor()
+	ours, err := r.demo.ours()
 	if err != nil {
 		return err
 	}

@@ -78,7 +78,7 @@ func (c *coordinator) writes(to, subject, text string) error {
 // to the gateway.
 func (c *coordinator) signs(commands ...string) error {
 	to := "control@" + c.demo.app.set.DeskDomain
-	ours, err := c.demo.app.base.Own.Signing().Certificate().Armor()
+	ours, err := c.demo.ours()
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ func (d *demo) story(ctx context.Context, take time.Duration) error {
 		}
 	}
 	days := 90 * 24 * time.Hour
-	d.clock.setSpeed(float64(days) / float64(take))
+	d.fast.setSpeed(float64(days) / float64(take))
 	end := d.cast.start.Add(days + 12*time.Hour)
 	shown := 0
 	for d.clock.Now().Before(end) || !d.finished() {
@@ -74,15 +74,20 @@ func (d *demo) everybody(context.Context) error {
 }
 
 func (d *demo) report(context.Context) error {
-	f := d.cast.finder
 	d.say("A finder mails an encrypted, signed report to report@%s.", demoDomain)
-	ours, err := d.app.base.Own.Signing().Certificate().Armor()
+	return d.reports("Overflow in the initialisation of libquux", "Long frames overflow a buffer when libquux starts.\n",
+		mailtest.File{Name: "poc.bin", Type: "application/octet-stream", Data: "frame"})
+}
+
+// reports lets the finder report something, with its key inside, and waits for
+// the receipt.
+func (d *demo) reports(subject, text string, files ...mailtest.File) error {
+	f := d.cast.finder
+	ours, err := d.ours()
 	if err != nil {
 		return err
 	}
-	entity := mailtest.Entity("Overflow in the initialisation of libquux", "Long frames overflow a buffer when libquux starts.\n",
-		mailtest.File{Name: "poc.bin", Type: "application/octet-stream", Data: "frame"},
-		mailtest.File{Name: "my-key.asc", Type: "application/pgp-keys", Data: string(f.PublicKey())})
+	entity := mailtest.Entity(subject, text, append(files, mailtest.File{Name: "my-key.asc", Type: "application/pgp-keys", Data: string(f.PublicKey())})...)
 	armored, err := f.Seal(entity, ours, true)
 	if err != nil {
 		return err
@@ -101,6 +106,9 @@ func (d *demo) report(context.Context) error {
 	d.say("The finder has a receipt, encrypted and signed: %q.", receipt.Subject)
 	return nil
 }
+
+// ours is the certificate that the gateway signs with, armored.
+func (d *demo) ours() ([]byte, error) { return d.app.base.Own.Signing().Certificate().Armor() }
 
 func (d *demo) open(ctx context.Context) error {
 	ana := d.cast.ana

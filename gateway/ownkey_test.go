@@ -13,7 +13,7 @@ import (
 )
 
 // ask has a command carried out by the gateway that runs, and wants it done.
-func (d *demo) ask(t *testing.T, command string, flags map[string]string, args ...string) string {
+func (d *demo) ask(t testing.TB, command string, flags map[string]string, args ...string) string {
 	t.Helper()
 	a, err := ctl.Call(t.Context(), d.app.set.socket(), ctl.Request{Command: command, Args: args, Flags: flags})
 	if err != nil || a.Code != exitDone {
@@ -79,9 +79,9 @@ func TestRunningGatewayTakesARotation(t *testing.T) {
 	if o := d.receiptFor(t, f, next); o.Signer != string(old.Fingerprint()) || !strings.Contains(o.Text, old.Fingerprint().Spaced()) {
 		t.Errorf("before the switch a receipt is signed by %s:\n%s", o.Signer, o.Text)
 	}
-	d.clock.setSpeed(float64(7*24*time.Hour) / float64(2*time.Second)) // a week in two seconds
+	d.fast.setSpeed(float64(7*24*time.Hour) / float64(2*time.Second)) // a week in two seconds
 	d.switches(t, next)
-	d.clock.setSpeed(1)
+	d.fast.setSpeed(1)
 	for _, key := range []*keyring.Certificate{next, old} {
 		o := d.receiptFor(t, f, key)
 		if o.Signer != string(next.Fingerprint()) || !strings.Contains(o.Text, next.Fingerprint().Spaced()) {

@@ -132,10 +132,10 @@ func TestWebAfterARotation(t *testing.T) {
 	if files := d.website(t).Files; files["key/next.svg"] == nil || !strings.Contains(string(files["key/index.html"]), "Our next key") {
 		t.Error("the next key is not shown")
 	}
-	d.clock.setSpeed(float64(7*24*time.Hour) / float64(time.Second))
+	d.fast.setSpeed(float64(7*24*time.Hour) / float64(time.Second))
 	next := d.exported(t)[1]
 	d.switches(t, next)
-	d.clock.setSpeed(1)
+	d.fast.setSpeed(1)
 	files := d.website(t).Files
 	certs, err := keyring.ParseCertificates(files["key.asc"])
 	if err != nil || !slices.Equal(prints(certs), []keyring.Fingerprint{next.Fingerprint()}) {
@@ -273,11 +273,11 @@ func TestWebEndsWithOurKey(t *testing.T) {
 	d := benchGateway(t)
 	flags := map[string]string{"expires": "180d", "languages": "en"}
 	end := d.exported(t)[0].Expires()
-	d.clock.stopAt(end.Add(-10 * 24 * time.Hour))
+	d.fast.stopAt(end.Add(-10 * 24 * time.Hour))
 	if s, cut, err := d.app.site(flags); err != nil || !cut || !s.Expires.Equal(end) {
 		t.Errorf("10 days before: until %v, %v, %v", s.Expires, cut, err)
 	}
-	d.clock.stopAt(end)
+	d.fast.stopAt(end)
 	if _, _, err := d.app.site(flags); err == nil || !strings.Contains(err.Error(), "signs nothing") {
 		t.Errorf("at its end: %v", err)
 	}

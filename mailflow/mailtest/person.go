@@ -27,7 +27,13 @@ type Person struct {
 
 // NewPerson makes a person with a fresh Ed25519/X25519 key.
 func NewPerson(name, address string, now func() time.Time) (*Person, error) {
-	cfg := &packet.Config{Time: now, Algorithm: packet.PubKeyAlgoEdDSA, DefaultHash: crypto.SHA512}
+	return NewPersonFor(name, address, now, 0)
+}
+
+// NewPersonFor is NewPerson with a key that expires after whole seconds; after 0
+// never.
+func NewPersonFor(name, address string, now func() time.Time, life time.Duration) (*Person, error) {
+	cfg := &packet.Config{Time: now, Algorithm: packet.PubKeyAlgoEdDSA, DefaultHash: crypto.SHA512, KeyLifetimeSecs: uint32(life / time.Second)}
 	e, err := openpgp.NewEntity(name, "", address, cfg)
 	if err != nil {
 		return nil, err
