@@ -165,7 +165,7 @@ func (b *Base) alarmLeak(tx *store.Tx, w leakWatch) error {
 		templates.Fill("", "Call them: tell no more by phone than they were told before, ask for a key that can be used, and file what was said, in a mail to control@"+b.DeskDomain), id,
 		templates.Fill("", "Who cannot be mailed is told by hand after a signed `vendor edit PARTY channel hand`, and `record PARTY delivered "+string(leak.Level.Stage())+" via \"...\"` files it. This goes when all have it."))
 	return b.task(tx, leakTask(id), Post{Case: id, Kind: "leak", Text: text,
-		Subject: fmt.Sprintf("ALARM: the leak of %s is not with %s", id, plural(len(w.missed), "vendor", "vendors"))})
+		Subject: fmt.Sprintf("ALARM: the leak in %s is not with %s", id, plural(len(w.missed), "vendor", "vendors"))})
 }
 
 // toReachLine says how a person there can be reached.

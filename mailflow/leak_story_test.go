@@ -161,6 +161,9 @@ func (w *world) leakOver(id cvd.CaseID, at time.Time) {
 			w.t.Errorf("the alarm does not say %q:\n%s", want, text)
 		}
 	}
+	if text := w.in(id, "status"); !strings.Contains(text, "ALARM: the leak is not with 3 vendors") {
+		w.t.Errorf("status:\n%s", text)
+	}
 	w.in(id, "release umbrella", `record stark delivered details via "courier"`)
 	if text := w.wordsIn("INBOX", "is not with 1 vendor"); strings.Contains(text, "umbrella") || strings.Contains(text, "stark") {
 		w.t.Errorf("the alarm:\n%s", text)
