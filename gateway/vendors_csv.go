@@ -33,7 +33,7 @@ const (
 // optionColumns are options of `vendor add`.
 var (
 	plainColumns  = []string{columnName, columnAddress, columnWave, columnFootprint, columnKey}
-	optionColumns = []string{"second", "zone", "channel", "lead", "form", "legacy-display", "file-names", "subject", "alias", "freeze", "proved"}
+	optionColumns = []string{"second", "zone", "channel", "lead", "form", "legacy-display", "file-names", "subject", "alias", "freeze", "proved", "senders", "their-ref"}
 	vendorColumns = slices.Concat(plainColumns, []string{columnAffects, columnMembers}, optionColumns, []string{columnProvedOn})
 )
 
@@ -153,6 +153,10 @@ func checkCell(column, v string) (err error) {
 		_, err = cvd.ParseZone(v)
 	case "lead":
 		_, err = cvd.ParseDuration(v)
+	case "senders":
+		for _, a := range strings.Split(v, ",") {
+			err = errors.Join(err, oneAddress(strings.TrimSpace(a)))
+		}
 	case "freeze":
 		for _, f := range strings.Split(v, ",") {
 			_, bad := cvd.ParseFreeze(f)

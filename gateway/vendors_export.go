@@ -102,7 +102,10 @@ func vendorsOf(tx *store.Tx, tag string) (map[cvd.PartyID]cvd.Participant, error
 // add` takes.
 func partyCells(p cvd.Party) map[string]string {
 	cells := map[string]string{columnName: string(p.ID), columnAddress: p.Address, "second": p.Second, "zone": p.Zone,
-		"channel": string(p.Channel), "form": string(p.Manner.Form), "subject": p.Manner.Subject, "alias": strings.Join(p.Aliases, ", ")}
+		"channel": string(p.Channel), "form": string(p.Manner.Form), "subject": p.Manner.Subject, "alias": strings.Join(p.Aliases, ", "), "senders": strings.Join(p.Senders, ", ")}
+	if p.Manner.RefOutside {
+		cells["their-ref"] = "outer"
+	}
 	for name, on := range map[string]bool{"legacy-display": p.Manner.LegacyDisplay, "file-names": p.Manner.FileNames} {
 		if on {
 			cells[name] = "on"

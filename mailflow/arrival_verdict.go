@@ -96,7 +96,10 @@ func addressesOf(tx *store.Tx, p cvd.Participant) ([]string, error) {
 		return []string{p.Address}, nil
 	}
 	party, err := PartyByID(tx, p.Party)
-	return append([]string{p.Address}, party.Addresses()...), err
+	if party.Revoked != nil {
+		return party.Origins(), err
+	}
+	return append([]string{p.Address}, party.Origins()...), err
 }
 
 // leastTrust is what a key must have for its signatures to count: found, or

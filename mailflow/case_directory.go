@@ -14,7 +14,7 @@ import (
 )
 
 // partyOptions are what a party in the directory may be given.
-var partyOptions = []string{"address", "second", "zone", "channel", "lead", "form", "legacy-display", "file-names", "subject", "alias", "kind", "language", "freeze", "proved", "on"}
+var partyOptions = []string{"address", "second", "zone", "channel", "lead", "form", "legacy-display", "file-names", "subject", "alias", "kind", "language", "freeze", "proved", "on", "senders", "their-ref"}
 
 // vendorAdd is `vendor add NAME ADDRESS [OPTION VALUE …]`.
 func vendorAdd(s *sitting, p *phrase) (string, error) {
@@ -76,7 +76,9 @@ func (s *sitting) editParty(p *cvd.Party, got map[string]string) (err error) {
 	for name, value := range got {
 		switch name {
 		case "address":
-			p.Address, err = s.freeAddress(value, p.ID)
+			if p.Address, err = s.freeAddress(value, p.ID); err == nil {
+				p.Revoked = nil
+			}
 		case "second":
 			p.Second, err = s.freeAddress(value, p.ID)
 		case "alias":
@@ -111,6 +113,10 @@ func (s *sitting) editParty(p *cvd.Party, got map[string]string) (err error) {
 			}
 		case "subject":
 			p.Manner.Subject, err = s.outerSubject(value, p.ID)
+		case "senders":
+			p.Senders, err = s.senders(value, *p)
+		case "their-ref":
+			p.Manner.RefOutside, err = parseRefPlace(value)
 		case "kind":
 			p.Kind, err = parseKind(value)
 		case "language":
@@ -163,22 +169,7 @@ func (s *sitting) freeAddress(text string, owner cvd.PartyID) (string, error) {
 		return "", notDone("%q is not one mail address such as psirt@vendor.example", text)
 	}
 	addr := list[0].Addr()
-	if inDomain(addr, s.Domain) || inDomain(addr, s.DeskDomain) {
-		return "", notDone("%s is an address of this gateway; a party needs one of its own", addr)
-	}
-	all, err := Parties(s.tx)
-	if err != nil {
-		return "", err
-	}
-	for _, other := range all {
-		if other.ID == owner {
-			continue
-		}
-		if slices.ContainsFunc(other.Addresses(), func(a string) bool { return strings.EqualFold(a, addr) }) {
-			return "", notDone("%s belongs to %s already; two parties cannot share an address", addr, other.ID)
-		}
-	}
-	return addr, nil
+	return addr, s.takenAddress(s.tx, addr, owner)
 }
 
 // vendorEdit is `vendor edit NAME OPTION VALUE …`. A new address is a new
@@ -235,6 +226,10 @@ func (s *sitting) mayEdit(p cvd.Party, got map[string]string) error {
 		why = "moves dates earlier"
 	case got["subject"] != "" && !strings.EqualFold(got["subject"], "default"):
 		why = "puts words where everybody on the way reads them" // a stolen mailbox could put a case's there
+	case got["senders"] != "" && !strings.EqualFold(got["senders"], "none"):
+		why = "lets mail from there count as theirs"
+	case strings.EqualFold(got["their-ref"], "outer") && !p.Manner.RefOutside:
+		why = "puts words where everybody on the way reads them"
 	default:
 		return nil
 	}
@@ -297,6 +292,9 @@ func vendorList(s *sitting, p *phrase) (string, error) {
 
 func partyLine(p cvd.Party) string {
 	parts := []string{fmt.Sprintf("%s <%s>", p.ID, p.Address)}
+	if p.Revoked != nil {
+		parts[0] += ", which it revoked on " + day(p.Revoked.At)
+	}
 	if p.Second != "" {
 		parts = append(parts, "second <"+p.Second+">")
 	}
@@ -310,7 +308,7 @@ func partyLine(p cvd.Party) string {
 		parts = append(parts, "lead "+cvd.FormatDuration(p.Lead))
 	}
 	parts = append(parts, "channel "+string(p.Channel))
-	return strings.Join(slices.Concat(parts, mannerWords(p.Manner), speechWords(p), freezeWords(p), provenWords(p)), "; ")
+	return strings.Join(slices.Concat(parts, mannerWords(p.Manner), ticketWords(p), speechWords(p), freezeWords(p), provenWords(p)), "; ")
 }
 
 // keysLine counts what is known of somebody's keys.
@@ -359,6 +357,9 @@ func memberAdd(s *sitting, p *phrase) (string, error) {
 	}
 	err = record(s.tx, journal.Record{Party: string(party.ID), Actor: s.by.Name, Kind: "member.added"})
 	if err != nil {
+		return "", err
+	}
+	if err := s.taskDone(s.tx, memberTask(s.tx, party.ID, addr)); err != nil {
 		return "", err
 	}
 	sought, err := s.seekLine(party)

@@ -24,17 +24,18 @@ func caseDates(s *sitting, p *phrase) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	days := finderDays(all)
 	vendors := slices.DeleteFunc(all, func(p cvd.Participant) bool { return !p.Has(cvd.RoleVendor) || p.Withdrawn != nil })
 	if len(vendors) == 0 {
 		return "", notDone("no vendor takes part in %s, so that no date is better than another; `invite` one first", c.ID)
 	}
 	var lines []string
-	for _, e := range candidates(c, vendors, s.tx.Now) {
+	for _, e := range candidates(c, vendors, days, s.tx.Now) {
 		names, err := s.frozenNames(s.tx, vendors, e.At)
 		if err != nil {
 			return "", err
 		}
-		lines = append(lines, e.lines(c, vendors, names)...)
+		lines = append(lines, e.lines(c, vendors, names, days)...)
 	}
 	if len(lines) == 0 {
 		lines = append(lines, "no date is known: the case has not started, and nobody named one")
@@ -53,10 +54,10 @@ type candidate struct {
 	Why []string
 }
 
-// candidates are the end as it is, those that were proposed since, and the
-// days on which a vendor becomes ready: each day once, earliest first, and none
+// candidates are the end as it is, those that were proposed since, the days on
+// which a vendor becomes ready, and those that finders set: each day once, earliest first, and none
 // that has passed.
-func candidates(c cvd.Case, vendors []cvd.Participant, now time.Time) []candidate {
+func candidates(c cvd.Case, vendors []cvd.Participant, days []finderDay, now time.Time) []candidate {
 	var out []candidate
 	add := func(at time.Time, why string) {
 		i := slices.IndexFunc(out, func(e candidate) bool { return day(e.At) == day(at) })
@@ -73,12 +74,15 @@ func candidates(c cvd.Case, vendors []cvd.Participant, now time.Time) []candidat
 		add(v.End, fmt.Sprintf("the end as it is, v%d", v.Version))
 	}
 	for _, p := range vendors {
-		if k := len(p.Proposals); k > 0 && p.Proposals[k-1].At.After(c.Embargo().At) {
-			add(p.Proposals[k-1].Date, string(p.Party)+" proposes it")
+		if offer, open := c.Proposes(p); open {
+			add(offer.Date, string(p.Party)+" proposes it")
 		}
 		if on, known := readyOn(p, c.Opened); known && !neverAffected(p) {
 			add(on, string(p.Party)+" is ready")
 		}
+	}
+	for _, d := range days {
+		add(d.On, d.String())
 	}
 	slices.SortStableFunc(out, func(a, b candidate) int { return a.At.Compare(b.At) })
 	return out
@@ -88,7 +92,7 @@ func neverAffected(p cvd.Participant) bool { return p.Status().Word == "not-affe
 
 // lines writes a candidate: its date, how many are ready, who is not, and whose
 // freezes it falls into.
-func (e candidate) lines(c cvd.Case, vendors []cvd.Participant, frozen []string) []string {
+func (e candidate) lines(c cvd.Case, vendors []cvd.Participant, frozen []string, own []finderDay) []string {
 	var ready, not []string
 	var readyOnes, counted []cvd.Participant
 	for _, p := range vendors {
@@ -107,6 +111,11 @@ func (e candidate) lines(c cvd.Case, vendors []cvd.Participant, frozen []string)
 		count(len(counted), "vendor"), footprintShare(readyOnes, counted), strings.Join(e.Why, "; "))
 	if days := c.Policy.Days; !days.Publishes(e.At, cvd.ZoneOf(c.Embargo().Zone)) {
 		head += "  ! publish on " + days.PublishWords() + ", no holiday"
+	}
+	for _, d := range own {
+		if d.Ends && d.On.Before(dayOf(e.At)) {
+			head += fmt.Sprintf("  ! after %s, %s", d, day(d.On))
+		}
 	}
 	out := []string{head}
 	if len(ready) > 0 {

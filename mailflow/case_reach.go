@@ -11,17 +11,20 @@ import (
 
 // caseReach is `reach`: how much of the footprint the vendors of the case have,
 // in the order in which they are told, and how much of it was told and
-// answered. `reach waves 80 95` proposes waves, and changes none.
+// answered. `reach waves 80 95` proposes waves, and changes none; with apply it
+// makes them.
 func caseReach(s *sitting, p *phrase) (string, error) {
 	c, err := s.theCase()
 	if err != nil {
 		return "", err
 	}
 	var percents []float64
+	apply := false
 	if p.word("waves") {
 		if percents, err = p.percents(); err != nil {
 			return "", err
 		}
+		apply = p.word("apply")
 	}
 	if err := p.end(); err != nil {
 		return "", err
@@ -32,6 +35,9 @@ func caseReach(s *sitting, p *phrase) (string, error) {
 	}
 	r := cvd.ReachOf(vendors)
 	if percents != nil {
+		if apply {
+			return s.applyWaves(c, r, percents)
+		}
 		return proposedWaves(c, r, percents)
 	}
 	lines := reachLines(r)
@@ -150,7 +156,7 @@ func apartLines(r cvd.Reach, spared []string) []string {
 // percents takes rising percentages up to the end.
 func (p *phrase) percents() ([]float64, error) {
 	var out []float64
-	for p.more() {
+	for p.more() && !p.rest[0].is("apply") {
 		word, err := p.next("a percentage")
 		if err != nil {
 			return nil, err

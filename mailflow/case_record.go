@@ -12,7 +12,7 @@ import (
 )
 
 // recordVerbs are what can be recorded of a participant.
-var recordVerbs = []string{"ack", "accept", "declined", "status", "ready", "called", "delivered", "reported"}
+var recordVerbs = []string{"ack", "accept", "declined", "status", "ready", "called", "delivered", "reported", "statement", "their-ref"}
 
 // caseRecord is `record PARTY …`: what a participant said, or was handed, on
 // another way than by a mail that counts.
@@ -44,6 +44,10 @@ func caseRecord(s *sitting, p *phrase) (string, error) {
 		return s.recordReported(c, who, p)
 	case "called":
 		return s.recordCalled(c, who, p)
+	case "statement":
+		return s.recordStatement(c, who, p)
+	case "their-ref":
+		return s.recordTheirRef(c, who, p)
 	case "delivered":
 		return s.recordDelivered(c, who, p)
 	}
@@ -231,6 +235,9 @@ func (s *sitting) recordCalled(_ cvd.Case, who cvd.Participant, p *phrase) (stri
 	}
 	err := record(s.tx, journal.Record{Case: string(who.Case), Party: string(who.Party), Actor: s.by.Name, Kind: "record.called", Detail: what})
 	if err != nil {
+		return "", err
+	}
+	if err := s.taskDone(s.tx, remindTask(who.Case, who.Party)); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("the call to %s is in its history", who.Party), s.taskDone(s.tx, silenceTask(who.Case, who.Party))

@@ -204,6 +204,10 @@ func participantLine(c cvd.Case, p cvd.Participant) string {
 	if r := p.Ready; r != nil {
 		parts = append(parts, "ready by "+day(r.By))
 	}
+	parts = append(parts, ownDayWords(p)...)
+	if p.TheirRef != "" {
+		parts = append(parts, fmt.Sprintf("their-ref %q", p.TheirRef))
+	}
 	if p.Hold != nil {
 		parts = append(parts, heldLine(*p.Hold))
 	}

@@ -28,6 +28,7 @@ type caseLook struct {
 	finder  string       // where the finder stands, and each other one, or ""
 	ending  string       // when it is destroyed for good, or ""
 	needs   []string
+	days    []finderDay
 	frozen  []string // whose freezes the end falls into
 	ahead   aheadRow
 	now     time.Time
@@ -41,6 +42,7 @@ func (b *Base) look(tx *store.Tx, c cvd.Case) (caseLook, error) {
 		return l, err
 	}
 	var finders []string
+	l.days = finderDays(ps)
 	for _, p := range ps {
 		all, err := Notices(tx, c.ID, p.Party)
 		if err != nil {
@@ -111,7 +113,7 @@ func finderLine(tx *store.Tx, p cvd.Participant) (string, error) {
 	if !p.LastHeard.IsZero() {
 		heard = "last heard " + p.LastHeard.UTC().Format("Mon 2 Jan 2006")
 	}
-	parts = append(parts, heard, creditWords(p))
+	parts = append(append(parts, heard, creditWords(p)), ownDayWords(p)...)
 	if p.Language != "" {
 		parts = append(parts, "our mails in "+p.Language)
 	}

@@ -63,6 +63,11 @@ func (l caseLook) coming() []event {
 	if end := l.Embargo().End; l.Started() && end.After(l.now) {
 		out = append(out, event{at: end, what: "the embargo ends"})
 	}
+	for _, d := range l.days {
+		if d.On.After(l.now) {
+			out = append(out, event{at: d.On, what: d.String()})
+		}
+	}
 	if at, stages := nextPreflight(l, l.ahead.Tried); l.Started() && at.After(l.now) {
 		out = append(out, event{at: at, what: "preflight for " + stageNames(stages)})
 	}

@@ -47,16 +47,18 @@ func caseCommands() []command {
 
 func partyCommands() []command {
 	return []command{
-		{words: "vendor add", such: `vendor add globex psirt@globex.example`, usage: `vendor add NAME ADDRESS [second ADDRESS] [zone ZONE] [channel pgp|hand] [lead DURATION] [form mime|inline] [legacy-display on|off] [file-names on|off] [subject "OUTER"|default] [alias "NAME, NAME"] [kind psirt|developer|list|cert] [language LANGUAGE] [freeze "DATE..DATE, ..."|none] [proved "HOW" [on DATE]]`,
+		{words: "vendor add", such: `vendor add globex psirt@globex.example`, usage: `vendor add NAME ADDRESS [second ADDRESS] [zone ZONE] [channel pgp|hand] [lead DURATION] [form mime|inline] [legacy-display on|off] [file-names on|off] [subject "OUTER"|default] [alias "NAME, NAME"] [kind psirt|developer|list|cert] [language LANGUAGE] [freeze "DATE..DATE, ..."|none] [proved "HOW" [on DATE]] [senders "ADDRESS, ..."|none] [their-ref inner|outer]`,
 			help: "Puts a party into the directory; its key is looked for. Its mails are PGP/MIME; form inline is for ticket systems, legacy-display for clients that do not show a protected Subject, file-names on lets the files of letters keep the names that you gave them, subject for a filter of theirs: everybody on the way reads it. Its kind changes what a first mail explains and asks, its language (en, de) that of all our words. Letters to others that say an alias are stopped, as those that say its name are.", signed: "adds a recipient", run: vendorAdd},
-		{words: "vendor edit", such: `vendor edit globex lead 30d second ceo@globex.example zone Asia/Tokyo form inline channel hand`, usage: `vendor edit NAME [address ADDRESS] [second ADDRESS] [zone ZONE] [channel pgp|hand] [lead DURATION] [form mime|inline] [legacy-display on|off] [file-names on|off] [subject "OUTER"|default] [alias "NAME, NAME"] [kind psirt|developer|list|cert] [language LANGUAGE] [freeze "DATE..DATE, ..."|none] [proved "HOW" [on DATE]]`,
-			help: "Changes a party; a new address or channel, an outer Subject, or a longer lead, counts only signed. freeze is when it ships nothing, and moves no date; proved is how it was last known that they are who they say.", run: vendorEdit},
+		{words: "vendor edit", such: `vendor edit globex lead 30d second ceo@globex.example zone Asia/Tokyo form inline channel hand`, usage: `vendor edit NAME [address ADDRESS] [second ADDRESS] [zone ZONE] [channel pgp|hand] [lead DURATION] [form mime|inline] [legacy-display on|off] [file-names on|off] [subject "OUTER"|default] [alias "NAME, NAME"] [kind psirt|developer|list|cert] [language LANGUAGE] [freeze "DATE..DATE, ..."|none] [proved "HOW" [on DATE]] [senders "ADDRESS, ..."|none] [their-ref inner|outer]`,
+			help: "Changes a party; a new address or channel, senders, an outer Subject or reference, or a longer lead, counts only signed. freeze is when it ships nothing, and moves no date; proved is how it was last known that they are who they say. Senders are addresses that its systems write from: mail from there counts as theirs, nothing goes there, and no key is theirs. Its own reference (record) ends the Subject inside, with their-ref outer that outside, too, where everybody on the way reads it.", run: vendorEdit},
 		{words: "vendor list", such: `vendor list`, usage: "vendor list", help: "The directory, with what is known of keys.", list: true, run: vendorList},
 		{words: "invite", such: `invite globex wave 2 affects "Player 9.1" footprint 40M`, usage: `invite PARTY [wave N] [affects "PRODUCT"] [footprint N]`,
 			help: "Makes a party a vendor of the case; of one that is, changes these.", signed: "adds a recipient", run: caseInvite},
 		{words: "withdraw", such: `withdraw globex because "not affected"`, usage: `withdraw PARTY because "WHY"`, help: "Nothing further goes to it.", run: caseWithdraw},
 		{words: "member add", such: `member add acme jo@acme.example`, usage: "member add PARTY ADDRESS",
 			help: "Another address from which a party may write.", signed: "adds a member", run: memberAdd},
+		{words: "member revoke", such: `member revoke acme jo@acme.example`, usage: "member revoke PARTY ADDRESS",
+			help: "Nothing counts any more that comes from there, its keys are not used, and the party's unused codes are dead. The address that its notices go to is changed with `vendor edit`.", run: memberRevoke},
 	}
 }
 
@@ -94,15 +96,15 @@ func planCommands() []command {
 			help: "The embargo ends so much later, by at most 24 hours at a time: a new version, which is told like one of `embargo` and asks for a new ACCEPT. What was approved for the old date is asked for again.", run: caseSlip},
 		{words: "dates", such: `dates`, usage: "dates",
 			help: "The ends that the embargo could have: who is ready by then, how much of the footprint, what blocks, and whose freezes they fall into.", list: true, run: caseDates},
-		{words: "reach", such: `reach waves 80 95`, usage: "reach [waves PERCENT ...]",
-			help: "How much of the footprint the vendors have, in the order in which they are told, and how much was told and answered. With waves it shows what would put the broadest until 80 % into the first wave, and so on; it changes nothing.", list: true, run: caseReach},
+		{words: "reach", such: `reach waves 80 95`, usage: "reach [waves PERCENT ... [apply]]",
+			help: "How much of the footprint the vendors have, in the order in which they are told, and how much was told and answered. With waves it shows what would put the broadest until 80 % into the first wave, and so on; it changes nothing, or, with apply, that, which counts only signed.", list: true, run: caseReach},
 	}
 }
 
 func wordCommands() []command {
 	return []command{
-		{words: "record", such: `record acme accept v1 via phone "Jo Doe, 3 Dec"`, usage: `record PARTY ack via HOW | accept vN via HOW | declined because "WHY" | status WORD [TEXT] [via HOW] | ready by DATE via HOW | called "WHAT" | delivered STAGE via HOW | reported early-warning|notification|final-report via HOW`,
-			help: "Files what a party said, or was handed, another way. That it accepts counts only signed.", run: caseRecord},
+		{words: "record", such: `record acme accept v1 via phone "Jo Doe, 3 Dec"`, usage: `record PARTY ack via HOW | accept vN via HOW | declined because "WHY" | status WORD [TEXT] [via HOW] | ready by DATE via HOW | called "WHAT" | delivered STAGE via HOW | statement "TEXT" via HOW | their-ref "REF"|none | reported early-warning|notification|final-report via HOW`,
+			help: "Files what a party said, or was handed, another way. That it accepts counts only signed. their-ref is the number under which its own system files the case, such as [ACME-1234]: our Subjects to it end with that.", run: caseRecord},
 		{words: "answer-all", such: `answer-all stage details "The 8.x branch is not affected."`, usage: `answer-all [stage] STAGE "TEXT"`,
 			help:   "A vendor's question, answered to every vendor that has reached the stage, each in a mail of its own and without a word on who asked; whoever reaches the stage later gets it with the stage.",
 			signed: "writes to every vendor", run: caseAnswerAll},

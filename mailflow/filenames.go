@@ -64,7 +64,7 @@ func partyWords(all []cvd.Party) []string {
 	for _, p := range all {
 		out = append(out, string(p.ID))
 		out = append(out, p.Aliases...)
-		for _, a := range p.Addresses() {
+		for _, a := range append(p.Origins(), p.Address) {
 			out = append(out, a[strings.LastIndexByte(a, '@')+1:])
 		}
 	}

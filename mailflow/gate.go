@@ -64,6 +64,9 @@ var gate = []condition{
 	{"its participant is not on hold", every, anyWay, func(q *Question) *Answer {
 		return unless(q.Participant.Hold == nil, HoldIt, "%s"+partyHoldWhy+"%s", q.Participant.Party, because(q.Participant.Hold))
 	}},
+	{"its address was not revoked", every, byMail, func(q *Question) *Answer {
+		return unless(!revokedThere(q), HoldIt, "%s"+revokedWhy+"%s", q.Participant.Party, q.Participant.Address)
+	}},
 	{"it waits for no review of what is overdue", every, anyWay, func(q *Question) *Answer {
 		return unless(q.Notice.Review == "", HoldIt, "%s", q.Notice.Review)
 	}},
@@ -189,7 +192,11 @@ var gate = []condition{
 		return unless(q.HasMaterial || q.Notice.Stage == cvd.HeadsUp, HoldIt, "there is no material for %s", q.Notice.Stage)
 	}},
 	{"it goes by mail", every, byMail, func(q *Question) *Answer {
-		return unless(needsNoKey(q) || q.Party.Channel != cvd.ChannelHand, HoldIt, "%s", handed(*q))
+		held := unless(needsNoKey(q) || q.Party.Channel != cvd.ChannelHand, HoldIt, "%s", handed(*q))
+		if held != nil {
+			held.ByHand = true
+		}
+		return held
 	}},
 	{"somebody vouches for a key that can be used", every, byMail, func(q *Question) *Answer {
 		held := unless(needsNoKey(q) || q.Party.Channel == cvd.ChannelHand || len(q.Keys.Certificates) > 0, HoldIt, "%s", noKey(q))

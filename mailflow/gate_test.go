@@ -35,7 +35,10 @@ var alone = map[string]struct {
 	"sending is not paused":                       {nil, func(q *Question) { q.Sending = Sending{Paused: true, Because: "x"} }, HoldIt, "sending is paused: x"},
 	"the case is not on hold":                     {nil, func(q *Question) { q.Case.Hold = &cvd.Hold{Because: "court"} }, HoldIt, "the case is on hold: court"},
 	"its participant is not on hold":              {nil, func(q *Question) { q.Participant.Hold = &cvd.Hold{Because: "moved"} }, HoldIt, "acme is on hold: moved"},
-	"it waits for no review of what is overdue":   {nil, func(q *Question) { q.Notice.Review = "it was overdue" }, HoldIt, "it was overdue"},
+	"its address was not revoked": {nil, func(q *Question) {
+		q.Party.Revoked = &cvd.Hold{}
+	}, HoldIt, "acme revoked its address psirt@acme.example"},
+	"it waits for no review of what is overdue": {nil, func(q *Question) { q.Notice.Review = "it was overdue" }, HoldIt, "it was overdue"},
 
 	"nothing leaked": {remindingScope, func(q *Question) { q.Case.Leaks = []cvd.Leak{{Level: cvd.Rumour}} }, Never, "it leaked, and nobody is reminded any more"},
 	"nothing else was told since": {remindingScope, func(q *Question) {

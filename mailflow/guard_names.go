@@ -44,7 +44,7 @@ func (b *Base) namesIn(tx *store.Tx, id cvd.CaseID) (*names, error) {
 // namesOf are all names of a party.
 func (b *Base) namesOf(p cvd.Party) []string {
 	out := append([]string{string(p.ID)}, p.Aliases...)
-	for _, a := range p.Addresses() {
+	for _, a := range append(p.Origins(), p.Address) {
 		i := strings.LastIndexByte(a, '@')
 		if i < 0 {
 			continue

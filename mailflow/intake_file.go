@@ -190,6 +190,11 @@ func (in *Intake) quarantine(tx *store.Tx, a *arrival, p place, why string) erro
 	if err := received(tx, a, p, "mail.quarantined", m); err != nil {
 		return err
 	}
+	if p.Asks && tx.HasScope(caseScope(p.Case)) { // in clear, as ticket systems write
+		if err := in.proposeRef(tx, a, p); err != nil {
+			return err
+		}
+	}
 	if err := in.burntIn(tx, a, p); err != nil || !p.Asks {
 		return err
 	}

@@ -51,6 +51,9 @@ func (in *Intake) fileKeys(tx *store.Tx, a *arrival, p place) error {
 	if _, err := in.fileInThread(tx, a, p); err != nil {
 		return err
 	}
+	if a.automatic() != "" { // it answers no question of ours
+		return in.proposeRef(tx, a, p)
+	}
 	party, err := PartyByID(tx, p.Party)
 	if err != nil {
 		return err

@@ -85,7 +85,9 @@ func (b *Base) settle(tx *store.Tx, n cvd.Notice, a Answer) error {
 	case Ask:
 		n.State = cvd.Approval
 	case HoldIt:
-		n.State, row = cvd.Held, a.At
+		if n.State, row = cvd.Held, a.At; a.ByHand && n.Kind == cvd.KindReminder {
+			n.State, n.Why = cvd.Waiting, remindsByHand
+		}
 	default:
 		return b.cancel(tx, n, a.Why)
 	}
@@ -101,6 +103,8 @@ func (b *Base) settle(tx *store.Tx, n cvd.Notice, a Answer) error {
 	switch {
 	case n.State == was && why == n.Why:
 		return nil
+	case n.Why == remindsByHand:
+		return b.tellRemind(tx, n)
 	case n.State != cvd.Held && was == cvd.Held:
 		return b.heldDone(tx, n)
 	case n.State != cvd.Held:

@@ -110,7 +110,7 @@ func (p *parcel) mannerNote() string {
 	if p.legacyDisplay() {
 		parts = append(parts, "with its Subject repeated in the text")
 	}
-	if s := p.Party.Manner.Subject; s != "" {
+	if s := p.outside(p.Party.Manner.Subject); s != "" {
 		parts = append(parts, fmt.Sprintf("under the outer Subject %q", s))
 	}
 	return strings.Join(parts, ", ")

@@ -82,7 +82,9 @@ func (o *Outbox) outer(p *parcel, id, inner string) pgpmime.Outer {
 	case p.inClear():
 		subject = inner
 	case p.Party.Manner.Subject != "":
-		subject = p.Party.Manner.Subject
+		subject = p.outside(p.Party.Manner.Subject)
+	default:
+		subject = p.outside(subject)
 	}
 	cert := p.Ours.signing().Certificate
 	outer := pgpmime.Outer{From: from, To: p.to(), ReplyTo: from, Subject: subject, MessageID: id,

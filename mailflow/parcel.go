@@ -220,7 +220,7 @@ func (p *parcel) frozen() approvalParts {
 	parts := approvalParts{
 		"the address":            digestAll(p.to()),
 		"the keys":               digestAll(p.keys()),
-		"the manner of its mail": digestAll(p.Party.Manner),
+		"the manner of its mail": digestAll(p.mannerOf()...),
 		"what the check found":   digestAll(p.Found),
 		"the text":               digestAll(v, p.Made, p.Letter),
 	}
@@ -252,7 +252,7 @@ func (p *parcel) mark() string {
 }
 
 func (p *parcel) digest(what ...any) string {
-	d, err := digestOf(what, p.Made, p.to(), p.keys(), p.Party.Manner)
+	d, err := digestOf(what, p.Made, p.to(), p.keys(), p.mannerOf())
 	if err != nil {
 		return "" // never equal to an approved hash
 	}
@@ -285,12 +285,12 @@ func (p *parcel) to() string {
 func (b *Base) render(p *parcel) (templates.Rendered, error) {
 	switch {
 	case p.View != nil:
-		return b.Templates.Notice(*p.View)
+		return p.withRef(b.Templates.Notice(*p.View))
 	case p.Leak != nil:
-		return b.Templates.Leak(*p.Leak)
+		return p.withRef(b.Templates.Leak(*p.Leak))
 	}
 	if p.Letter == nil {
 		return templates.Rendered{}, fmt.Errorf("render notice %d: it has neither view nor letter", p.Notice.ID)
 	}
-	return templates.Rendered{Subject: p.Letter.Subject, Text: p.Ours.sign(p.Letter)}, nil
+	return p.withRef(templates.Rendered{Subject: p.Letter.Subject, Text: p.Ours.sign(p.Letter)}, nil)
 }

@@ -192,6 +192,8 @@ func (b *Base) nextFor(n cvd.Notice) string {
 	switch {
 	case strings.HasPrefix(n.Why, ownKeyWhy):
 		return "on the server, give our key a later end, or let a new one sign:\n    parley key extend --config FILE\n    parley key rotate --from now --config FILE"
+	case strings.HasPrefix(n.Why, string(p)+revokedWhy):
+		return fmt.Sprintf("ask them, another way, which address is to be used, and write to %s, signed,\n    vendor edit %s address ADDRESS", control, p)
 	case !n.Row.IsZero():
 		return fmt.Sprintf("nothing, if the change is right: it goes by itself. If it is not, write to %s\n    key reject %s FINGERPRINT because \"...\"", control, p)
 	case strings.Contains(n.Why, "key"):

@@ -48,6 +48,7 @@ type Answer struct {
 	Why      string
 	At       time.Time // when to ask again; of HoldIt, when it ends by itself, or zero
 	NoKey    bool      // held for want of a usable key: the contact is asked for one
+	ByHand   bool      // held for a person to deliver it
 }
 
 // How the reasons begin that are a person's hold; what follows are the

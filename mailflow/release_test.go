@@ -52,6 +52,17 @@ func TestMayRelease(t *testing.T) {
 		{"sending paused", func(q *Question) { q.Sending.Paused = true }, HoldIt, "paused"},
 		{"case on hold", func(q *Question) { q.Case.Hold = &cvd.Hold{Because: "court"} }, HoldIt, "court"},
 		{"vendor on hold", func(q *Question) { q.Participant.Hold = &cvd.Hold{Because: "new contact"} }, HoldIt, "new contact"},
+		{"address revoked by the vendor", func(q *Question) { q.Party.Revoked = &cvd.Hold{By: "acme"} }, HoldIt, "acme revoked its address psirt@acme.example"},
+		{"address revoked, told by hand", func(q *Question) { q.Party.Revoked, q.Party.Channel = &cvd.Hold{By: "acme"}, cvd.ChannelHand }, HoldIt, "told by hand"},
+		{"a note to an address that was revoked", func(q *Question) {
+			q.Party.Revoked, q.Notice.Kind, q.Notice.To = &cvd.Hold{By: "acme"}, cvd.KindNote, "PSIRT@acme.example"
+		}, HoldIt, "revoked its address"},
+		{"a note to another address", func(q *Question) {
+			q.Party.Revoked, q.Notice.Kind, q.Notice.To = &cvd.Hold{By: "acme"}, cvd.KindNote, "second@acme.example"
+		}, Release, ""},
+		{"a leak, address revoked", func(q *Question) {
+			q.Party.Revoked, q.Notice.Kind = &cvd.Hold{By: "acme"}, cvd.KindLeak
+		}, HoldIt, "revoked its address"},
 		{"not due", func(q *Question) { q.Now = q.Notice.Due.Add(-time.Second) }, NotYet, "not due"},
 		{"our key ended", func(q *Question) { q.CannotSign = "our own signing key ended" }, HoldIt, "our own signing key"},
 		{"not due, and our key ended", func(q *Question) { q.CannotSign, q.Now = "it ended", q.Notice.Due.Add(-time.Second) }, NotYet, "not due"},

@@ -66,10 +66,13 @@ func openNotices(c cvd.Case, p cvd.Participant, all []cvd.Notice, now time.Time)
 func (b *Base) remind(tx *store.Tx, c cvd.Case, p cvd.Participant, party cvd.Party, open, all []cvd.Notice) (changed bool, err error) {
 	i := slices.IndexFunc(open, func(n cvd.Notice) bool { return n.Stage == p.Reached })
 	var want []time.Time
-	if i >= 0 && c.Hold == nil && p.Hold == nil && party.Channel != cvd.ChannelHand {
+	if i >= 0 && c.Hold == nil && p.Hold == nil {
 		want = c.Policy.Reminders(open[i].SentAt, c.Embargo().End, cvd.ZoneOf(party.Zone))
 	}
 	if len(want) == 0 {
+		if err := b.taskDone(tx, remindTask(c.ID, p.Party)); err != nil {
+			return false, err
+		}
 		if all, err = b.recallReminders(tx, p, all); err != nil {
 			return false, err
 		}

@@ -20,6 +20,11 @@ func (in *Intake) fileThread(tx *store.Tx, a *arrival, p place, replay bool) err
 			return err
 		}
 	}
+	if !replay {
+		if err := in.proposeRef(tx, a, p); err != nil {
+			return err
+		}
+	}
 	done, err := in.obey(tx, a, p, replay)
 	if err != nil || done {
 		return err
@@ -75,9 +80,11 @@ func (in *Intake) fileInThread(tx *store.Tx, a *arrival, p place) (store.Message
 	if err := received(tx, a, p, "mail.received", m); err != nil {
 		return m, err
 	}
-	who.LastHeard = tx.Now
-	if err := PutParticipant(tx, who); err != nil {
-		return m, err
+	if a.automatic() == "" { // what no person wrote is no word of theirs
+		who.LastHeard = tx.Now
+		if err := PutParticipant(tx, who); err != nil {
+			return m, err
+		}
 	}
 	in.moved(tx, p.Case)
 	return m, in.burntIn(tx, a, p)

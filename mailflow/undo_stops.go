@@ -19,6 +19,7 @@ func takenBack() map[string]func(*sitting, undoRow) (string, error) {
 		"stage": unmoveStage, "embargo": unmoveEnd, "start": unstart,
 		"open": unopenByID, "close": unclose, "reopen": unreopen, "facts": unchange,
 		"ack": unack, "accept": unaccept, "declined": undecline, "status": unstatus, "delivered": undeliver, "ready": unready,
+		"their-ref": unTheirRef, "statement": unstatement,
 		"exploited": unexploited, "legal-hold": unlegalHold, "answer-all": unanswer, "shred": unshred, "cve": uncve, "late": unlate, "go": ungo,
 	}
 }

@@ -27,9 +27,9 @@ const (
 // send, onlyVendors and onlyFinders of those that only some may (product.md
 // section 3). From anybody else they are words of a letter.
 var (
-	vendorVerbs = []string{"ACK", "ACCEPT", "DECLINE", "STATUS", "PROPOSE", "READY", "HELP", "LEAK", "EXPLOITED", "PUBLISHED"}
-	onlyVendors = []string{"HISTORY", "SUGGEST", "FREEZE", verbStatement}
-	onlyFinders = []string{"STATE", "TALK", "CREDIT", "ANONYMOUS", "REVEAL"}
+	vendorVerbs = []string{"ACK", "ACCEPT", "DECLINE", "STATUS", "PROPOSE", "READY", "WITHDRAW", "HELP", "LEAK", "EXPLOITED", "PUBLISHED"}
+	onlyVendors = []string{"HISTORY", "SUGGEST", "FREEZE", verbStatement, verbMember}
+	onlyFinders = []string{"STATE", "TALK", "DEADLINE", "CREDIT", "ANONYMOUS", "REVEAL"}
 )
 
 // noAnswers are the first words of commands that do not say where a vendor
@@ -125,7 +125,7 @@ func parseVendorLine(line string, verbs []string) (vendorCommand, bool) {
 	for i, word := range w[1:] {
 		id, err := cvd.ParseCaseID(word)
 		switch {
-		case err == nil && c.Case == "" && i == 0:
+		case err == nil && c.Case == "" && (i == 0 || i == 1 && verb == verbMember):
 			c.Case = id
 		case c.Version == 0 && verb == "ACCEPT" && isVersion(word):
 			_, _ = fmt.Sscanf(strings.ToLower(word), "v%d", &c.Version) // isVersion has read it
@@ -148,8 +148,10 @@ func (c vendorCommand) meant() bool {
 	switch c.Verb {
 	case "STATE", "HISTORY":
 		return len(c.Args) == 0 || len(c.Args) == 1 && len(c.Codes) == 1
-	case "TALK":
+	case "TALK", "DEADLINE":
 		return slices.ContainsFunc(c.Args, isDay)
+	case verbMember:
+		return c.meantForMembers()
 	case "FREEZE":
 		return slices.ContainsFunc(c.Args, func(w string) bool { return isDay(w) || strings.Contains(w, "..") })
 	}
@@ -196,32 +198,37 @@ func (in *Intake) obey(tx *store.Tx, a *arrival, p place, replay bool) (bool, er
 		return false, err
 	}
 	signed := p.Verdict.Valid() && !stale(p.Verdict, a.row.At) && slices.Contains(named, p.Case)
-	lines, err := in.applyAll(tx, c, &who, commands, signed)
+	lines, refused, err := in.applyAll(tx, c, &who, commands, signed)
 	if err != nil {
 		return false, err
 	}
-	if err := PutParticipant(tx, who); err != nil || len(lines) == 0 { // a wrong code counts, too
+	if err := PutParticipant(tx, who); err != nil { // a wrong code counts, too
 		return false, err
 	}
-	if err := in.answer(tx, c, who, lines, commands); err != nil {
+	if len(lines) == 0 {
+		return false, in.refuse(tx, c, who, a.sender(), refused)
+	}
+	if err := in.answer(tx, c, who, slices.Concat(lines, refused), commands, false); err != nil {
 		return false, err
 	}
 	return true, in.replanParty(tx, c.ID, who.Party)
 }
 
 // applyAll does what those of the commands say that count, and gives what was
-// understood.
-func (in *Intake) applyAll(tx *store.Tx, c cvd.Case, who *cvd.Participant, commands []vendorCommand, signed bool) ([]templates.Understood, error) {
-	var lines []templates.Understood
+// understood, and what of the others is answered.
+func (in *Intake) applyAll(tx *store.Tx, c cvd.Case, who *cvd.Participant, commands []vendorCommand, signed bool) (lines, refused []templates.Understood, err error) {
 	live := liveCodes(*who, commands)
 	for _, cmd := range commands {
 		via, ok := counts(who, &cmd, c.ID, signed, live, tx.Now)
 		if !ok {
+			if line, told := uncounted(cmd, c.ID); told {
+				refused = append(refused, line)
+			}
 			continue
 		}
 		result, err := in.apply(tx, c, who, cmd, via)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if !slices.Contains(noAnswers, cmd.Verb) {
 			who.Wrote = tx.Now
@@ -229,10 +236,10 @@ func (in *Intake) applyAll(tx *store.Tx, c cvd.Case, who *cvd.Participant, comma
 		lines = append(lines, templates.Understood{Line: cmd.Line, Result: result})
 		err = record(tx, journal.Record{Case: string(c.ID), Party: string(who.Party), Kind: "command." + strings.ToLower(cmd.Verb), Ref: via, Detail: cmd.Line})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return lines, nil
+	return lines, refused, nil
 }
 
 // namedCases lists the cases that the signed or encrypted words name, and brings
@@ -279,9 +286,9 @@ func liveCodes(who cvd.Participant, commands []vendorCommand) map[string]bool {
 // counts says whether a command line is vouched for, and by what. A code is
 // used up even where the signature would do, and is no argument; one wrong
 // line costs one try, however many of its words look like codes. A line for
-// another case is none of ours.
+// another case is none of ours, and one that counts only signed uses up no code.
 func counts(who *cvd.Participant, cmd *vendorCommand, id cvd.CaseID, signed bool, live map[string]bool, now time.Time) (string, bool) {
-	if cmd.Case != "" && cmd.Case != id {
+	if cmd.Case != "" && cmd.Case != id || !signed && slices.Contains(onlySigned, cmd.Verb) {
 		return "", false
 	}
 	code := ""
@@ -332,10 +339,16 @@ func (in *Intake) apply(tx *store.Tx, c cvd.Case, who *cvd.Participant, cmd vend
 		return ready(who, cmd.Args, now), nil
 	case "LEAK", "EXPLOITED", "PUBLISHED":
 		return in.alarm(tx, c, who, cmd, via)
+	case "WITHDRAW":
+		return in.takeBack(tx, c, who, cmd.Args, now)
+	case verbMember:
+		return in.member(tx, c, who, cmd.Args, via)
 	case "SUGGEST":
 		return in.suggest(tx, c, who, cmd.Args)
 	case "TALK":
-		return in.talk(tx, c, who, cmd.Args)
+		return in.talk(tx, c, who, cmd.Args, now)
+	case "DEADLINE":
+		return in.deadline(tx, c, who, cmd.Args, now)
 	case "FREEZE":
 		return in.freeze(tx, c, who, cmd.Args, now)
 	case "STATE":
@@ -431,8 +444,9 @@ func (in *Intake) decisionFor(tx *store.Tx, c cvd.Case, p cvd.PartyID, what, sub
 		From: string(p), Alias: string(p) + "." + c.ID.Lower()})
 }
 
-// answer echoes what was understood, with a fresh code.
-func (in *Intake) answer(tx *store.Tx, c cvd.Case, who cvd.Participant, lines []templates.Understood, all []vendorCommand) error {
+// answer echoes what was understood, with a fresh code. Automatic is one to a mail
+// of which nothing counts.
+func (in *Intake) answer(tx *store.Tx, c cvd.Case, who cvd.Participant, lines []templates.Understood, all []vendorCommand, automatic bool) error {
 	code := cvd.NewCode()
 	v := templates.Answer{Us: in.us(), Case: c.ID, Lines: lines, Code: code, Version: c.Embargo().Version,
 		Bound: c.Bound(who).Version, End: c.End(who), Finder: who.Party.IsFinder(),
@@ -455,7 +469,7 @@ func (in *Intake) answer(tx *store.Tx, c cvd.Case, who cvd.Participant, lines []
 		return err
 	}
 	_, err = in.newNotice(tx, cvd.Notice{Case: c.ID, Party: who.Party, Kind: cvd.KindAnswer, Code: code},
-		&Letter{Subject: text.Subject, Text: text.Text})
+		&Letter{Subject: text.Subject, Text: text.Text, Automatic: automatic})
 	return err
 }
 

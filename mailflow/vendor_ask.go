@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"parley/mailflow/cvd"
 	"parley/mailflow/store"
@@ -24,28 +23,6 @@ func (in *Intake) suggest(tx *store.Tx, c cvd.Case, who *cvd.Participant, args [
 		"decide. To tell them, find out their address and key, and write to control@"+in.DeskDomain+", signed,\n    vendor add NAME ADDRESS\n    case "+
 			string(c.ID)+"\n    invite NAME")
 	return templates.Result{Word: templates.ResultSuggested}, err
-}
-
-// talk notes that the finder speaks about it on a day. No date moves by it.
-func (in *Intake) talk(tx *store.Tx, c cvd.Case, who *cvd.Participant, args []string) (templates.Result, error) {
-	if len(args) == 0 || !isDay(args[0]) {
-		return templates.Result{Word: templates.ResultNoTalk}, nil
-	}
-	where := "they do not say where"
-	if len(args) > 1 {
-		where = "they write: " + defanged(strings.Join(args[1:], " "))
-	}
-	subject := fmt.Sprintf("%s speaks about %s on %s (the embargo ends %s)", who.Party, c.ID, args[0], endWords(c))
-	err := in.decisionFor(tx, c, who.Party, "talk", subject, where,
-		"decide whether the dates fit. If one is to change, write to control@"+in.DeskDomain+"\n    case "+string(c.ID)+"\n    embargo DATE because \"...\"\nand answer the finder in any case")
-	return templates.Result{Word: templates.ResultTalk, Day: args[0]}, err
-}
-
-func endWords(c cvd.Case) string {
-	if e := c.Embargo(); e.Version > 0 {
-		return e.End.Format(time.DateOnly)
-	}
-	return "on no day yet"
 }
 
 // stateOf tells a finder how far its case is: counts and dates, and no names.

@@ -51,7 +51,7 @@ func TestFreeze_OfAVendor(t *testing.T) {
 	before := len(w.got("globex"))
 	w.answers("globex", id, true, "Freeze dates differ by region, I will ask.\n") // a letter
 	w.answers("globex", id, false, "FREEZE PAR-2026-0001 2027-02-01..2027-02-05 "+code+"\n")
-	if len(w.got("globex")) != before || len(w.participant(id, "globex").Freezes) != 1 {
+	if n := len(w.got("globex")) - before; n > 1 || n == 1 && !strings.Contains(w.said("globex"), "no code that is good here") || len(w.participant(id, "globex").Freezes) != 1 {
 		t.Error("a letter, or a code that was used, counts")
 	}
 	if file := w.words(w.caseFile(id)); strings.Contains(w.in(id, "dates"), "acme (2026") || strings.Contains(file, "that of acme") {

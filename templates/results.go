@@ -69,10 +69,10 @@ const (
 
 // resultWords are all words of a Result: each language that answers says them.
 func resultWords() []string {
-	return []string{ResultBelow, ResultAcknowledged, ResultAccepted, ResultNoVersion, ResultDeclined, ResultStatus, ResultNoStatus,
+	return append([]string{ResultBelow, ResultAcknowledged, ResultAccepted, ResultNoVersion, ResultDeclined, ResultStatus, ResultNoStatus,
 		ResultReady, ResultNotReady, ResultNoDay, ResultProposed, ResultNotProposed, ResultAlarm, ResultSuggested, ResultNobody,
 		ResultTalk, ResultNoTalk, ResultClosed, ResultNotStarted, ResultState,
 		ResultFrozen, ResultKnownFreeze, ResultPastFreeze, ResultNoFreeze, ResultManyFreezes, ResultStatement, ResultOneStatement,
 		ResultNoEnd, ResultNoStatement, ResultLongStatement, ResultCredit, ResultAnonymous, ResultNoName, ResultLongName,
-		ResultReveal, ResultNoReveal}
+		ResultReveal, ResultNoReveal}, partyResultWords()...)
 }

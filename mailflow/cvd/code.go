@@ -7,6 +7,7 @@ import (
 	"crypto/subtle"
 	"encoding/base32"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -92,6 +93,11 @@ func (p *Participant) Redeem(word string, now time.Time) bool {
 		}
 	}
 	return false
+}
+
+// Guessed says whether wrong codes killed live ones at an instant.
+func (p Participant) Guessed(at time.Time) bool {
+	return slices.ContainsFunc(p.Codes, func(c Code) bool { return c.Tries >= codeTries && c.Used.Equal(at) })
 }
 
 // tokenAlphabet is base32 in lower case (RFC 4648 section 6), since local

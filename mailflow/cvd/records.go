@@ -99,6 +99,8 @@ type Party struct {
 	Kind     VendorKind // "" is VendorPSIRT
 	Language string     // of its mails, "de"; "" is English
 	Members  []Member
+	Senders  []string `json:",omitempty"` // from which its systems write, too; nothing goes there, and no key is theirs
+	Revoked  *Hold    `json:",omitempty"` // that it revoked Address itself: nothing goes there, until another one is named; or nil
 	Freezes  []Freeze // as the desk knows them; a vendor's own word stands with its Participant
 	Proved   *Proven  // of contact, the last one, or nil
 	Added    time.Time
@@ -119,6 +121,7 @@ type Manner struct {
 	LegacyDisplay bool   // the inner Subject stands in the text as well: RFC 9788 section 5.2
 	FileNames     bool   // files of letters keep the names that a coordinator gave them (rule V7)
 	Subject       string // the outer one, in place of the constant; everybody on the way reads it
+	RefOutside    bool   `json:",omitempty"` // its own reference stands in the outer Subject, too
 }
 
 // Inline says that its mails are armor in the body and encrypted files.
@@ -131,9 +134,12 @@ type Member struct {
 	By      string
 }
 
-// Addresses are all addresses from which the party may write.
+// Addresses are all addresses of people of the party.
 func (p Party) Addresses() []string {
-	a := []string{p.Address}
+	var a []string
+	if p.Revoked == nil {
+		a = append(a, p.Address)
+	}
 	if p.Second != "" {
 		a = append(a, p.Second)
 	}
@@ -142,6 +148,10 @@ func (p Party) Addresses() []string {
 	}
 	return a
 }
+
+// Origins are all addresses from which mail of the party may come: its people's,
+// and its systems'.
+func (p Party) Origins() []string { return slices.Concat(p.Addresses(), p.Senders) }
 
 // Acceptance is a participant's word on one version of the embargo.
 type Acceptance struct {
@@ -208,6 +218,11 @@ type Participant struct {
 	Credit       *Credit     // of a finder: its last word on how it is named, or nil
 	Reveals      []Reveal    // of a finder
 	Proposals    []Proposal
+	TookBack     []TookBack `json:",omitempty"` // acceptances that count no more, oldest first
+	Deadline     *OwnDay    `json:",omitempty"` // of a finder: when it publishes whatever we do, or nil
+	Talk         *OwnDay    `json:",omitempty"` // of a finder: when it speaks about it, or nil
+	TheirRef     string     `json:",omitempty"` // under which its own system files the case, as it stands in a Subject
+	RefOffered   string     `json:",omitempty"` // what its last Subject had as such, for a coordinator to file
 	Codes        []Code
 	Reached      Stage // the highest stage that was queued to it
 	Delays       map[Stage]time.Time
