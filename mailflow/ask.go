@@ -111,7 +111,7 @@ func (b *Base) needsYes(tx *store.Tx, h home, n cvd.Notice, l *looks) (bool, err
 			return true, err
 		}
 		return b.suspicious(tx, h.Participant, n, l)
-	case n.Kind != cvd.KindStage || !h.Case.Started() || !h.Participant.Has(cvd.RoleVendor):
+	case n.Kind != cvd.KindStage || !h.Case.Started() || !h.Participant.Hears(n.Stage):
 		return false, nil
 	}
 	if rule, _ := h.Case.Policy.Rule(n.Stage); rule.Approvals > 0 || lateFor(h.Case, h.Participant, n) {

@@ -10,7 +10,7 @@ import (
 	"parley/mailflow/store"
 )
 
-// filedOrder is an acceptance that a coordinator filed and a second person
+// filedOrder is an acceptance, or a consent to an introduction, that a coordinator filed and a second person
 // has to confirm before it counts.
 type filedOrder struct {
 	Case    cvd.CaseID
@@ -18,6 +18,7 @@ type filedOrder struct {
 	Version int
 	Via     string
 	By      string
+	Intro   uint64 `json:",omitempty"` // of a consent: the introduction
 }
 
 var filedOrders = store.WriteOnce[filedOrder]("filed") // under the ID of the request for approval
@@ -150,7 +151,7 @@ func (s *sitting) approveID(id string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return s.fileAccept(f)
+	return s.fileFiled(f)
 }
 
 // deskReject is `reject ID because "…"`; of a letter that has not left,

@@ -90,6 +90,9 @@ func (b *Base) giveBack(tx *store.Tx, c cvd.Case, r cvd.Report) error {
 		return err
 	}
 	if own {
+		if err := b.dropPlanned(tx, c.ID, was); err != nil {
+			return err
+		}
 		if err := participants.Delete(tx, participantKey(tx, c.ID, was)); err != nil {
 			return err
 		}
@@ -137,6 +140,28 @@ func (b *Base) moveToIntake(tx *store.Tx, c cvd.Case, r cvd.Report, id uint64) e
 	return err
 }
 
+// onlyPlanned says that a notice is one that the plan made, and has not left.
+func onlyPlanned(n cvd.Notice) bool {
+	return n.Kind == cvd.KindStage && (!n.State.Over() || n.State == cvd.Cancelled && n.Delivery == 0)
+}
+
+// dropPlanned ends what was planned for a finder that is in no case any more.
+func (b *Base) dropPlanned(tx *store.Tx, c cvd.CaseID, finder cvd.PartyID) error {
+	all, err := Notices(tx, c, finder)
+	if err != nil {
+		return err
+	}
+	for _, n := range all {
+		if n.State.Over() {
+			continue
+		}
+		if err := b.cancel(tx, n, "its report is in Intake again"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // ownsThread says whether the thread that a report is in began with it: it may
 // also have come from somebody who took part before.
 func ownsThread(tx *store.Tx, c cvd.Case, r cvd.Report) (bool, error) {
@@ -151,7 +176,7 @@ func ownsThread(tx *store.Tx, c cvd.Case, r cvd.Report) (bool, error) {
 // its report joined a case: nothing was written to it, and it wrote nothing.
 func untouchedThread(tx *store.Tx, c cvd.Case, r cvd.Report) (bool, error) {
 	all, err := Notices(tx, c.ID, r.Finder())
-	if err != nil || len(all) > 0 {
+	if err != nil || slices.ContainsFunc(all, func(n cvd.Notice) bool { return !onlyPlanned(n) }) {
 		return false, err
 	}
 	boxes, err := tx.Mailboxes()

@@ -3,6 +3,7 @@ package mailflow
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,7 +18,8 @@ import (
 const MaxWave = 99
 
 // caseInvite is `invite PARTY [wave N] [affects "…"] [footprint N]`: a vendor
-// of the case. For one that takes part already it changes these.
+// of the case. For one that takes part already it changes these. `invite PARTY
+// role ROLE` makes it something else, or something more.
 func caseInvite(s *sitting, p *phrase) (string, error) {
 	c, err := s.openCaseHere()
 	if err != nil {
@@ -27,7 +29,11 @@ func caseInvite(s *sitting, p *phrase) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	got, err := p.options("wave", "affects", "footprint")
+	got, err := p.options("wave", "affects", "footprint", "role")
+	if err != nil {
+		return "", err
+	}
+	role, err := invitedAs(got)
 	if err != nil {
 		return "", err
 	}
@@ -35,7 +41,7 @@ func caseInvite(s *sitting, p *phrase) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	who, fresh, err := s.invitee(c, party, len(got) > 0)
+	who, fresh, err := s.invitee(c, party, role, len(got) > 0 && got["role"] == "")
 	if err != nil {
 		return "", err
 	}
@@ -50,28 +56,41 @@ func caseInvite(s *sitting, p *phrase) (string, error) {
 
 // invitee is the participant to be: a new one, one that was withdrawn and
 // comes back under a new address, or one that is changed.
-func (s *sitting) invitee(c cvd.Case, party cvd.Party, changes bool) (cvd.Participant, bool, error) {
+func (s *sitting) invitee(c cvd.Case, party cvd.Party, role cvd.Role, changes bool) (cvd.Participant, bool, error) {
 	who, err := ParticipantByID(s.tx, c.ID, party.ID)
 	switch {
 	case errors.Is(err, ErrNoParticipant):
-		who = cvd.Participant{Case: c.ID, Party: party.ID, Wave: 1, Token: cvd.NewToken()}
+		who = cvd.Participant{Case: c.ID, Party: party.ID, Token: cvd.NewToken()}
 	case err != nil:
 		return who, false, err
 	case who.Withdrawn != nil:
 		if err := s.revoke(who.Token); err != nil {
 			return who, false, err
 		}
-		who.Withdrawn, who.Token = nil, cvd.NewToken()
+		who.Withdrawn, who.Token, who.Roles = nil, cvd.NewToken(), nil
+	case !who.Has(role):
+		if role == cvd.RoleVendor { // what it said as something else is not its product team's word
+			who.Acknowledged, who.Acceptances, who.Declined = nil, nil, nil
+		}
+		return s.inRole(who, party, role), false, nil // one more, in the thread that it has
+	case !changes && role != cvd.RoleVendor:
+		return who, false, already("%s takes part in %s as %s already", who.Party, c.ID, role)
 	case !changes:
 		return who, false, notDone("%s takes part in %s already; give what is to be changed: wave, affects or footprint", who.Party, c.ID)
 	default:
 		return who, false, nil
 	}
-	if !who.Has(cvd.RoleVendor) {
-		who.Roles = append(who.Roles, cvd.RoleVendor)
+	return s.inRole(who, party, role), true, nil
+}
+
+// inRole gives a participant a role, from now on.
+func (s *sitting) inRole(who cvd.Participant, party cvd.Party, role cvd.Role) cvd.Participant {
+	who.Roles = append(slices.Clone(who.Roles), role)
+	if role == cvd.RoleVendor && who.Wave == 0 {
+		who.Wave = 1
 	}
 	who.Address, who.Lead, who.Joined, who.By = party.Address, party.Lead, s.tx.Now, s.by.Name
-	return who, true, nil
+	return who
 }
 
 // describe applies the options of an invitation.
@@ -116,7 +135,7 @@ func (s *sitting) join(c cvd.Case, who cvd.Participant, fresh bool) error {
 		}
 	}
 	err := record(s.tx, journal.Record{Case: string(c.ID), Party: string(who.Party), Actor: s.by.Name, Kind: kind,
-		Detail: fmt.Sprintf("wave %d", who.Wave)})
+		Detail: strings.TrimPrefix(fmt.Sprintf("%s, wave %d", roleWords(who), who.Wave), "vendor, ")})
 	if err != nil {
 		return err
 	}
@@ -138,7 +157,13 @@ func (s *sitting) revoke(token string) error {
 
 // inviteLine says how an invitation stands, and what its first stage lacks.
 func (s *sitting) inviteLine(c cvd.Case, party cvd.Party, who cvd.Participant) (string, error) {
+	if !who.Has(cvd.RoleVendor) {
+		return s.guestLine(c, party, who)
+	}
 	said := fmt.Sprintf("%s <%s> takes part in %s, wave %d", who.Party, who.Address, c.ID, who.Wave)
+	if len(who.Roles) > 1 {
+		said += ", as " + roleWords(who)
+	}
 	if who.Wave <= c.Policy.Upstream {
 		said += fmt.Sprintf(" (upstream: policy %s tells it without regard to the lead of %s)", c.Policy.Name, cvd.FormatDuration(c.Policy.Lead))
 	}
@@ -149,27 +174,51 @@ func (s *sitting) inviteLine(c cvd.Case, party cvd.Party, who cvd.Participant) (
 		return said, nil
 	}
 	first := c.Policy.Stages[0]
+	held, err := s.heldFor(c, who, first.Trust)
+	if held != "" {
+		said += fmt.Sprintf("; %s will be held: %s", first.Stage, held)
+	}
+	return said, err
+}
+
+// guestLine is inviteLine for who is no vendor.
+func (s *sitting) guestLine(c cvd.Case, party cvd.Party, who cvd.Participant) (string, error) {
+	said := fmt.Sprintf("%s <%s> takes part in %s as %s: it gets what is public, with everybody", who.Party, who.Address, c.ID, roleWords(who))
+	if !who.Has(cvd.RoleObserver) || party.Channel == cvd.ChannelHand {
+		return said, nil
+	}
+	said += ", and before that counts and dates, with no name and no material"
+	held, err := s.heldFor(c, who, cvd.Confirmed)
+	if held != "" {
+		said += "; the counts will be held: " + held
+	}
+	return said, err
+}
+
+// heldFor says what the key of a participant lacks for a trust, or "".
+func (s *sitting) heldFor(c cvd.Case, who cvd.Participant, trust cvd.Trust) (string, error) {
 	keys, err := ownerKeys(s.tx, OwnerOf(who))
 	if err != nil {
 		return "", err
 	}
-	need, err := keyring.ParseTrust(string(first.Trust))
+	need, err := keyring.ParseTrust(string(trust))
 	if err != nil {
 		return "", err
 	}
-	if choice := keyring.Select(s.Certs, keys, keyring.Need{Trust: need, Confirmers: c.Policy.KeyConfirmers()}, s.tx.Now); len(choice.Certificates) == 0 {
-		why := "none is known"
-		if len(choice.Why) > 0 {
-			why = strings.Join(choice.Why, "; ")
-		}
-		said += fmt.Sprintf("; %s will be held: it needs a %s key, and %s", first.Stage, first.Trust, why)
+	choice := keyring.Select(s.Certs, keys, keyring.Need{Trust: need, Confirmers: c.Policy.KeyConfirmers()}, s.tx.Now)
+	if len(choice.Certificates) > 0 {
+		return "", nil
 	}
-	return said, nil
+	why := "none is known"
+	if len(choice.Why) > 0 {
+		why = strings.Join(choice.Why, "; ")
+	}
+	return fmt.Sprintf("it needs a %s key, and %s", trust, why), nil
 }
 
-// caseWithdraw is `withdraw PARTY because "…"`: nothing further goes to it,
-// and none of its codes counts any more. Its address stays open, so that what
-// it still writes is read.
+// caseWithdraw is `withdraw PARTY [role ROLE] because "…"`: nothing further goes
+// to it, and none of its codes counts any more. Its address stays open, so that
+// what it still writes is read. Who has several roles goes on in the others.
 func caseWithdraw(s *sitting, p *phrase) (string, error) {
 	c, err := s.theCase()
 	if err != nil {
@@ -179,6 +228,12 @@ func caseWithdraw(s *sitting, p *phrase) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	named := ""
+	if p.word("role") {
+		if named, err = p.next("the role"); err != nil {
+			return "", err
+		}
+	}
 	why, err := p.reason(true)
 	if err != nil {
 		return "", err
@@ -186,6 +241,12 @@ func caseWithdraw(s *sitting, p *phrase) (string, error) {
 	who, err := s.takesPart(c, name)
 	if err != nil {
 		return "", err
+	}
+	if role, err := roleToEnd(who, named); err != nil || role != "" {
+		if err != nil {
+			return "", err
+		}
+		return s.endRole(c, who, role, why)
 	}
 	if who.Party.IsFinder() {
 		return "", notDone("the finder cannot be withdrawn from its own report; `hold finder` stops what goes to it")

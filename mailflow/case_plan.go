@@ -68,7 +68,8 @@ func planHash(lines []string) string {
 // planned are the kinds of notices that a plan shows: what the gateway sends
 // by itself. Answers and receipts follow from mail that came in, and letters
 // are people's own.
-var planned = []cvd.NoticeKind{cvd.KindStage, cvd.KindReminder, cvd.KindContact, cvd.KindEmbargo, cvd.KindKey, cvd.KindLeak}
+var planned = []cvd.NoticeKind{cvd.KindStage, cvd.KindReminder, cvd.KindContact, cvd.KindEmbargo, cvd.KindKey, cvd.KindLeak,
+	cvd.KindCounts, cvd.KindQuestion, cvd.KindIntroduction}
 
 // planRow is one line of a plan before it is written: a notice with what the
 // gate will be asked about it on the day that it falls due.
@@ -210,6 +211,8 @@ func planWhat(r planRow) string {
 		return "our new key"
 	case cvd.KindLeak:
 		return noticeName(n)
+	case cvd.KindCounts, cvd.KindQuestion, cvd.KindIntroduction:
+		return string(n.Kind)
 	case cvd.KindEmbargo:
 		return fmt.Sprintf("embargo v%d", n.Version)
 	}
@@ -290,7 +293,7 @@ func planMissing(r planRow) []string {
 	}
 	late := lateFor(r.Case, r.Participant, n)
 	for _, need := range rule.Needs {
-		if !late && !r.Participant.Meets(need, n.Stage) {
+		if !late && r.Participant.Has(cvd.RoleVendor) && !r.Participant.Meets(need, n.Stage) {
 			out = append(out, string(need))
 		}
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // recordVerbs are what can be recorded of a participant.
-var recordVerbs = []string{"ack", "accept", "declined", "status", "ready", "called", "delivered", "reported", "statement", "their-ref"}
+var recordVerbs = []string{"ack", "accept", "declined", "status", "ready", "called", "delivered", "reported", "statement", "their-ref", "consent", "introduced"}
 
 // caseRecord is `record PARTY …`: what a participant said, or was handed, on
 // another way than by a mail that counts.
@@ -21,8 +21,17 @@ func caseRecord(s *sitting, p *phrase) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	who, err := s.vendorNext(c, p)
+	who, err := s.partyNext(c, p)
 	if err != nil {
+		return "", err
+	}
+	switch { // what is recorded of a finder, too
+	case p.word("consent"):
+		return s.recordConsent(c, who, p)
+	case p.word("introduced"):
+		return s.recordIntroduced(c, who, p)
+	}
+	if err := isVendor(c, who); err != nil {
 		return "", err
 	}
 	verb, err := p.next("what is to be recorded")
@@ -56,15 +65,27 @@ func caseRecord(s *sitting, p *phrase) (string, error) {
 
 // vendorNext takes the name of a vendor of a case.
 func (s *sitting) vendorNext(c cvd.Case, p *phrase) (cvd.Participant, error) {
+	who, err := s.partyNext(c, p)
+	if err == nil {
+		err = isVendor(c, who)
+	}
+	return who, err
+}
+
+// partyNext reads the name of somebody who takes part.
+func (s *sitting) partyNext(c cvd.Case, p *phrase) (cvd.Participant, error) {
 	name, err := p.next("the name of the party")
 	if err != nil {
 		return cvd.Participant{}, err
 	}
-	who, err := s.takesPart(c, name)
-	if err == nil && !who.Has(cvd.RoleVendor) {
-		err = notDone("%s is no vendor of %s; nothing was changed", who.Party, c.ID)
+	return s.takesPart(c, name)
+}
+
+func isVendor(c cvd.Case, who cvd.Participant) error {
+	if !who.Has(cvd.RoleVendor) {
+		return notDone("%s is no vendor of %s; nothing was changed", who.Party, c.ID)
 	}
-	return who, err
+	return nil
 }
 
 // via takes `via HOW` to the end.

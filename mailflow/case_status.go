@@ -151,6 +151,9 @@ func (s *sitting) caseStatus(c cvd.Case) ([]string, error) {
 			lines = append(lines, "needs a person: "+need)
 		}
 	}
+	for _, i := range l.intros {
+		lines = append(lines, "introduction: "+i)
+	}
 	ps, err := Participants(s.tx, c.ID)
 	if err != nil {
 		return nil, err

@@ -25,7 +25,9 @@ type vendorLook struct {
 type caseLook struct {
 	cvd.Case
 	vendors []vendorLook // by wave and name
+	others  []vendorLook // who is no vendor
 	finder  string       // where the finder stands, and each other one, or ""
+	intros  []string     // how each introduction stands
 	ending  string       // when it is destroyed for good, or ""
 	needs   []string
 	days    []finderDay
@@ -54,20 +56,25 @@ func (b *Base) look(tx *store.Tx, c cvd.Case) (caseLook, error) {
 				return l, err
 			}
 			l.vendors = append(l.vendors, vendorLook{p, all, silence})
+		} else {
+			l.others = append(l.others, vendorLook{Participant: p, notices: all})
 		}
-		if p.Party.IsFinder() {
+		if p.Has(cvd.RoleFinder) {
 			line, err := finderLine(tx, p)
 			if err != nil {
 				return l, err
 			}
 			finders = append(finders, line)
-			if len(finders) > 1 {
+			if len(finders) > 1 || !p.Party.IsFinder() {
 				finders[len(finders)-1] = string(p.Party) + ": " + line
 			}
 		}
 	}
 	l.finder = strings.Join(finders, ". ")
 	slices.SortStableFunc(l.vendors, func(x, y vendorLook) int { return cmp.Compare(x.Wave, y.Wave) })
+	if l.intros, err = introLines(tx, c.ID); err != nil {
+		return l, err
+	}
 	if l.ahead, err = readAhead(tx, c.ID); err != nil {
 		return l, err
 	}
@@ -83,12 +90,15 @@ func (b *Base) look(tx *store.Tx, c cvd.Case) (caseLook, error) {
 	if l.ending, err = shredLine(tx, c.ID); l.ending != "" {
 		doomed = []string{"it is DESTROYED for good " + l.ending}
 	}
-	l.needs = slices.Concat(doomed, leakLines(l.Case), exploitedLines(l.Case), kit, needsOf(l.vendors, open), taskNeeds(open))
+	l.needs = slices.Concat(doomed, leakLines(l.Case), exploitedLines(l.Case), kit, needsOf(l.everybody(), open), taskNeeds(open))
 	if err == nil && len(c.Embargoes) > 0 {
 		l.frozen, err = b.frozenNames(tx, ps, c.Embargo().End)
 	}
 	return l, err
 }
+
+// everybody is who takes part, vendors first.
+func (l caseLook) everybody() []vendorLook { return slices.Concat(l.vendors, l.others) }
 
 // finderLine says where a finder stands, and nothing of who it is.
 func finderLine(tx *store.Tx, p cvd.Participant) (string, error) {

@@ -20,6 +20,9 @@ func (l caseLook) totals() []string {
 	if s := l.waves(); s != "" {
 		out = append(out, "WAVES  "+s)
 	}
+	for _, i := range l.intros {
+		out = append(out, "TALKS  "+i)
+	}
 	if len(l.frozen) > 0 && l.Closed.IsZero() {
 		out = append(out, "FREEZES  the end falls into that of "+strings.Join(l.frozen, ", "))
 	}

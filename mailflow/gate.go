@@ -109,11 +109,14 @@ var gate = []condition{
 	{"the case that leaks has started", aLeak, anyWay, func(q *Question) *Answer {
 		return unless(q.Case.Started(), Never, "the case has not started")
 	}},
-	{"the case is open", aDisclosure, anyWay, func(q *Question) *Answer { return unless(q.Case.Closed.IsZero(), Never, "the case is closed") }},
+	{"the case is open", ofOpenCase, anyWay, func(q *Question) *Answer { return unless(q.Case.Closed.IsZero(), Never, "the case is closed") }},
 	{"the policy has the stage", aStageOrReminder, anyWay, func(q *Question) *Answer {
 		return unless(inPolicy(q), Never, "policy %s has no stage %s", q.Case.Policy.Name, q.Notice.Stage)
 	}},
-	{"it goes to a vendor of the case", aDisclosure, anyWay, func(q *Question) *Answer {
+	{"its participant hears of the stage", aStageOrReminder, anyWay, func(q *Question) *Answer {
+		return unless(q.Participant.Hears(q.Notice.Stage), Never, "%s is not a vendor of this case, and gets only what is public", q.Participant.Party)
+	}},
+	{"a leak goes to a vendor of the case", aLeak, anyWay, func(q *Question) *Answer {
 		return unless(q.Participant.Has(cvd.RoleVendor), Never, "%s is not a vendor of this case", q.Participant.Party)
 	}},
 	{"who declined was told of it before", aStage, anyWay, func(q *Question) *Answer {
@@ -187,6 +190,33 @@ var gate = []condition{
 		return from(q, q.Kit.Request.Cool, "a desk of one waits")
 	}},
 
+	// Counts go to observers alone.
+	{"who gets counts observes the case", aCount, anyWay, func(q *Question) *Answer {
+		return unless(q.Case.ID != "" && q.Participant.Has(cvd.RoleObserver), Never, "%s does not observe this case", q.Participant.Party)
+	}},
+
+	// Two are named to each other only with the word of both, and where both halves
+	// can leave, so that nobody is named to one who stays unknown. Once one half has
+	// left the other follows, whatever was said since.
+	{"there is such an introduction", aQuestionOrIntroduction, anyWay, func(q *Question) *Answer {
+		return unless(q.Intro.isOf(q), Never, "there is no such introduction")
+	}},
+	{"nobody took the introduction back", aQuestionOrIntroduction, anyWay, func(q *Question) *Answer {
+		return unless(follows(q) || q.Intro.Ended == nil, Never, "the introduction was taken back: %s", q.Intro.why())
+	}},
+	{"the other was not withdrawn", aQuestionOrIntroduction, anyWay, func(q *Question) *Answer {
+		return unless(follows(q) || q.Intro.Other.Withdrawn == nil, Never, "%s was withdrawn", q.Intro.Other.Party)
+	}},
+	{"both agreed", anIntroduction, anyWay, func(q *Question) *Answer {
+		return unless(follows(q) || q.Intro.agreed(), Never, "not both agreed")
+	}},
+	{"the other is not on hold", anIntroduction, anyWay, func(q *Question) *Answer {
+		return unless(follows(q) || q.Intro.Other.Hold == nil, HoldIt, "%s"+partyHoldWhy+"%s", q.Intro.Other.Party, because(q.Intro.Other.Hold))
+	}},
+	{"the other half could leave", anIntroduction, anyWay, func(q *Question) *Answer {
+		return unless(follows(q) || q.Intro.OtherMay == "", HoldIt, "the other half could not leave: %s", q.Intro.OtherMay)
+	}},
+
 	// It can be written, and read by those alone whom it is for.
 	{"there is material for the stage", aStageOrReminder, anyWay, func(q *Question) *Answer {
 		return unless(q.HasMaterial || q.Notice.Stage == cvd.HeadsUp, HoldIt, "there is no material for %s", q.Notice.Stage)
@@ -198,13 +228,7 @@ var gate = []condition{
 		}
 		return held
 	}},
-	{"somebody vouches for a key that can be used", every, byMail, func(q *Question) *Answer {
-		held := unless(needsNoKey(q) || q.Party.Channel == cvd.ChannelHand || len(q.Keys.Certificates) > 0, HoldIt, "%s", noKey(q))
-		if held != nil {
-			held.NoKey = true
-		}
-		return held
-	}},
+	{"somebody vouches for a key that can be used", every, byMail, mayEncrypt},
 
 	// Its participant did what the stage needs. Who is late is asked for nothing any
 	// more, and two people say yes instead. A longer embargo asks again; until then

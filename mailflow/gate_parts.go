@@ -19,6 +19,14 @@ func aLeak(k cvd.NoticeKind) bool            { return k == cvd.KindLeak }
 func aStageOrReminder(k cvd.NoticeKind) bool { return aStage(k) || aReminder(k) }
 func aDisclosure(k cvd.NoticeKind) bool      { return aStageOrReminder(k) || aLeak(k) }
 func noLeak(k cvd.NoticeKind) bool           { return !aLeak(k) }
+func aCount(k cvd.NoticeKind) bool           { return k == cvd.KindCounts }
+func anIntroduction(k cvd.NoticeKind) bool   { return k == cvd.KindIntroduction }
+func aQuestionOrIntroduction(k cvd.NoticeKind) bool {
+	return k == cvd.KindQuestion || anIntroduction(k)
+}
+func ofOpenCase(k cvd.NoticeKind) bool {
+	return aDisclosure(k) || aCount(k) || aQuestionOrIntroduction(k)
+}
 
 // unless stops a notice where something does not hold.
 func unless(holds bool, d Decision, why string, a ...any) *Answer {
@@ -121,9 +129,9 @@ func stepBefore(q *Question) (before cvd.Stage, state cvd.NoticeState) {
 }
 
 // needsMissing is what its stage needs of a participant, who did not do it. Who
-// is late is asked for nothing.
+// is late, or no vendor, is asked for nothing.
 func needsMissing(q *Question) (missing []string) {
-	if lateFor(q.Case, q.Participant, q.Notice) {
+	if lateFor(q.Case, q.Participant, q.Notice) || !q.Participant.Has(cvd.RoleVendor) {
 		return nil
 	}
 	rule, _ := q.Case.Policy.Rule(q.Notice.Stage)
@@ -138,6 +146,15 @@ func needsMissing(q *Question) (missing []string) {
 // needsNoKey says that a notice goes in clear: it is content-free by its template,
 // or public.
 func needsNoKey(q *Question) bool { return clearKind(q.Notice.Kind) || mayClear(*q) }
+
+// mayEncrypt: somebody vouches for a key that can be used now.
+func mayEncrypt(q *Question) *Answer {
+	held := unless(needsNoKey(q) || q.Party.Channel == cvd.ChannelHand || len(q.Keys.Certificates) > 0, HoldIt, "%s", noKey(q))
+	if held != nil {
+		held.NoKey = true
+	}
+	return held
+}
 
 // noKey says that no key can be used, and why.
 func noKey(q *Question) string {

@@ -60,7 +60,8 @@ var alone = map[string]struct {
 	"the policy has the stage": {nil, func(q *Question) {
 		q.Case.Policy.Stages = q.Case.Policy.Stages[:2]
 	}, Never, "policy default has no stage details"},
-	"it goes to a vendor of the case": {nil, func(q *Question) { q.Participant.Roles = []cvd.Role{cvd.RoleFinder} }, Never, "acme is not a vendor of this case"},
+	"its participant hears of the stage":  {nil, func(q *Question) { q.Participant.Roles = []cvd.Role{cvd.RoleFinder} }, Never, "acme is not a vendor of this case"},
+	"a leak goes to a vendor of the case": {leaked, func(q *Question) { q.Participant.Roles = []cvd.Role{cvd.RoleFinder} }, Never, "acme is not a vendor of this case"},
 	"who declined was told of it before": {nil, func(q *Question) {
 		q.Notice.Stage, q.Participant.Reached, q.Participant.Declined = cvd.HeadsUp, "", &cvd.Hold{}
 	}, Wait, "acme declined"},
@@ -87,6 +88,14 @@ var alone = map[string]struct {
 	"enough people said yes to the kit": {leaked, func(q *Question) { q.Kit.Request.How = "rejected by ben: no" }, HoldIt, "leak kit, details: 9f3a-27c1 rejected by ben: no"},
 	"a desk of one waited with the kit": {leaked, func(q *Question) { q.Kit.Request.Cool = q.Now.Add(1) }, NotYet, "a desk of one waits"},
 
+	"who gets counts observes the case": {tallied, func(q *Question) { q.Participant.Roles = []cvd.Role{cvd.RoleVendor} }, Never, "acme does not observe this case"},
+	"there is such an introduction":     {introduced, func(q *Question) { q.Intro.Number++ }, Never, "there is no such introduction"},
+	"nobody took the introduction back": {beforehand, func(q *Question) { q.Intro.Ended = &cvd.Hold{Because: "x"} }, Never, "the introduction was taken back: x"},
+	"the other was not withdrawn":       {introduced, func(q *Question) { q.Intro.Other.Withdrawn = &cvd.Hold{} }, Never, "globex was withdrawn"},
+	"both agreed":                       {introduced, func(q *Question) { q.Intro.Sides[1].Yes = nil }, Never, "not both agreed"},
+	"the other is not on hold":          {introduced, func(q *Question) { q.Intro.Other.Hold = &cvd.Hold{Because: "x"} }, HoldIt, "globex is on hold: x"},
+	"the other half could leave":        {introduced, func(q *Question) { q.Intro.OtherMay = "no key" }, HoldIt, "the other half could not leave: no key"},
+
 	"there is material for the stage":             {nil, func(q *Question) { q.HasMaterial = false }, HoldIt, "there is no material for details"},
 	"it goes by mail":                             {nil, func(q *Question) { q.Party.Channel = cvd.ChannelHand }, HoldIt, "acme is told by hand: deliver it and record it"},
 	"somebody vouches for a key that can be used": {nil, func(q *Question) { q.Keys = keyring.Choice{Why: []string{"expired"}} }, HoldIt, "no usable key of acme: expired"},
@@ -108,6 +117,30 @@ var alone = map[string]struct {
 func remindingScope(t *testing.T) Question {
 	q := free(t)
 	reminds(&q)
+	return q
+}
+
+// tallied is one about counts to an observer, introduced one about an introduction
+// to which both agreed, and beforehand one about the question before it.
+
+func tallied(t *testing.T) Question {
+	q := free(t)
+	q.Notice.Kind, q.Notice.Stage, q.Participant.Roles = cvd.KindCounts, "", []cvd.Role{cvd.RoleObserver}
+	return q
+}
+
+func introduced(t *testing.T) Question {
+	q := free(t)
+	q.Notice.Kind, q.Notice.Stage, q.Notice.Intro = cvd.KindIntroduction, "", 4
+	yes := &cvd.Acceptance{At: start}
+	q.Intro = &introLook{intro: intro{Number: 4, Case: q.Case.ID, Sides: [2]introSide{{Party: "acme", Yes: yes}, {Party: "globex", Yes: yes}}},
+		Other: cvd.Participant{Party: "globex"}}
+	return q
+}
+
+func beforehand(t *testing.T) Question {
+	q := introduced(t)
+	q.Notice.Kind = cvd.KindQuestion
 	return q
 }
 

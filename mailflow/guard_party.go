@@ -30,7 +30,10 @@ func (b *Base) crossings(tx *store.Tx, e *examined, who cvd.Participant, reach c
 		return nil, err
 	}
 	out = append(out, e.named(tags)...)
-	mentions := e.othersNamed(who)
+	mentions, err := strangers(tx, e.othersNamed(who), who)
+	if err != nil {
+		return nil, err
+	}
 	later := e.laterThan(who, reach)
 	if len(quoted)+len(mentions)+len(later) == 0 {
 		return out, nil

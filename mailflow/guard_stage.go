@@ -85,7 +85,10 @@ func (l *looks) productNames(tx *store.Tx, b *Base, who cvd.Participant) ([]Cros
 	}
 	e := &examined{words: &spelled{}}
 	e.words.spell("the product", who.Affects)
-	found := others(all.in(e.words.text), who.Party)
+	found, err := strangers(tx, others(all.in(e.words.text), who.Party), who)
+	if err != nil {
+		return nil, err
+	}
 	return e.uncovered(make([]bool, len(e.words.text)), nil, found, nil), nil
 }
 

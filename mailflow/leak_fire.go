@@ -109,10 +109,14 @@ func (s *sitting) tellFinders(c cvd.Case, leak cvd.Leak, was cvd.Embargo) error 
 		return err
 	}
 	for _, p := range ps {
-		if !p.Party.IsFinder() || p.Withdrawn != nil {
-			continue
+		if !p.Has(cvd.RoleFinder) || p.Has(cvd.RoleVendor) || p.Withdrawn != nil {
+			continue // who is a vendor as well is told as one
 		}
-		v := templates.LeakFinder{Us: s.us(), To: spoken(p, cvd.Party{}), Case: c.ID, Level: leak.Level, Leaked: leak.At, End: c.Embargo().End}
+		to, err := spokenTo(s.tx, p)
+		if err != nil {
+			return err
+		}
+		v := templates.LeakFinder{Us: s.us(), To: to, Case: c.ID, Level: leak.Level, Leaked: leak.At, End: c.Embargo().End}
 		if rule, ok := c.Policy.Rule(leak.Level.Stage()); ok {
 			v.TLP = rule.TLP
 		}

@@ -16,7 +16,7 @@ func TestLeak_BouncedIsMissed(t *testing.T) {
 	w.as(ben, "approve "+w.kitRequest().ID)
 	w.fires("ana", id, "details")
 	w.after(31 * time.Minute)
-	alarm := func() string { return w.words(w.message("INBOX", "ALARM: the leak of "+string(id)+" is not with")) }
+	alarm := func() string { return w.words(w.message("INBOX", "ALARM: the leak in "+string(id)+" is not with")) }
 	if len(w.leaks("acme")) != 1 {
 		t.Fatalf("acme has %d mails", len(w.leaks("acme")))
 	}

@@ -92,6 +92,12 @@ func (b *Base) parcelOf(tx *store.Tx, h home, n cvd.Notice, now time.Time, l *lo
 		letter, err := b.keyLetter(p)
 		p.Letter = letter
 		return p, err
+	case cvd.KindQuestion, cvd.KindIntroduction:
+		return p, b.gatherIntro(tx, p)
+	case cvd.KindCounts:
+		letter, err := b.countsLetter(tx, p)
+		p.Letter = letter
+		return p, err
 	case cvd.KindLeak:
 		return p, b.gatherLeak(tx, p, l)
 	}
@@ -142,8 +148,10 @@ func needTrust(q Question) keyring.Trust {
 	switch {
 	case n.Party.IsFinder():
 		return keyring.Claimed // only keys that signed the report that carried them are kept
-	case n.Kind == cvd.KindLetter:
+	case n.Kind == cvd.KindLetter || n.Kind == cvd.KindCounts:
 		return keyring.Confirmed
+	case n.Kind == cvd.KindIntroduction:
+		stage = introTrust(q.Participant)
 	case n.Kind != cvd.KindStage && n.Kind != cvd.KindReminder && n.Kind != cvd.KindLeak:
 		stage = q.Participant.Reached
 	}

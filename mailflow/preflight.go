@@ -28,7 +28,7 @@ func ahead(n cvd.Notice, now time.Time) bool {
 // which. Those up to tried are over; none is before the case started or the
 // vendor joined it.
 func nextPreflight(l caseLook, tried time.Time) (first time.Time, stages []cvd.Stage) {
-	for _, v := range l.vendors {
+	for _, v := range l.everybody() {
 		if v.Withdrawn != nil {
 			continue
 		}
@@ -108,7 +108,7 @@ func endOfDay(t time.Time) time.Time { return date(t).AddDate(0, 0, 1).Add(-1) }
 func (b *Base) flights(tx *store.Tx, l caseLook, until time.Time) ([]*flight, error) {
 	var out []*flight
 	kept := &looks{}
-	for _, v := range l.vendors {
+	for _, v := range l.everybody() {
 		if v.Withdrawn != nil {
 			continue
 		}

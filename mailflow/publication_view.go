@@ -123,7 +123,7 @@ func creditsOf(tx *store.Tx, c cvd.CaseID) ([]string, error) {
 	for n := 1; ; n++ {
 		who, err := ParticipantByID(tx, c, cvd.FinderID(n))
 		if errors.Is(err, ErrNoParticipant) {
-			return out, nil
+			return directoryCredits(tx, c, out)
 		}
 		if err != nil {
 			return nil, err
@@ -132,6 +132,17 @@ func creditsOf(tx *store.Tx, c cvd.CaseID) ([]string, error) {
 			out = append(out, who.Credit.Name)
 		}
 	}
+}
+
+// directoryCredits adds those of who is in the directory and found it as well.
+func directoryCredits(tx *store.Tx, c cvd.CaseID, out []string) ([]string, error) {
+	ps, err := Participants(tx, c)
+	for _, who := range ps {
+		if !who.Party.IsFinder() && who.Has(cvd.RoleFinder) && who.Credit != nil && who.Credit.Name != "" && who.Withdrawn == nil {
+			out = append(out, who.Credit.Name)
+		}
+	}
+	return out, err
 }
 
 // revisionsOf are the versions of a text, of what is public from the end of the

@@ -27,6 +27,7 @@ type Question struct {
 	Words       string               // of a stage or a reminder: digest of the material in it as it is now
 	Found       []Crossing           // what of its words a person must see (rule V6)
 	Kit         *kitLevel            // of a notice about a leak: its level of the leak kit as it stands
+	Intro       *introLook           // of a question or introduction: how that stands
 }
 
 // Decision is what MayRelease says.

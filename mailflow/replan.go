@@ -89,6 +89,9 @@ func (b *Base) replanOne(tx *store.Tx, c cvd.Case, p cvd.Participant, byNeed boo
 	if err := b.tellNewcomer(tx, c, p, all); err != nil {
 		return err
 	}
+	if err := b.keepObserving(tx, c, p, all); err != nil {
+		return err
+	}
 	for _, n := range future { // no longer in the plan
 		if err := b.cancel(tx, n, "no longer planned"); err != nil {
 			return err

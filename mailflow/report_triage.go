@@ -160,7 +160,10 @@ func (s *sitting) joinReport(c cvd.Case, r cvd.Report) (cvd.PartyID, error) {
 		return "", err
 	}
 	c.Reports = append(slices.Clone(c.Reports), r.Number)
-	return who, s.changeCase(c, "case.joined", fmt.Sprintf("#%d as %s", r.Number, who))
+	if err := s.changeCase(c, "case.joined", fmt.Sprintf("#%d as %s", r.Number, who)); err != nil {
+		return "", err
+	}
+	return who, s.replan(s.tx, c.ID) // it gets what is public, as everybody does
 }
 
 // sameFinder is the finder of a case whom a report is from, by its address; the

@@ -87,7 +87,10 @@ func (o *Outbox) aliasOf(p *parcel) string { return o.DeskAlias(p.Notice.Party, 
 
 // partyTitle names a participant in a view: "Acme (vendor, PAR-2026-0007)".
 func partyTitle(p cvd.Participant, c cvd.Case) string {
-	name, role := strings.ToUpper(string(p.Party[:1]))+string(p.Party[1:]), "vendor"
+	name, role := strings.ToUpper(string(p.Party[:1]))+string(p.Party[1:]), strings.ReplaceAll(roleWords(p), " and ", " + ")
+	if role == "" {
+		role = "vendor"
+	}
 	if p.Party.IsFinder() {
 		name, role = p.Name, "finder"
 		if name == "" {

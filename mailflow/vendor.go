@@ -23,11 +23,11 @@ const (
 	maxCodes   = 8
 )
 
-// vendorVerbs are the first words of the commands that every participant may
+// vendorVerbs are the first words of the commands that vendors and finders may
 // send, onlyVendors and onlyFinders of those that only some may (product.md
 // section 3). From anybody else they are words of a letter.
 var (
-	vendorVerbs = []string{"ACK", "ACCEPT", "DECLINE", "STATUS", "PROPOSE", "READY", "WITHDRAW", "HELP", "LEAK", "EXPLOITED", "PUBLISHED"}
+	vendorVerbs = []string{"ACK", "ACCEPT", "DECLINE", "STATUS", "PROPOSE", "READY", "WITHDRAW", "HELP", "LEAK", "EXPLOITED", "PUBLISHED", "CONSENT", "REFUSE"}
 	onlyVendors = []string{"HISTORY", "SUGGEST", "FREEZE", verbStatement, verbMember}
 	onlyFinders = []string{"STATE", "TALK", "DEADLINE", "CREDIT", "ANONYMOUS", "REVEAL"}
 )
@@ -152,6 +152,8 @@ func (c vendorCommand) meant() bool {
 		return slices.ContainsFunc(c.Args, isDay)
 	case verbMember:
 		return c.meantForMembers()
+	case "CONSENT", "REFUSE":
+		return c.meantForIntroduction()
 	case "FREEZE":
 		return slices.ContainsFunc(c.Args, func(w string) bool { return isDay(w) || strings.Contains(w, "..") })
 	}
@@ -180,7 +182,11 @@ func isDay(s string) bool {
 // S5). It reports whether something was understood, so that the mail is not a
 // mere letter.
 func (in *Intake) obey(tx *store.Tx, a *arrival, p place, replay bool) (bool, error) {
-	commands := vendorCommands(a.text(), verbsOf(p.Party))
+	verbs, err := verbsAt(tx, p)
+	if err != nil {
+		return false, err
+	}
+	commands := vendorCommands(a.text(), verbs)
 	_, inReport := reportNumber(p.Case)
 	if len(commands) == 0 || replay || inReport || !in.atOwnAddress(tx, p) || a.automatic() != "" {
 		return false, nil
@@ -352,13 +358,15 @@ func (in *Intake) apply(tx *store.Tx, c cvd.Case, who *cvd.Participant, cmd vend
 	case "FREEZE":
 		return in.freeze(tx, c, who, cmd.Args, now)
 	case "STATE":
-		return stateOf(tx, c)
+		return in.stateFor(tx, c, *who)
 	case verbStatement:
 		return state(who, cmd.Block, now), nil
 	case "CREDIT", "ANONYMOUS":
 		return credit(who, cmd.Args, now), nil
 	case "REVEAL":
-		return reveal(who, cmd.Args, now), nil
+		return in.revealTo(tx, c, who, cmd.Args, now)
+	case "CONSENT", "REFUSE":
+		return in.consent(tx, c, who, cmd, now)
 	}
 	return templates.Result{Word: templates.ResultBelow}, nil
 }
@@ -449,7 +457,7 @@ func (in *Intake) decisionFor(tx *store.Tx, c cvd.Case, p cvd.PartyID, what, sub
 func (in *Intake) answer(tx *store.Tx, c cvd.Case, who cvd.Participant, lines []templates.Understood, all []vendorCommand, automatic bool) error {
 	code := cvd.NewCode()
 	v := templates.Answer{Us: in.us(), Case: c.ID, Lines: lines, Code: code, Version: c.Embargo().Version,
-		Bound: c.Bound(who).Version, End: c.End(who), Finder: who.Party.IsFinder(),
+		Bound: c.Bound(who).Version, End: c.End(who), Finder: who.Has(cvd.RoleFinder),
 		Help: slices.ContainsFunc(all, func(c vendorCommand) bool { return c.Verb == "HELP" })}
 	if rule, ok := c.Policy.Rule(who.Reached); ok {
 		v.TLP = rule.TLP
@@ -458,11 +466,14 @@ func (in *Intake) answer(tx *store.Tx, c cvd.Case, who cvd.Participant, lines []
 	if err != nil && !errors.Is(err, ErrNoParty) { // the finder may be in no directory
 		return err
 	}
-	v.To, v.Zone = spoken(who, party), party.Zone
+	v.To, v.Zone, v.Both, v.Observer = spoken(who, party), party.Zone, v.Finder && who.Has(cvd.RoleVendor), onlyWatches(who)
 	if slices.ContainsFunc(all, func(c vendorCommand) bool { return c.Verb == "HISTORY" }) {
 		if v.History, err = in.historyFor(tx, c, who); err != nil {
 			return err
 		}
+	}
+	if v.Asked, err = openQuestions(tx, who); err != nil {
+		return err
 	}
 	text, err := in.Templates.Answer(v)
 	if err != nil {

@@ -55,6 +55,9 @@ func countsOf(ps []cvd.Participant) (n templates.Counts) {
 		if p.Accepted() > 0 {
 			n.Agreed++
 		}
+		if p.Ready != nil {
+			n.Ready++
+		}
 		if of := statuses[p.Status().Word]; of != nil {
 			*of++
 		}

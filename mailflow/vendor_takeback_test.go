@@ -168,7 +168,7 @@ func TestM7_Deadline(t *testing.T) {
 	before := w.in(id, "plan")
 	w.answers("finder", id, true, "DEADLINE 2026-12-03 I speak at 40C3, see https://x.example\n")
 	text := w.taskText("finder publishes on 2026-12-03, 28 days BEFORE the embargo ends on 2026-12-31 (" + string(id) + ")")
-	for _, want := range []string{"On that day, or after it, would come 4 notices", "details to acme", "details to globex", "public to acme", "hxxps://x[.]example", "embargo DATE because"} {
+	for _, want := range []string{"On that day, or after it, would come 5 notices", "details to acme", "details to globex", "public to acme", "public to finder", "hxxps://x[.]example", "embargo DATE because"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the desk is not told %q:\n%s", want, text)
 		}

@@ -38,6 +38,7 @@ func partyLetters(to templates.To) []letter {
 	all = append(all, vendorLetters(to)...)
 	all = append(all, strangerLetters(to)...)
 	all = append(all, leakLetters(to)...)
+	all = append(all, betweenLetters(to)...)
 	return append(all, keyLetters(to)...)
 }
 

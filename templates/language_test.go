@@ -109,7 +109,7 @@ func TestDatesInGerman(t *testing.T) {
 
 // commandWords are the words of a line that are typed as they stand, and the
 // case, version and code.
-var commandWords = regexp.MustCompile(`^(ACCEPT|ACK|DECLINE|STATUS|PROPOSE|READY|SUGGEST|HISTORY|STATE|TALK|FREEZE|STATEMENT|CREDIT|ANONYMOUS|REVEAL|LEAK|PUBLISHED|EXPLOITED|HELP)$|^(affected|not-affected|fixed|investigating|on|BY|PAR-2026-0007|v\d+|K7Q3-X9PM)$`)
+var commandWords = regexp.MustCompile(`^(ACCEPT|ACK|DECLINE|STATUS|PROPOSE|READY|SUGGEST|HISTORY|STATE|TALK|FREEZE|STATEMENT|CREDIT|ANONYMOUS|REVEAL|CONSENT|REFUSE|LEAK|PUBLISHED|EXPLOITED|HELP)$|^(affected|not-affected|fixed|investigating|on|BY|PAR-2026-0007|v\d+|K7Q3-X9PM)$`)
 
 // Whatever the language, the lines to answer with are the same but for what
 // stands for the reader's own words.

@@ -21,9 +21,9 @@ type Result struct {
 	Most    int // of what there were too many
 }
 
-// Counts are what STATE tells a finder of all vendors together.
+// Counts are what STATE tells a finder, and an observer, of all vendors together.
 type Counts struct {
-	Vendors, Told, Agreed                       int
+	Vendors, Told, Agreed, Ready                int
 	Affected, NotAffected, Fixed, Investigating int
 }
 
@@ -65,6 +65,13 @@ const (
 	ResultLongName      = "long name"      // not done: Most, in characters
 	ResultReveal        = "reveal"         // REVEAL: Text, a party
 	ResultNoReveal      = "no reveal"      // not done
+	ResultUnreveal      = "unreveal"       // REFUSE: Text, a party
+	ResultCounts        = "counts"         // STATE of an observer
+	ResultConsent       = "consent"        // CONSENT
+	ResultRefuse        = "refuse"         // REFUSE
+	ResultNoQuestion    = "no question"    // not done
+	ResultWhichQuestion = "which question" // not done: several are open
+	ResultIntroduced    = "introduced"     // not done: it has left
 )
 
 // resultWords are all words of a Result: each language that answers says them.
@@ -74,5 +81,6 @@ func resultWords() []string {
 		ResultTalk, ResultNoTalk, ResultClosed, ResultNotStarted, ResultState,
 		ResultFrozen, ResultKnownFreeze, ResultPastFreeze, ResultNoFreeze, ResultManyFreezes, ResultStatement, ResultOneStatement,
 		ResultNoEnd, ResultNoStatement, ResultLongStatement, ResultCredit, ResultAnonymous, ResultNoName, ResultLongName,
-		ResultReveal, ResultNoReveal}, partyResultWords()...)
+		ResultReveal, ResultNoReveal, ResultUnreveal, ResultCounts,
+		ResultConsent, ResultRefuse, ResultNoQuestion, ResultWhichQuestion, ResultIntroduced}, partyResultWords()...)
 }

@@ -24,6 +24,7 @@ func (l *language) trySamples() error {
 	all = append(all, strangerSamples(us, t)...)
 	all = append(all, deskSamples(t)...)
 	all = append(all, leakSamples(us, t)...)
+	all = append(all, betweenSamples(us, t)...)
 	for _, x := range all {
 		if !l.has(x.name) {
 			continue // its reader gets the English one
@@ -68,15 +69,18 @@ func answerSamples(us Us, t time.Time) []sample {
 	help.TLP, help.End, help.Zone, help.Help = "AMBER+STRICT", t, "Europe/Berlin", true
 	finder := help
 	finder.Finder = true
+	both, observer := finder, help
+	both.Both, observer.Observer = true, true
+	help.Asked = []int{1, 2}
 	help.History = []Exchange{{At: t, From: true}}
-	for _, k := range []cvd.NoticeKind{cvd.KindStage, cvd.KindReminder, cvd.KindEmbargo, cvd.KindKey, cvd.KindNote, cvd.KindContact, cvd.KindAnswer, cvd.KindLetter, cvd.KindLeak} {
+	for _, k := range []cvd.NoticeKind{cvd.KindStage, cvd.KindReminder, cvd.KindEmbargo, cvd.KindKey, cvd.KindNote, cvd.KindContact, cvd.KindAnswer, cvd.KindLetter, cvd.KindLeak, cvd.KindQuestion, cvd.KindIntroduction} {
 		help.History = append(help.History, Exchange{At: t, Kind: k, Stage: cvd.Scope, Number: 2, Of: 6, Level: cvd.DetailsOut, Version: 1})
 	}
 	embargo := Embargo{Us: us, Case: "PAR-2026-0007", TLP: "AMBER+STRICT", Version: 2, Old: t, New: t.Add(cvd.Day), Code: "K7Q3-X9PM"}
 	asks := embargo
 	asks.Asks, asks.Zone = true, "Europe/Berlin"
 	return []sample{
-		{"answer", answer}, {"answer", help}, {"answer", finder}, {"embargo", embargo}, {"embargo", asks},
+		{"answer", answer}, {"answer", help}, {"answer", finder}, {"answer", both}, {"answer", observer}, {"embargo", embargo}, {"embargo", asks},
 		{"newkey", NewKey{Us: us, Old: "4B32 ADAC 11F0", Fresh: "77F0 12C3", From: t}},
 		{"newkey", NewKey{Us: us, Case: "PAR-2026-0007", TLP: "AMBER+STRICT", Old: "4B32 ADAC 11F0", Fresh: "77F0 12C3", From: t,
 			Zone: "Europe/Berlin", Done: true, Vouched: true}},
@@ -94,7 +98,7 @@ func resultSamples(t time.Time) []Understood {
 	out := []Understood{{"ACK", Result{Text: "thank you"}}}
 	for _, w := range resultWords() {
 		out = append(out, Understood{"ACK", Result{Word: w}},
-			Understood{"ACK", Result{Word: w, Text: "4.1-4.7", Case: "PAR-2026-0007", Version: 1, Lines: 2, Most: 20, At: t, End: t, Day: "2027-02-10", Counts: Counts{1, 1, 1, 1, 1, 1, 1}}})
+			Understood{"ACK", Result{Word: w, Text: "4.1-4.7", Case: "PAR-2026-0007", Version: 1, Lines: 2, Most: 20, At: t, End: t, Day: "2027-02-10", Counts: Counts{1, 1, 1, 1, 1, 1, 1, 1}}})
 	}
 	return out
 }

@@ -165,18 +165,24 @@ type Burnt struct {
 type Answer struct {
 	Us
 	To
-	Case    cvd.CaseID
-	TLP     cvd.TLP
-	Lines   []Understood
-	Code    string // a fresh one
-	Version int    // the newest
-	Bound   int    // the one that binds until End, where that is an older one
-	End     time.Time
-	Zone    string
-	Help    bool // print what can be answered
-	Finder  bool
-	History []Exchange // its own, where it asked for it, oldest first
+	Case     cvd.CaseID
+	TLP      cvd.TLP
+	Lines    []Understood
+	Code     string // a fresh one
+	Version  int    // the newest
+	Bound    int    // the one that binds until End, where that is an older one
+	End      time.Time
+	Zone     string
+	Help     bool // print what can be answered
+	Finder   bool
+	Both     bool       // a finder, and a vendor as well
+	Observer bool       // neither of them
+	Asked    []int      // the numbers of the questions that the reader can answer
+	History  []Exchange // its own, where it asked for it, oldest first
 }
+
+// Vendor says that the reader may answer as a vendor.
+func (a Answer) Vendor() bool { return !a.Observer && (!a.Finder || a.Both) }
 
 // Exchange is one mail between us and the reader: when it went, in which
 // direction and what it was, no text.

@@ -12,9 +12,9 @@ type Due struct {
 	At    time.Time
 }
 
-// Plan computes when each stage falls due for each vendor and observer of a
-// case: a function of the case, its policy and its participants alone. Before
-// `start` it is empty. The rows are ordered by instant, party and stage.
+// Plan computes when each stage falls due for each participant of a case: a
+// function of the case, its policy and its participants alone. Who is no vendor
+// gets what is public, with everybody. Before `start` it is empty. The rows are ordered by instant, party and stage.
 //
 // Instants from the start move by the policy's Wave for each wave after the
 // first; instants from the end do not, nor do a participant's own Offsets.
@@ -28,7 +28,7 @@ func Plan(c Case, participants []Participant) []Due {
 	}
 	var plan []Due
 	for _, p := range participants {
-		if p.Withdrawn != nil || !p.Has(RoleVendor) {
+		if p.Withdrawn != nil {
 			continue
 		}
 		plan = append(plan, planOne(c, p)...)
@@ -53,6 +53,9 @@ func planOne(c Case, p Participant) []Due {
 	last := c.earliest(p)
 	var plan []Due
 	for _, r := range c.Policy.Stages {
+		if !p.Hears(r.Stage) {
+			continue
+		}
 		at := r.At.In(c.Start, end)
 		if own, ok := p.Offsets[r.Stage]; ok {
 			at = own.In(c.Start, end)

@@ -169,6 +169,7 @@ func TestLeadGrowsWithTheMovedEnd(t *testing.T) {
 	}
 }
 
+// Who is no vendor gets what is public, at the end, and nothing before it.
 func TestPlanOnlyForVendorsThatTakePart(t *testing.T) {
 	t.Parallel()
 	c := startedCase(Shipped()["default"])
@@ -176,10 +177,20 @@ func TestPlanOnlyForVendorsThatTakePart(t *testing.T) {
 	gone.Withdrawn = &Hold{Because: "wrong party"}
 	finder := Participant{Case: c.ID, Party: Finder, Roles: []Role{RoleFinder}}
 	both := Participant{Case: c.ID, Party: "both", Roles: []Role{RoleFinder, RoleVendor}, Wave: 1}
-	for _, d := range Plan(c, []Participant{gone, finder, both}) {
-		if d.Party != "both" {
-			t.Errorf("%s is told %s", d.Party, d.Stage)
+	observer := Participant{Case: c.ID, Party: "certx", Roles: []Role{RoleObserver}}
+	nobody := Participant{Case: c.ID, Party: "nobody"}
+	public := map[PartyID]int{}
+	for _, d := range Plan(c, []Participant{gone, finder, observer, nobody, both}) {
+		switch {
+		case d.Party == "both":
+		case d.Stage != Public || !d.At.Equal(c.Embargo().End):
+			t.Errorf("%s is told %s at %s", d.Party, d.Stage, d.At)
+		default:
+			public[d.Party]++
 		}
+	}
+	if len(public) != 2 || public[Finder] != 1 || public["certx"] != 1 {
+		t.Errorf("what is public goes to %v", public)
 	}
 	c.Start = time.Time{}
 	if plan := Plan(c, []Participant{vendor("acme")}); plan != nil {

@@ -330,6 +330,10 @@ const (
 	KindNote     NoticeKind = "note"     // content-free: we hold something for you
 	KindKey      NoticeKind = "key"      // our own key changes
 	KindLeak     NoticeKind = "leak"     // something of the case is public: what that level of the leak kit holds
+
+	KindCounts       NoticeKind = "counts"       // to an observer: how many vendors stand where, and the dates
+	KindQuestion     NoticeKind = "question"     // whether its participant wants to be introduced to somebody
+	KindIntroduction NoticeKind = "introduction" // who that somebody is, since both said yes
 )
 
 // NoticeState is where a notice stands.
@@ -384,6 +388,7 @@ type Notice struct {
 	Version    int       // of the embargo it speaks of
 	To         string    // of a content-free note: the address it goes to, where that is not the participant's
 	Key        string    // the fingerprint that a note about a key speaks of
+	Intro      uint64    `json:",omitempty"` // the introduction that a question or introduction belongs to
 }
 
 // Material is what belongs to a stage: text and files. A newer version

@@ -1,0 +1,118 @@
+package mailflow
+
+import (
+	"slices"
+
+	"parley/mailflow/cvd"
+	"parley/mailflow/store"
+)
+
+// hears takes the word of one of the two on their introduction: yes or no. With
+// both yes the introductions are planned; a no takes them back, unless one has
+// left, which is `late`. filed says that a coordinator files it, so that what it
+// lets go waits for the undo window.
+func (b *Base) hears(tx *store.Tx, who *cvd.Participant, i intro, yes bool, a cvd.Acceptance, filed bool) (late bool, err error) {
+	if gone, err := begun(tx, i); gone || err != nil {
+		return !yes, err
+	}
+	at := i.side(who.Party)
+	if !yes {
+		if late, err = b.stopIntro(tx, who, &i, string(who.Party)+" took its word back"); late || err != nil {
+			return late, err
+		}
+		i.Sides[at].Yes, i.Sides[at].No = nil, &a
+		return false, putIntro(tx, i)
+	}
+	i.Sides[at].Yes, i.Sides[at].No = &a, nil
+	if err := b.cancelOne(tx, i, at, i.Sides[at].Asked, "answered"); err != nil { // one that a person put by hand
+		return false, err
+	}
+	if i.agreed() {
+		if err := b.planIntro(tx, &i, filed); err != nil {
+			return false, err
+		}
+	}
+	return false, putIntro(tx, i)
+}
+
+// planIntro plans both halves of an introduction that both agreed to.
+func (b *Base) planIntro(tx *store.Tx, i *intro, filed bool) error {
+	for at, s := range i.Sides {
+		if s.Told != 0 {
+			continue
+		}
+		n := cvd.Notice{Case: i.Case, Party: s.Party, Kind: cvd.KindIntroduction, Intro: i.Number, ByNeed: !filed}
+		if filed {
+			n.LastAct = tx.Now
+		}
+		n, err := b.newNotice(tx, n, nil)
+		if err != nil {
+			return err
+		}
+		i.Sides[at].Told = n.ID
+	}
+	return nil
+}
+
+// stopIntro takes back the halves of an introduction that have not left. Where one
+// has, the other goes as well: gone.
+func (b *Base) stopIntro(tx *store.Tx, who *cvd.Participant, i *intro, why string) (gone bool, err error) {
+	for _, s := range i.Sides {
+		if err := b.recallTo(tx, who, *i, s); err != nil {
+			return false, err
+		}
+	}
+	if gone, err := begun(tx, *i); gone || err != nil {
+		return gone, err
+	}
+	for at, s := range i.Sides {
+		if err := b.cancelOne(tx, *i, at, s.Told, why); err != nil {
+			return false, err
+		}
+		i.Sides[at].Told = 0
+	}
+	return false, nil
+}
+
+// recallTo takes one half out of the queue, where it was not handed over. who is a
+// participant that the caller writes itself, or nil.
+func (b *Base) recallTo(tx *store.Tx, who *cvd.Participant, i intro, s introSide) error {
+	if s.Told == 0 {
+		return nil
+	}
+	half := func(n cvd.Notice) bool { return n.ID == s.Told }
+	if who != nil && who.Party == s.Party {
+		_, _, err := b.recall(tx, who, "", half)
+		return err
+	}
+	other, err := ParticipantByID(tx, i.Case, s.Party)
+	if err != nil {
+		return err
+	}
+	if n, _, err := b.recall(tx, &other, "", half); err != nil || n == 0 {
+		return err
+	}
+	return PutParticipant(tx, other)
+}
+
+// cancelOne ends a notice of an introduction, if there is one and it has not left.
+func (b *Base) cancelOne(tx *store.Tx, i intro, at int, id uint64, why string) error {
+	if id == 0 {
+		return nil
+	}
+	n, err := notices.Get(tx, noticeKey(tx, i.Case, i.Sides[at].Party, id))
+	if err != nil || n.State.Over() {
+		return err
+	}
+	return b.cancel(tx, n, why)
+}
+
+// questionsTo lists the introductions that a participant may still say something
+// about by a number: those that it was asked about, and nobody took back.
+func questionsTo(tx *store.Tx, who cvd.Participant) ([]intro, error) {
+	all, err := introsOf(tx, who.Case)
+	return slices.DeleteFunc(all, func(i intro) bool {
+		at := i.side(who.Party)
+		return at < 0 || i.Sides[at].Question == 0 || i.Ended != nil
+	}), err
+}
