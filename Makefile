@@ -9,7 +9,7 @@ N           ?= 10000
 MESSAGES    ?= 100000
 SEED        ?= 1
 
-.PHONY: build test race bench bench-imap fuzz walks demo story thunderbird vet clean
+.PHONY: build test race bench bench-imap fuzz walks gate gate-controls demo story thunderbird vet clean
 
 build:
 	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/parley ./gateway
@@ -45,6 +45,16 @@ fuzz:
 # about ten minutes on two cores. `make test` walks a hundred.
 walks:
 	WALKS=$(N) WALK_SEED=$(SEED) go test -count=1 -timeout 2h -v -run '^TestWalks$$' ./gateway/imapd
+
+# Random histories of a desk against an oracle of who may be told what, and of what
+# two vendors may share: N of them from SEED on. `make test` lives a few.
+# gate-controls leaves out each row of the gate in turn, and tells how many
+# histories found that.
+gate:
+	GATE_N=$(N) GATE_SEED=$(SEED) go test -count=1 -timeout 12h -v -run '^TestGate_Histories$$' ./mailflow
+
+gate-controls:
+	GATE_CONTROLS=$(N) go test -count=1 -timeout 12h -v -run '^TestGate_Controls$$' ./mailflow
 
 # On loopback, in a temporary directory; ARGS=--once ends after the story.
 demo: build

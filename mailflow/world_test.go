@@ -32,7 +32,7 @@ type world struct {
 	sub    *Submission
 	sched  *Scheduler
 	people map[string]*mailtest.Person
-	noSync bool // no fsync: of thousands of worlds that nobody kills
+	noSync bool
 }
 
 var storyStart = time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
@@ -55,12 +55,19 @@ func newWorldUntil(t testing.TB, end time.Time) *world {
 // newWorldWith is newWorld with a key that is there already.
 func newWorldWith(t testing.TB, first *keyring.Secret) *world {
 	t.Helper()
+	return newWorldIn(t, t.TempDir()+"/state", first, false)
+}
+
+// newWorldIn is newWorldWith in a directory that is not there yet. Without
+// fsync it is for thousands of worlds that nobody kills.
+func newWorldIn(t testing.TB, dir string, first *keyring.Secret, noSync bool) *world {
+	t.Helper()
 	sink, err := mailtest.NewSink()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(sink.Close)
-	w := &world{t: t, dir: t.TempDir() + "/state", clock: mailtest.NewClock(storyStart), sink: sink, people: map[string]*mailtest.Person{}}
+	w := &world{t: t, dir: dir, clock: mailtest.NewClock(storyStart), sink: sink, people: map[string]*mailtest.Person{}, noSync: noSync}
 	w.unlock = worldUnlock
 	if err := store.Create(w.dir, w.unlock); err != nil {
 		t.Fatal(err)

@@ -1,0 +1,109 @@
+package mailflow
+
+import (
+	"bytes"
+	"fmt"
+	"net/mail"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// quickControls are rows of the gate without which something leaves at once; `make gate-controls`
+// leaves out each of the others in turn as well. Some have a second guard behind them: nothing is asked about before the row in the store is due.
+var quickControls = []string{"nobody can undo it any more", "the stage before has left", "its participant did what the stage needs"}
+
+// The controls: without one row of the gate histories find what leaves too early,
+// above its stage, or to somebody who should get nothing. Nothing else runs
+// meanwhile, since the gate is everybody's.
+func TestGate_Controls(t *testing.T) {
+	whole := gate
+	defer func() { gate = whole }()
+	all, n := os.Getenv("GATE_CONTROLS") != "", gateSetting(t, "GATE_CONTROLS", 20)
+	for i, row := range whole {
+		if row.must == "there is a leak kit for it" || !all && !slices.Contains(quickControls, row.must) {
+			continue // without a kit there is nothing to ask the rows below about
+		}
+		gate = slices.Delete(slices.Clone(whole), i, i+1)
+		found := ""
+		did := liveThrough(t, 1, n, func(seed int, failed string, _ []deed) bool {
+			found = fmt.Sprintf("history %d: %s", seed, firstLine(failed))
+			return true
+		})
+		switch {
+		case found != "":
+			t.Logf("without %q: found after %d histories: %s", row.must, did["histories"], found)
+		case all:
+			t.Logf("without %q: %d histories did not find it", row.must, did["histories"])
+		default:
+			t.Errorf("without %q: %d histories did not find it", row.must, did["histories"])
+		}
+	}
+}
+
+func firstLine(s string) string {
+	s, _, _ = strings.Cut(s, "\n")
+	return s
+}
+
+// The controls of isolation: one history whose mails share nothing, and then
+// something of one of them put into another.
+func TestV2_SharedControls(t *testing.T) {
+	t.Parallel()
+	h, failed := live(t, t.TempDir(), 2, []deed{{"days", 60, 0, 0}, {"answer", 0, 0, 1}, {"answer", 0, 1, 5}, {"days", 60, 0, 0}})
+	if failed != "" {
+		t.Fatal(failed)
+	}
+	sealed := slices.DeleteFunc(slices.Clone(h.mails), func(m historyMail) bool { return m.Clear })
+	a := sealed[0]
+	i := slices.IndexFunc(sealed, func(m historyMail) bool { return m.party != a.party && m.id == a.id })
+	common := h.commonWords()
+	for name, share := range map[string]func(b *historyMail){
+		"the address of its thread": func(b *historyMail) { b.Outer["Reply-To"] = a.Outer["Reply-To"] },
+		"its Message-ID":            func(b *historyMail) { b.Outer["Message-Id"] = a.Outer["Message-Id"] },
+		"a Message-ID that counts":  func(b *historyMail) { b.Outer["Message-Id"] = []string{"<17@vdp.example.org>"} },
+		"its reverse-path":          func(b *historyMail) { b.From = a.From },
+		"a boundary": func(b *historyMail) {
+			b.Raw = bytes.Replace(b.Raw, []byte(boundaries(b.letterGot)[0]), []byte(boundaries(a.letterGot)[0]), -1)
+		},
+		"a boundary inside": func(b *historyMail) {
+			last := func(m letterGot) string { return boundaries(m)[len(boundaries(m))-1] }
+			b.Opened.Inner = bytes.ReplaceAll(b.Inner, []byte(last(b.letterGot)), []byte(last(a.letterGot)))
+		},
+		"its one-time code": func(b *historyMail) {
+			b.Opened.Text += "ACK PAR-2026-0001 " + codePattern.FindStringSubmatch(a.Text)[1]
+		},
+		"its calendar":             func(b *historyMail) { b.Files["embargo.ics"] = a.Files["embargo.ics"] },
+		"its key":                  func(b *historyMail) { b.Opened.Keys = a.Keys },
+		"a hidden key":             func(b *historyMail) { b.Opened.Keys = []uint64{0} },
+		"its ciphertext":           func(b *historyMail) { b.Raw = append(slices.Clone(b.Raw), a.Raw...) },
+		"the number of a delivery": func(b *historyMail) { b.Opened.Text += "\nas D17 says\n" },
+		"a word":                   func(b *historyMail) { b.Opened.Text += " the people at " + vendorWords[a.party] + "product " },
+		"a file name":              func(b *historyMail) { b.Files[vendorWords[a.party]+"product.txt"] = "" },
+	} {
+		b := sealed[i]
+		opened := *b.Opened
+		b.Opened, b.Outer, b.Opened.Files = &opened, mail.Header{}, map[string]string{}
+		for k, v := range sealed[i].Outer {
+			b.Outer[k] = v
+		}
+		for k, v := range sealed[i].Files {
+			b.Files[k] = v
+		}
+		mails := []historyMail{a, b}
+		if why := sharedMarks(mails) + wordsOfBoth(mails, common); why != "" {
+			t.Fatalf("before anything was put into it: %s", why)
+		}
+		share(&b)
+		mails[1] = b
+		if sharedMarks(mails)+wordsOfBoth(mails, common) == "" {
+			t.Errorf("nobody saw that two vendors share %s", name)
+		}
+	}
+	b := sealed[i]
+	b.Text += a.party + " asked the same"
+	if b.find(h.foreign(b)) == "" {
+		t.Error("nobody saw a name")
+	}
+}
