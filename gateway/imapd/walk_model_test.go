@@ -77,9 +77,10 @@ func (p *piece) mark(who string, clear, set marks) {
 type desktop struct {
 	boxes    map[boxName][]*piece
 	next     map[boxName]uint32
-	reports  map[string]bool    // mails that are reports
-	receipts map[string]receipt // of reports that a case was opened from
-	cases    int                // opened and not undone
+	reports  map[string]bool      // mails that are reports
+	receipts map[string]receipt   // of reports that a case was opened from
+	cases    int                  // opened and not undone
+	mails    map[boxName][]string // what each UID was given to, from 1 on
 }
 
 type receipt struct {
@@ -89,7 +90,7 @@ type receipt struct {
 }
 
 func newDesktop() *desktop {
-	return &desktop{map[boxName][]*piece{}, map[boxName]uint32{}, map[string]bool{}, map[string]receipt{}, 0}
+	return &desktop{map[boxName][]*piece{}, map[boxName]uint32{}, map[string]bool{}, map[string]receipt{}, 0, map[boxName][]string{}}
 }
 
 func (d *desktop) clone() *desktop {
@@ -97,6 +98,7 @@ func (d *desktop) clone() *desktop {
 	c.next, c.reports, c.receipts, c.cases = maps.Clone(d.next), maps.Clone(d.reports), maps.Clone(d.receipts), d.cases
 	for name, box := range d.boxes {
 		c.boxes[name] = nil // an empty one is one, too
+		c.mails[name] = slices.Clone(d.mails[name])
 		for _, p := range box {
 			q := *p
 			q.own, q.hidden = maps.Clone(p.own), maps.Clone(p.hidden)
@@ -128,6 +130,7 @@ func (d *desktop) find(box boxName, uid uint32) *piece {
 
 func (d *desktop) put(box boxName, mail string) *piece {
 	d.next[box]++
+	d.mails[box] = append(d.mails[box], mail)
 	p := &piece{uid: d.next[box], mail: mail, own: map[string]marks{}, hidden: map[string]bool{}}
 	d.boxes[box] = append(d.boxes[box], p)
 	return p
@@ -233,6 +236,9 @@ func (d *desktop) transfer(who string, o order) outcome {
 			some = append(some, p)
 		}
 	}
+	if len(some) == 0 && o.dest.name == newCaseBox {
+		out.ok = d.opened(o)
+	}
 	for _, p := range some {
 		uid, ok := d.arrive(who, o.box, o.dest, p)
 		if !ok {
@@ -245,6 +251,15 @@ func (d *desktop) transfer(who string, o order) outcome {
 		out.from, out.to = append(out.from, p.uid), append(out.to, uid)
 	}
 	return out
+}
+
+// opened says whether a case was opened from one of the messages of an order that
+// are all gone: then it is done already, and otherwise nothing of it is.
+func (d *desktop) opened(o order) bool {
+	return slices.ContainsFunc(o.uids, func(uid uint32) bool {
+		_, ok := d.receipts[d.mails[o.box][uid-1]]
+		return ok
+	})
 }
 
 // arrive puts a message into a folder and says under which UID.
