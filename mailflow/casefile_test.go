@@ -271,3 +271,13 @@ func TestPrepare_LetsNoticesGo(t *testing.T) {
 		t.Errorf("one is left and takes its turn: %v, %v", more, err)
 	}
 }
+
+// What cannot wait stands first, and all else as it stood.
+func TestCaseFile_AlarmsFirst(t *testing.T) {
+	t.Parallel()
+	got := alarmsFirst([]string{"LEAKED: rumour", "T2 acme declined", "T9 ALARM: the leak is not with 2 vendors", "", "T10 ALARM LEAK: acme says", "T11 no ALARM at all"})
+	want := []string{"T9 ALARM: the leak is not with 2 vendors", "T10 ALARM LEAK: acme says", "LEAKED: rumour", "T2 acme declined", "", "T11 no ALARM at all"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+}

@@ -90,7 +90,7 @@ func (b *Base) look(tx *store.Tx, c cvd.Case) (caseLook, error) {
 	if l.ending, err = shredLine(tx, c.ID); l.ending != "" {
 		doomed = []string{"it is DESTROYED for good " + l.ending}
 	}
-	l.needs = slices.Concat(doomed, leakLines(l.Case), exploitedLines(l.Case), kit, needsOf(l.everybody(), open), taskNeeds(open))
+	l.needs = alarmsFirst(slices.Concat(doomed, leakLines(l.Case), exploitedLines(l.Case), kit, needsOf(l.everybody(), open), taskNeeds(open)))
 	if err == nil && len(c.Embargoes) > 0 {
 		l.frozen, err = b.frozenNames(tx, ps, c.Embargo().End)
 	}

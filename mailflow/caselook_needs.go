@@ -114,6 +114,23 @@ func taskNeeds(open []taskRow) []string {
 	return out
 }
 
+// alarmsFirst puts what cannot wait before what can: a case file shows no more than
+// a page of either.
+func alarmsFirst(needs []string) []string {
+	slices.SortStableFunc(needs, func(a, b string) int { return alarmed(a) - alarmed(b) })
+	return needs
+}
+
+// alarmed is 0 for an alarm, before which the number of its task may stand, and 1
+// for all else.
+func alarmed(need string) int {
+	words := strings.Fields(need)
+	if slices.ContainsFunc(words[:min(2, len(words))], func(w string) bool { return strings.TrimSuffix(w, ":") == "ALARM" }) {
+		return 0
+	}
+	return 1
+}
+
 // doer is " [ana]" where somebody does a task.
 func (r taskRow) doer() string {
 	if r.By == "" {
