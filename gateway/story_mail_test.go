@@ -57,13 +57,15 @@ func (v *storyVendor) reads() (acted bool) {
 			acted = true
 		}
 	}
-	mails := s.sink.To(v.Address)
+	mails, before := s.sink.To(v.Address), len(v.mails)
 	for ; v.read < len(mails); v.read++ {
 		m, err := v.opens(mails[v.read], ours)
 		if err != nil {
 			s.Fatalf("%s: %s cannot open its mail: %v\n%s", s.when(), v.party, err, mails[v.read].Raw)
 		}
 		v.mails = append(v.mails, m)
+	}
+	for _, m := range v.mails[before:] { // those of one instant may have overtaken each other
 		for _, wrong := range s.judges(v, m) {
 			s.Errorf("%s: %s: %s: %s", s.when(), v.party, m.name(), wrong)
 		}

@@ -15,7 +15,7 @@ import (
 // more, nothing less, in this order.
 const (
 	wholeCourse = "stage heads-up 0, stage scope 1, stage details 3, embargo 4, letter 5, stage proof 11, leak details 20, stage advisory 20, stage public 21"
-	midCourse   = "stage heads-up 12, stage scope 13, stage details 15, leak details 20, stage public 21"
+	midCourse   = "stage heads-up 12, stage scope 13, stage details 15, leak details 20, stage advisory 20, stage public 21"
 	lastCourse  = "leak details 20, stage public 21"
 )
 

@@ -60,6 +60,19 @@ func (s *story) due(v *storyVendor, stage cvd.Stage, at time.Time) time.Time {
 	return s.cast.start.Add(storyDues[stage] + time.Duration(v.wave-1)*storyWave)
 }
 
+// before is the stage that has to be told before another one: the highest below it
+// but a proof that falls due only when the embargo is over, or that goes to who is
+// late.
+func (s *story) before(v *storyVendor, stage cvd.Stage, at time.Time) (last cvd.Stage) {
+	_, late := s.late(v, at)
+	for _, below := range cvd.Stages()[:stage.Rank()-1] {
+		if below != cvd.Proof || !late && s.due(v, below, at).Before(s.end(at)) {
+			last = below
+		}
+	}
+	return last
+}
+
 // saidYes says whether enough people said yes to a stage for a vendor, long enough
 // ago that it cannot be taken back.
 func (s *story) saidYes(v *storyVendor, stage cvd.Stage, people int, at time.Time) bool {
@@ -109,6 +122,9 @@ func (s *story) denies(v *storyVendor, stage cvd.Stage, at time.Time) string {
 		return fmt.Sprintf("not %d said yes", people)
 	case v.is(offline):
 		return "it is told by hand alone"
+	}
+	if last := s.before(v, stage, at); stage != cvd.Public && v.knows(at) < last.Rank() {
+		return fmt.Sprintf("it was not told %s", last)
 	}
 	return ""
 }

@@ -38,7 +38,10 @@ func caseStage(s *sitting, p *phrase) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	before, _ := dueOf(planned, m.who, m.stage)
+	before, ok := dueOf(planned, m.who, m.stage)
+	if !ok {
+		before = planned.End(m.who) // where it is skipped
+	}
 	if m.at.At.Before(before) {
 		if err := s.mustBeProved(fmt.Sprintf("stage %s %s", m.who.Party, m.stage), "moves a date earlier"); err != nil {
 			return "", err

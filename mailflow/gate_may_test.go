@@ -15,7 +15,8 @@ func (o *oracle) mayGo(c *caseKnown, v string, s *seatKnown, stage cvd.Stage) st
 	rule, ok := p.Rule(stage)
 	last, late := cvd.Stage(""), o.mayGoLate(c, v, s, stage)
 	for _, r := range p.Stages {
-		if r.Stage.Rank() < stage.Rank() && (r.Stage != cvd.Proof || late != "") {
+		skipped := r.Stage == cvd.Proof && (late == "" || !o.due(c, s, r).Before(o.bound(c, s))) // the end has overtaken it
+		if r.Stage.Rank() < stage.Rank() && !skipped {
 			last = r.Stage
 		}
 	}

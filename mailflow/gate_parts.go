@@ -107,13 +107,20 @@ func inPolicy(q *Question) bool {
 
 // stepBefore is the stage before a notice's, of those that its participant gets,
 // and where that stands: Sent as well where a leak told it, or where the
-// participant knows more than a policy that left it out. It is none before the
-// first one, and of what is public, which waits for nothing but the end.
+// participant knows more than a policy that left it out. One that the plan does
+// not have any more counts all the same until it is cancelled. It is none before
+// the first one, and of what is public, which waits for nothing but the end.
 func stepBefore(q *Question) (before cvd.Stage, state cvd.NoticeState) {
 	if q.Notice.Stage == cvd.Public {
 		return "", ""
 	}
-	before = stageBefore(q.Case, q.Participant, q.Notice.Stage)
+	before = q.Case.Before(q.Participant, q.Notice.Stage)
+	for _, n := range q.Prior {
+		stands := n.Kind == cvd.KindStage && n.State != cvd.Cancelled && n.Stage.Rank() < q.Notice.Stage.Rank()
+		if stands && n.Stage.Rank() > before.Rank() {
+			before = n.Stage
+		}
+	}
 	for _, n := range q.Prior {
 		if n.Kind == cvd.KindStage && n.Stage == before {
 			state = n.State

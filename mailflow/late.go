@@ -22,21 +22,6 @@ func lateFor(c cvd.Case, p cvd.Participant, n cvd.Notice) bool {
 	return late && !never
 }
 
-// stageBefore is the stage of the policy that a participant gets before another
-// one, or none. Who is late gets no proof.
-func stageBefore(c cvd.Case, p cvd.Participant, s cvd.Stage) cvd.Stage {
-	before := cvd.Stage("")
-	for _, r := range c.Policy.Stages {
-		if r.Stage == s {
-			return before
-		}
-		if _, _, never := c.ToldLate(p, r.Stage); !never {
-			before = r.Stage
-		}
-	}
-	return ""
-}
-
 // yesNeeded is how many coordinators have to say yes: what the policy asks for,
 // and two where somebody is late, of those who see the case and did not write it.
 // Where these are fewer, all of them.

@@ -110,7 +110,7 @@ func TestS7_TrustOfALeak(t *testing.T) {
 func TestMayFollow_ALeak(t *testing.T) {
 	t.Parallel()
 	question := func(prior []cvd.Notice) Question {
-		return Question{Case: cvd.Case{Policy: cvd.Shipped()["default"]}, Notice: cvd.Notice{Kind: cvd.KindStage, Stage: cvd.Proof}, Prior: prior}
+		return Question{Case: cvd.Case{Policy: cvd.Shipped()["default"]}, Participant: cvd.Participant{Roles: []cvd.Role{cvd.RoleVendor}}, Notice: cvd.Notice{Kind: cvd.KindStage, Stage: cvd.Proof}, Prior: prior}
 	}
 	leak := cvd.Notice{Kind: cvd.KindLeak, Level: cvd.DetailsOut, Stage: cvd.Details, State: cvd.Sent}
 	if a := stoppedBy(question([]cvd.Notice{leak}), "the stage before has left"); a != nil {

@@ -68,7 +68,11 @@ func (b *Base) replanOne(tx *store.Tx, c cvd.Case, p cvd.Participant, byNeed boo
 	if lateForLeak(c, p, all) {
 		known = max(known, c.Leak().Level.Stage().Rank())
 	}
-	for _, d := range cvd.Plan(c, []cvd.Participant{p}) {
+	informed := p
+	if known > 0 {
+		informed.Reached = cvd.Stages()[known-1]
+	}
+	for _, d := range cvd.Plan(c, []cvd.Participant{informed}) {
 		n, planned := future[d.Stage]
 		delete(future, d.Stage)
 		if d.Stage.Rank() <= known {
@@ -93,12 +97,21 @@ func (b *Base) replanOne(tx *store.Tx, c cvd.Case, p cvd.Participant, byNeed boo
 		return err
 	}
 	for _, n := range future { // no longer in the plan
-		if err := b.cancel(tx, n, "no longer planned"); err != nil {
+		if err := b.cancel(tx, n, unplanned(c, p, n.Stage)); err != nil {
 			return err
 		}
 	}
 	_, err = b.keepAsking(tx, c, p, all)
 	return err
+}
+
+// unplanned says why a stage is not in the plan any more.
+func unplanned(c cvd.Case, p cvd.Participant, s cvd.Stage) string {
+	_, inPolicy := c.Policy.Rule(s)
+	if _, _, never := c.ToldLate(p, s); never || !inPolicy || s != cvd.Proof || p.Withdrawn != nil {
+		return "no longer planned"
+	}
+	return "skipped: the embargo ends before it falls due"
 }
 
 // freed says that a stage was asked about because its participant was late, and

@@ -156,8 +156,8 @@ func unmoveStage(s *sitting, u undoRow) (string, error) {
 	} else if u.Who0 != nil && offsetOf(*u.Who0, u.Stage) != "" {
 		who.Offsets[u.Stage] = u.Who0.Offsets[u.Stage]
 	}
-	then, _ := dueOf(c, who, u.Stage)
-	if ok && then.Before(now) {
+	then, planned := dueOf(c, who, u.Stage)
+	if ok && planned && then.Before(now) {
 		if err := s.mustBeProved("this undo", "moves a date earlier"); err != nil {
 			return "", err
 		}
@@ -165,8 +165,11 @@ func unmoveStage(s *sitting, u undoRow) (string, error) {
 	if err := PutParticipant(s.tx, who); err != nil {
 		return "", err
 	}
-	if !ok {
+	switch {
+	case !ok:
 		return fmt.Sprintf("%s to %s is due as before, once %s starts", u.Stage, who.Party, c.ID), nil
+	case !planned:
+		return fmt.Sprintf("%s to %s is skipped again: the embargo ends before it falls due", u.Stage, who.Party), s.replan(s.tx, c.ID)
 	}
 	return fmt.Sprintf("%s to %s is due %s again", u.Stage, who.Party, utc(then)), s.replan(s.tx, c.ID)
 }

@@ -22,6 +22,10 @@ type Due struct {
 // the end, nor before the stage above it, nor (all but public) after the end.
 // The end is that which binds the participant; public waits for that of the
 // case. Who is late learns what it may learn at all at ToldLate.
+//
+// A proof that would fall due only when the embargo is over is skipped: what comes
+// after it says how to tell the public, and is of use without it. Scope and details
+// are not: who was not told them does not get the advisory either.
 func Plan(c Case, participants []Participant) []Due {
 	if !c.Started() {
 		return nil
@@ -80,10 +84,27 @@ func planOne(c Case, p Participant) []Due {
 		if at.Before(last) {
 			at = last
 		}
+		over := r.Stage != Public && !at.Before(end)
+		if over && r.Stage == Proof {
+			continue
+		}
 		plan = append(plan, Due{Party: p.Party, Stage: r.Stage, At: at})
-		last = at
+		if !over || r.Stage.Rank() > p.Reached.Rank() { // a leak may have told it before
+			last = at
+		}
 	}
 	return plan
+}
+
+// Before is the stage that a participant gets before another one by the plan, or
+// none.
+func (c Case) Before(p Participant, s Stage) (before Stage) {
+	for _, d := range planOne(c, p) {
+		if d.Stage.Rank() < s.Rank() {
+			before = d.Stage
+		}
+	}
+	return before
 }
 
 // earliest is the first instant at which a participant may know anything.

@@ -136,6 +136,35 @@ func TestPlanOffsets(t *testing.T) {
 	}
 }
 
+// A proof that the end overtakes is skipped, and nothing waits for it; scope and
+// details are not, unless a leak told them.
+func TestPlanSkipsAProof(t *testing.T) {
+	t.Parallel()
+	c := startedCase(Shipped()["default"])
+	for _, row := range []struct {
+		name    string
+		end     time.Duration
+		wave    int
+		reached Stage
+		before  Stage // the advisory
+		at      time.Duration
+	}{
+		{"in time", 20 * Day, 1, Details, Proof, 14 * Day},
+		{"an instant before the end", 14*Day + 1, 1, Details, Proof, 14 * Day},
+		{"on the end", 14 * Day, 1, Details, Details, 3 * Day},
+		{"in a later wave", 20 * Day, 6, Details, Details, 13 * Day},
+		{"details overtaken, too", 20 * Day, 10, Scope, Details, 20 * Day},
+		{"details told by a leak", 20 * Day, 10, Details, Details, 19 * Day},
+	} {
+		c.Embargoes[0].End = day0.Add(row.end)
+		p := vendor("acme")
+		p.Wave, p.Reached = row.wave, row.reached
+		if before, at := c.Before(p, Advisory), find(t, Plan(c, []Participant{p}), "acme", Advisory); before != row.before || !at.Equal(day0.Add(row.at)) {
+			t.Errorf("%s: the advisory follows %s, on %s; want %s on %s", row.name, before, at, row.before, day0.Add(row.at))
+		}
+	}
+}
+
 // Who would learn of it only when everybody does is named before the start.
 func TestNeverTold(t *testing.T) {
 	t.Parallel()
