@@ -71,8 +71,9 @@ func (v *storyVendor) ended(n cvd.Notice) []string {
 }
 
 // bounces are the notices that go to an address which does not exist, beside stages
-// that wait for one that went: heads-up, embargo, leak and public.
-const bounces = 4
+// that wait for one that went: heads-up, leak and public. Of a date it is told
+// nothing, since it knows of no case.
+const bounces = 3
 
 // plan reads the desk's plan: nothing in it is still to come.
 func (s *story) plan() {

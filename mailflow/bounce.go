@@ -45,6 +45,10 @@ func (in *Intake) fileBounce(tx *store.Tx, a *arrival, p place) error {
 		if err := putNotice(tx, n, n.Row); err != nil {
 			return err
 		}
+		if err := in.reachAgain(tx, n); err != nil {
+			return err
+		}
+		in.moved(tx, n.Case)
 		if err := restate(tx, n.Delivery, n.Case); err != nil {
 			return err
 		}
@@ -96,14 +100,17 @@ func saysFailed(status string) bool {
 	return false
 }
 
+// bounceKey names the task about a notice that bounced.
+func bounceKey(n cvd.Notice) string { return "bounce:" + noticeRef(n) }
+
 func (in *Intake) bounced(tx *store.Tx, n cvd.Notice) error {
 	r, err := in.Templates.Refusal(refusal(
 		fmt.Sprintf("%s to %s in %s", noticeName(n), n.Party, n.Case),
-		"Their mail server took the notice and gave it back later, so nobody may have read it. No date and no stage changed.",
-		"the delivery bounced", fmt.Sprintf("find out what is wrong with their address. Where another one is right, write in a signed mail to control@%s\n    vendor edit %s address ADDRESS", in.DeskDomain, n.Party)))
+		"Their mail server took the notice and gave it back later, so nobody may have read it. Further stages for this vendor wait; no date changed.",
+		"the delivery bounced", fmt.Sprintf("find out what is wrong with their address. Where another one is right, write in a signed mail to control@%s\n    vendor edit %s address ADDRESS\nand then\n    delivery D%d again", in.DeskDomain, n.Party, n.Delivery)))
 	if err != nil {
 		return err
 	}
-	return in.task(tx, "bounce:"+noticeRef(n), Post{Case: n.Case, Kind: "bounce", Ref: noticeRef(n),
+	return in.task(tx, bounceKey(n), Post{Case: n.Case, Kind: "bounce", Ref: noticeRef(n),
 		Subject: fmt.Sprintf("Bounced: %s to %s in %s", noticeName(n), n.Party, n.Case), Text: r.Text})
 }

@@ -61,6 +61,9 @@ func (s *sitting) resolve(id uint64, how string) (string, error) {
 	case err == nil && !s.tells(c):
 		return "", errMixed
 	}
+	if err := s.reopen(it); err != nil {
+		return "", err
+	}
 	said := map[string]string{"sent": "counts as sent", "again": "is sent once more, the same bytes", "drop": "is dropped and will not be sent"}[how]
 	if how == "again" {
 		moved, err := s.resend(it)
@@ -78,6 +81,18 @@ func (s *sitting) resolve(id uint64, how string) (string, error) {
 		return "", err
 	}
 	return fmt.Sprintf("D%d to %s %s", id, it.Party, said), nil
+}
+
+// reopen lets a person decide about a delivery that bounced.
+func (s *sitting) reopen(it queue.Item) error {
+	n, err := notices.Get(s.tx, noticeKey(s.tx, cvd.CaseID(it.Case), cvd.PartyID(it.Party), it.Notice))
+	if errors.Is(err, store.ErrNotFound) || err == nil && (n.Delivery != it.ID || !cameBack(n)) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.Queue.Reopen(s.tx, it.ID)
 }
 
 // resend lets a delivery go once more, as far as nothing was stopped since. To

@@ -238,6 +238,9 @@ func planState(n cvd.Notice) string {
 	case cvd.Failed:
 		return fmt.Sprintf("failed delivery D%d", n.Delivery)
 	case cvd.Sent:
+		if cameBack(n) {
+			return fmt.Sprintf("bounced delivery D%d", n.Delivery)
+		}
 		if n.Delivery == 0 && n.Why != "" {
 			return "sent " + n.Why
 		}

@@ -222,6 +222,9 @@ func participantLine(c cvd.Case, p cvd.Participant) string {
 
 // openNotice says why a notice needs somebody, or "".
 func openNotice(n cvd.Notice) string {
+	if cameBack(n) {
+		return noticeName(n) + " " + planState(n)
+	}
 	switch n.State {
 	case cvd.Held, cvd.Approval, cvd.Waiting, cvd.Unknown, cvd.Failed:
 		return noticeName(n) + " " + planState(n)

@@ -236,7 +236,7 @@ func (l caseLook) silent(p vendorLook) int {
 	}
 	var told time.Time
 	for _, n := range p.notices {
-		if disclosing(n) && n.State == cvd.Sent && (told.IsZero() || n.SentAt.Before(told)) {
+		if disclosing(n) && n.State == cvd.Sent && !cameBack(n) && (told.IsZero() || n.SentAt.Before(told)) {
 			told = n.SentAt
 		}
 	}
@@ -249,6 +249,9 @@ func (l caseLook) silent(p vendorLook) int {
 func noticeCell(n cvd.Notice) string {
 	switch n.State {
 	case cvd.Sent:
+		if cameBack(n) {
+			return "bounced"
+		}
 		return n.SentAt.UTC().Format("2 Jan") + " ok"
 	case cvd.Queued:
 		return "going"

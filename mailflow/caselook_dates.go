@@ -137,7 +137,9 @@ func (l caseLook) lane(v vendorLook) timeline.Lane {
 		s := timeline.Step{At: noticeDate(n), Number: i + 1, Name: string(r.Stage)}
 		switch n.State {
 		case cvd.Sent:
-			s.State = timeline.Done
+			if s.State = timeline.Done; cameBack(n) {
+				s.State = timeline.Stopped
+			}
 		case cvd.Held, cvd.Failed, cvd.Unknown:
 			s.State = timeline.Stopped
 		}

@@ -78,6 +78,8 @@ func troubleOf(n cvd.Notice) (what, why string) {
 		return name + " to " + anyParty + " is held", unnamed(n.Why, n.Party)
 	case n.State == cvd.Unknown:
 		return name + " to " + anyParty, fmt.Sprintf("did it arrive? (D%d)", n.Delivery)
+	case n.State == cvd.Sent && cameBack(n):
+		return name + " to " + anyParty, fmt.Sprintf("bounced (D%d)", n.Delivery)
 	case n.State == cvd.Failed:
 		return name + " to " + anyParty, fmt.Sprintf("refused by their server (D%d)", n.Delivery)
 	}
@@ -86,8 +88,11 @@ func troubleOf(n cvd.Notice) (what, why string) {
 
 // troubleTask names the task that tells of it.
 func troubleTask(n cvd.Notice) string {
-	if n.State == cvd.Held {
+	switch {
+	case n.State == cvd.Held:
 		return heldKey(n)
+	case n.State == cvd.Sent && cameBack(n):
+		return bounceKey(n)
 	}
 	return deliveryKey(n.Delivery)
 }

@@ -35,7 +35,7 @@ func (l caseLook) told() string {
 	for _, r := range l.Policy.Stages {
 		n := 0
 		for _, p := range l.vendors {
-			if have, ok := p.stage(r.Stage); ok && have.State == cvd.Sent {
+			if have, ok := p.stage(r.Stage); ok && have.State == cvd.Sent && !cameBack(have) {
 				n++
 			}
 		}

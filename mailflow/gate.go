@@ -154,7 +154,7 @@ var gate = []condition{
 	}},
 	{"their server took the stage before", aStage, anyWay, func(q *Question) *Answer {
 		before, state := stepBefore(q)
-		return unless(state != cvd.Failed, HoldIt, "their server refused %s", before)
+		return unless(state != cvd.Failed, HoldIt, "their server refused %s, or gave it back", before)
 	}},
 	{"the stage before has left", aStage, anyWay, func(q *Question) *Answer {
 		before, state := stepBefore(q)

@@ -123,9 +123,11 @@ func stepBefore(q *Question) (before cvd.Stage, state cvd.NoticeState) {
 	}
 	for _, n := range q.Prior {
 		if n.Kind == cvd.KindStage && n.Stage == before {
-			state = n.State
+			if state = n.State; cameBack(n) {
+				state = cvd.Failed
+			}
 		}
-		if n.Kind == cvd.KindLeak && n.Stage.Rank() >= before.Rank() && hasLeft(n.State) {
+		if n.Kind == cvd.KindLeak && n.Stage.Rank() >= before.Rank() && hasLeft(n.State) && !cameBack(n) {
 			return before, cvd.Sent
 		}
 	}

@@ -3,6 +3,7 @@ package mailflow
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"parley/keyring"
 	"parley/mailflow/cvd"
@@ -85,6 +86,7 @@ func (b *Base) planAgain(tx *store.Tx, n cvd.Notice, by string) (cvd.Notice, err
 		return n, err
 	}
 	n.State, n.Why, n.Delivery, n.MessageID, n.Hash, n.Keys = cvd.Planned, "", 0, "", "", nil
+	n.SentAt, n.Bounced = time.Time{}, time.Time{}
 	n.LastAct, n.ByNeed = tx.Now, false
 	row := laterOf(n.Due, tx.Now)
 	err := putNotice(tx, n, row)
@@ -126,14 +128,39 @@ func unfileSent(tx *store.Tx, n cvd.Notice) error {
 	return nil
 }
 
-// reachedBy is the highest stage that has left, or is about to.
+// reachedBy is the highest stage that has left, or is about to. What their server
+// refused or gave back told nobody anything.
 func reachedBy(all []cvd.Notice) cvd.Stage {
 	reached := cvd.Stage("")
 	for _, n := range all {
-		left := slices.Contains([]cvd.NoticeState{cvd.Queued, cvd.Sent, cvd.Unknown, cvd.Failed}, n.State)
-		if disclosing(n) && left && n.Stage.Rank() > reached.Rank() {
+		told := hasLeft(n.State) && !cameBack(n)
+		if disclosing(n) && told && n.Stage.Rank() > reached.Rank() {
 			reached = n.Stage
 		}
 	}
 	return reached
+}
+
+// cameBack says that the server of a participant refused a notice, or took it and
+// gave it back.
+func cameBack(n cvd.Notice) bool {
+	return n.State == cvd.Failed || n.State == cvd.Sent && !n.Bounced.IsZero()
+}
+
+// reachAgain writes what a participant knows once a notice came back, or went
+// after all.
+func (b *Base) reachAgain(tx *store.Tx, n cvd.Notice) error {
+	who, err := ParticipantByID(tx, n.Case, n.Party)
+	if errors.Is(err, ErrNoParticipant) || err == nil && !disclosing(n) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	all, err := Notices(tx, n.Case, n.Party)
+	if err != nil {
+		return err
+	}
+	who.Reached = reachedBy(all)
+	return PutParticipant(tx, who)
 }

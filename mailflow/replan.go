@@ -57,6 +57,7 @@ func (b *Base) replanOne(tx *store.Tx, c cvd.Case, p cvd.Participant, byNeed boo
 		return err
 	}
 	future, known := map[cvd.Stage]cvd.Notice{}, p.Reached.Rank()
+	back := map[cvd.Stage]bool{} // these go again by a person's word alone
 	for _, n := range all {
 		if n.Kind == cvd.KindLeak && n.State != cvd.Cancelled {
 			known = max(known, n.Stage.Rank()) // it tells what these stages do
@@ -64,6 +65,7 @@ func (b *Base) replanOne(tx *store.Tx, c cvd.Case, p cvd.Participant, byNeed boo
 		if n.Kind == cvd.KindStage && !n.State.Over() {
 			future[n.Stage] = n
 		}
+		back[n.Stage] = back[n.Stage] || n.Kind == cvd.KindStage && cameBack(n)
 	}
 	if lateForLeak(c, p, all) {
 		known = max(known, c.Leak().Level.Stage().Rank())
@@ -75,7 +77,7 @@ func (b *Base) replanOne(tx *store.Tx, c cvd.Case, p cvd.Participant, byNeed boo
 	for _, d := range cvd.Plan(c, []cvd.Participant{informed}) {
 		n, planned := future[d.Stage]
 		delete(future, d.Stage)
-		if d.Stage.Rank() <= known {
+		if d.Stage.Rank() <= known || back[d.Stage] {
 			continue
 		}
 		if !planned {

@@ -190,7 +190,8 @@ func (b *Base) Delivered(tx *store.Tx, it queue.Item) error {
 	if err != nil {
 		return err
 	}
-	was := n.State
+	was := cameBack(n)
+	n.Bounced = time.Time{}
 	switch it.State {
 	case queue.Sent:
 		n.State, n.SentAt = cvd.Sent, tx.Now
@@ -211,7 +212,12 @@ func (b *Base) Delivered(tx *store.Tx, it queue.Item) error {
 	if err := restate(tx, it.ID, n.Case); err != nil {
 		return err
 	}
-	if was == cvd.Failed { // what was held because of it is asked about again
+	if was || n.State == cvd.Failed {
+		if err := b.reachAgain(tx, n); err != nil {
+			return err
+		}
+	}
+	if was { // what was held because of it is asked about again
 		if err := b.wake(tx, n.Case, n.Party, true); err != nil {
 			return err
 		}
@@ -246,7 +252,7 @@ func (b *Base) tellDelivery(tx *store.Tx, n cvd.Notice, it queue.Item) error {
 		state = "Their mail server refused the mail, or did not take it in time: they do not have it. Further stages for this vendor wait; others go on."
 		next = fmt.Sprintf("find out what is wrong with their address. Where another one is right, write in a signed mail to control@%s\n    vendor edit %s address ADDRESS\nand then\n    delivery %s again", b.DeskDomain, n.Party, id)
 	default:
-		return b.taskDone(tx, key)
+		return errors.Join(b.taskDone(tx, key), b.taskDone(tx, bounceKey(n)))
 	}
 	r, err := b.Templates.Refusal(refusal(subject, state, it.Reply, next))
 	if err != nil {

@@ -100,8 +100,8 @@ func TestSentMailSaysWhatBecameOfIt(t *testing.T) {
 	w.shows(id, "bounced", "BOUNCED on Tue 1 Dec 2026")
 	w.restart()
 	w.shows(id, "bounced")
-	if out := w.in(id, "plan acme"); !strings.Contains(out, "sent") {
-		t.Errorf("a bounce changed more than what is shown:\n%s", out)
+	if out := w.in(id, "plan acme"); !strings.Contains(out, "bounced delivery D1") {
+		t.Errorf("the plan does not say that it bounced:\n%s", out)
 	}
 }
 

@@ -224,7 +224,7 @@ type Participant struct {
 	TheirRef     string     `json:",omitempty"` // under which its own system files the case, as it stands in a Subject
 	RefOffered   string     `json:",omitempty"` // what its last Subject had as such, for a coordinator to file
 	Codes        []Code
-	Reached      Stage // the highest stage that was queued to it
+	Reached      Stage // the highest stage that was queued to it, and that its server did not refuse or give back
 	Delays       map[Stage]time.Time
 	Offsets      map[Stage]When // its own, in place of the policy's; a date in Delays goes before
 	LastHeard    time.Time

@@ -72,6 +72,17 @@ func (q *Queue) Resolve(tx *store.Tx, id uint64, how string) error {
 	return nil
 }
 
+// Reopen lets a person decide about a delivery that their server took and gave
+// back, as about one that it refused. Any other stays what it is.
+func (q *Queue) Reopen(tx *store.Tx, id uint64) error {
+	it, err := q.Item(tx, id)
+	if err != nil || it.State != Sent {
+		return err
+	}
+	it.State = Failed
+	return items.Put(tx, it.Scope, store.Seq(it.ID), it)
+}
+
 // again begins anew with the same bytes under the same Message-ID.
 func (q *Queue) again(tx *store.Tx, it Item) error {
 	it.Attempts, it.Recalled = 0, false
