@@ -4,21 +4,24 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"parley/mailflow/cvd"
 	"parley/mailflow/journal"
 	"parley/mailflow/store"
 )
 
-// filedOrder is an acceptance, or a consent to an introduction, that a coordinator filed and a second person
-// has to confirm before it counts.
+// filedOrder is an acceptance, or a consent to an introduction, that a coordinator
+// filed and a second person has to confirm before it counts. A no of its
+// participant's own that came after it counts instead.
 type filedOrder struct {
 	Case    cvd.CaseID
 	Party   cvd.PartyID
 	Version int
 	Via     string
 	By      string
-	Intro   uint64 `json:",omitempty"` // of a consent: the introduction
+	At      time.Time // when it was filed
+	Intro   uint64    `json:",omitempty"` // of a consent: the introduction
 }
 
 var filedOrders = store.WriteOnce[filedOrder]("filed") // under the ID of the request for approval

@@ -161,7 +161,7 @@ func (s *sitting) recordAccept(c cvd.Case, who cvd.Participant, p *phrase) (stri
 	if err := s.mustBeProved("record "+string(who.Party)+" accept", "lets the next stage go"); err != nil {
 		return "", err
 	}
-	filed := filedOrder{Case: c.ID, Party: who.Party, Version: version, Via: how, By: s.by.Name}
+	filed := filedOrder{Case: c.ID, Party: who.Party, Version: version, Via: how, By: s.by.Name, At: s.tx.Now}
 	rule, second, err := s.secondPerson(c, who)
 	if err != nil {
 		return "", err
@@ -193,6 +193,9 @@ func (s *sitting) fileAccept(f filedOrder) (string, error) {
 	who, err := s.takesPart(c, string(f.Party))
 	if err != nil {
 		return "", err
+	}
+	if no := who.Declined; no != nil && no.At.After(f.At) {
+		return "", s.tooOld(f, no.At, no.Because)
 	}
 	s.undo = &undoRow{Verb: "accept", Who0: whoOf(who)}
 	accept(c, &who, f.Version, cvd.Acceptance{At: s.tx.Now, Via: f.Via, By: f.By})

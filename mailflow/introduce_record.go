@@ -28,7 +28,7 @@ func (s *sitting) recordConsent(c cvd.Case, who cvd.Participant, p *phrase) (str
 	if err := s.mustBeProved("record "+string(who.Party)+" consent", "lets a name go"); err != nil {
 		return "", err
 	}
-	filed := filedOrder{Case: c.ID, Party: who.Party, Via: how, By: s.by.Name, Intro: i.Number}
+	filed := filedOrder{Case: c.ID, Party: who.Party, Via: how, By: s.by.Name, At: s.tx.Now, Intro: i.Number}
 	desk, err := Coordinators(s.tx)
 	if err != nil {
 		return "", err
@@ -116,6 +116,12 @@ func (s *sitting) fileFiled(f filedOrder) (string, error) {
 	return s.fileAccept(f)
 }
 
+// tooOld refuses a yes that was filed before its participant said no: while a
+// second person was waited for, the newer word is the one that counts.
+func (s *sitting) tooOld(f filedOrder, said time.Time, no string) error {
+	return notDone("%s said no on %s (%s), after %s filed this yes; nothing was recorded. `reject` it, and file it again if they agree once more", f.Party, utc(said), no, f.By)
+}
+
 func (s *sitting) fileConsent(f filedOrder) (string, error) {
 	c, err := CaseByID(s.tx, f.Case)
 	if err != nil {
@@ -131,6 +137,9 @@ func (s *sitting) fileConsent(f filedOrder) (string, error) {
 	}
 	if i.Ended != nil {
 		return "", notDone("the introduction was taken back by %s (%s); nothing was recorded", i.Ended.By, i.Ended.Because)
+	}
+	if no := i.Sides[i.side(who.Party)].No; no != nil && no.At.After(f.At) {
+		return "", s.tooOld(f, no.At, "REFUSE, "+no.Via)
 	}
 	if _, err := s.hears(s.tx, &who, i, true, cvd.Acceptance{At: s.tx.Now, Via: f.Via, By: f.By}, true); err != nil {
 		return "", err

@@ -1,0 +1,67 @@
+package mailflow
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"parley/mailflow/cvd"
+	"parley/mailflow/store"
+)
+
+// needsTwo lets one stage of a case need a second person.
+func (w *world) needsTwo(id cvd.CaseID, s cvd.Stage) {
+	w.t.Helper()
+	w.update(func(tx *store.Tx) error {
+		c, err := CaseByID(tx, id)
+		if err != nil {
+			return err
+		}
+		c.Policy.Stages = slices.Clone(c.Policy.Stages)
+		for i, r := range c.Policy.Stages {
+			if r.Stage == s {
+				c.Policy.Stages[i].Approvals = 1
+			}
+		}
+		return PutCase(tx, c)
+	})
+}
+
+// strangersStill wants nobody to have been introduced.
+func (w *world) strangersStill(why string) {
+	w.t.Helper()
+	w.after(5 * w.Undo)
+	for _, name := range []string{"acme", "globex"} {
+		if got := w.about(name, introduce); len(got) != 0 {
+			w.t.Errorf("%s: %s reads\n%s", why, name, got[0].Text)
+		}
+	}
+	w.namesOthers()
+}
+
+// A consent that a coordinator filed waits for a second person; a REFUSE of the
+// party's own that comes meanwhile is the newer word, and the yes cannot be
+// approved any more. Filed anew after it, it counts.
+func TestV2_NewerRefusalWins(t *testing.T) {
+	t.Parallel()
+	w, id := meeting(t)
+	w.in(id, "introduce acme globex")
+	w.after(5 * w.Undo)
+	w.needsTwo(id, cvd.Details)
+	files := func() string {
+		return w.as(signed("ana"), "case "+string(id), `record acme consent to globex via phone "Jo"`).Lines[1].Waits
+	}
+	filed := files()
+	w.answers("globex", id, true, "CONSENT "+string(id)+"\n")
+	w.clock.Advance(time.Second)
+	w.answers("acme", id, true, "REFUSE "+string(id)+"\n")
+	w.refuses(signed("ben"), "acme said no on", "approve "+filed)
+	w.strangersStill("its last word is no")
+	w.clock.Advance(time.Second)
+	w.as(signed("ben"), "approve "+files())
+	w.after(5 * w.Undo)
+	if len(w.about("acme", introduce)) != 1 || len(w.about("globex", introduce)) != 1 {
+		t.Error("a yes after the no does not count")
+	}
+}
