@@ -67,12 +67,10 @@ func (s *sitting) invitee(c cvd.Case, party cvd.Party, role cvd.Role, changes bo
 		if err := s.revoke(who.Token); err != nil {
 			return who, false, err
 		}
+		who = newIn(who, role)
 		who.Withdrawn, who.Token, who.Roles = nil, cvd.NewToken(), nil
 	case !who.Has(role):
-		if role == cvd.RoleVendor { // what it said as something else is not its product team's word
-			who.Acknowledged, who.Acceptances, who.Declined = nil, nil, nil
-		}
-		return s.inRole(who, party, role), false, nil // one more, in the thread that it has
+		return s.inRole(newIn(who, role), party, role), false, nil // one more, in the thread that it has
 	case !changes && role != cvd.RoleVendor:
 		return who, false, already("%s takes part in %s as %s already", who.Party, c.ID, role)
 	case !changes:
@@ -81,6 +79,15 @@ func (s *sitting) invitee(c cvd.Case, party cvd.Party, role cvd.Role, changes bo
 		return who, false, nil
 	}
 	return s.inRole(who, party, role), true, nil
+}
+
+// newIn is a participant on its way into a role: what it said as something else is
+// not its product team's word.
+func newIn(who cvd.Participant, role cvd.Role) cvd.Participant {
+	if role == cvd.RoleVendor && !who.Has(role) {
+		who.Acknowledged, who.Acceptances, who.Declined = nil, nil, nil
+	}
+	return who
 }
 
 // inRole gives a participant a role, from now on.
@@ -255,6 +262,10 @@ func caseWithdraw(s *sitting, p *phrase) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	unmet, err := s.stopAllOf(&who)
+	if err != nil {
+		return "", err
+	}
 	who.Withdrawn = &cvd.Hold{Because: why, By: s.by.Name, At: s.tx.Now}
 	for i := range who.Codes {
 		if who.Codes[i].Used.IsZero() {
@@ -273,7 +284,7 @@ func caseWithdraw(s *sitting, p *phrase) (string, error) {
 		return "", err
 	}
 	said := fmt.Sprintf("%s is withdrawn from %s; %s", who.Party, c.ID, willNotGo(n, "notice"))
-	return said + recallLine(recalled, gone) + toldLine(who), s.replan(s.tx, c.ID)
+	return said + unmet + recallLine(recalled, gone) + toldLine(who), s.replan(s.tx, c.ID)
 }
 
 // toldLine reminds of what a participant knows already.

@@ -144,23 +144,60 @@ func (s *sitting) endIntro(c cvd.Case, who [2]cvd.Participant, why string) (stri
 	if why == "" {
 		why = "no reason was given"
 	}
-	gone, err := s.stopIntro(s.tx, nil, &i, why)
+	gone, err := s.stopForGood(i, nil, why)
 	switch {
 	case err != nil:
 		return "", err
 	case gone:
 		return "", notDone("one of %s and %s was told who the other is already, so that the other is told as well; nothing was changed. `hold PARTY` stops what has not left", a, b)
 	}
+	return fmt.Sprintf("%s and %s are not introduced; neither learned of the other", a, b), nil
+}
+
+// stopForGood ends an introduction, questions that have not left included. Where
+// one of the two was told, it cannot: gone. who is a participant that the caller
+// writes itself, or nil.
+func (s *sitting) stopForGood(i intro, who *cvd.Participant, why string) (gone bool, err error) {
+	if gone, err := s.stopIntro(s.tx, who, &i, why); gone || err != nil {
+		return gone, err
+	}
 	for k, side := range i.Sides {
 		if err := s.cancelOne(s.tx, i, k, side.Asked, why); err != nil {
-			return "", err
+			return false, err
 		}
 	}
 	i.Ended = &cvd.Hold{Because: why, By: s.by.Name, At: s.tx.Now}
 	if err := putIntro(s.tx, i); err != nil {
+		return false, err
+	}
+	return false, s.introRecord(i, "introduce.ended", why)
+}
+
+// stopAllOf ends the introductions of a participant that leaves: what it agreed to
+// under an address that is given up, or in a role that it has no more, lets no
+// name go later. One of which a half has left stays as it is.
+func (s *sitting) stopAllOf(who *cvd.Participant) (line string, err error) {
+	all, err := introsOf(s.tx, who.Case)
+	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s and %s are not introduced; neither learned of the other", a, b), s.introRecord(i, "introduce.ended", why)
+	n := 0
+	for _, i := range all {
+		if i.side(who.Party) < 0 || i.Ended != nil {
+			continue
+		}
+		gone, err := s.stopForGood(i, who, string(who.Party)+" takes no part any more")
+		if err != nil {
+			return "", err
+		}
+		if !gone {
+			n++
+		}
+	}
+	if n == 0 {
+		return "", nil
+	}
+	return fmt.Sprintf("; %s of it taken back, and `introduce` asks both again", count(n, "introduction")), nil
 }
 
 // unintroduce takes back the questions that have not left.

@@ -65,3 +65,32 @@ func TestV2_NewerRefusalWins(t *testing.T) {
 		t.Error("a yes after the no does not count")
 	}
 }
+
+// What a party agreed to ends where it is withdrawn, or is neither vendor nor
+// finder any more: invited anew it is asked anew.
+func TestV2_ConsentEndsWithItsPart(t *testing.T) {
+	t.Parallel()
+	for name, leave := range map[string][]string{
+		"withdrawn, and invited anew": {`withdraw globex because "codes were guessed"`, "invite globex"},
+		"an observer alone":           {`withdraw globex role vendor because "not affected"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, id := meeting(t)
+			w.in(id, "invite globex role observer", "introduce acme globex")
+			w.after(5 * w.Undo)
+			w.answers("globex", id, true, "CONSENT "+string(id)+"\n")
+			if strings.Contains(name, "invited") { // with all its roles
+				w.in(id, `withdraw globex role observer because "x"`)
+			}
+			if said := unwrapped(w.in(id, leave...)); !strings.Contains(said, "1 introduction of it taken back") {
+				t.Errorf("the desk reads\n%s", said)
+			}
+			w.answers("acme", id, true, "CONSENT "+string(id)+"\n")
+			w.strangersStill(name)
+			if got := w.said("acme"); strings.Contains(got, "globex") {
+				t.Errorf("the answer: %s", got)
+			}
+		})
+	}
+}

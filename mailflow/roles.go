@@ -123,7 +123,12 @@ func (s *sitting) endRole(c cvd.Case, who cvd.Participant, role cvd.Role, why st
 		}
 		n++
 	}
-	who = who.Without(role)
+	unmet := ""
+	if who = who.Without(role); onlyWatches(who) {
+		if unmet, err = s.stopAllOf(&who); err != nil {
+			return "", err
+		}
+	}
 	if err := PutParticipant(s.tx, who); err != nil {
 		return "", err
 	}
@@ -132,7 +137,7 @@ func (s *sitting) endRole(c cvd.Case, who cvd.Participant, role cvd.Role, why st
 		return "", err
 	}
 	said := string(who.Party) + " is no " + string(role) + " of " + string(c.ID) + " any more, and stays " + roleWords(who) + "; " + willNotGo(n, "notice")
-	return said + recallLine(recalled, gone) + toldLine(who), s.replan(s.tx, c.ID)
+	return said + unmet + recallLine(recalled, gone) + toldLine(who), s.replan(s.tx, c.ID)
 }
 
 // goesWith says which notices go to a participant for one of its roles alone.

@@ -339,3 +339,28 @@ func TestSuggest_NobodyIsTold(t *testing.T) {
 		return nil
 	})
 }
+
+// An organisation that took part as a finder alone, was withdrawn and comes back
+// as a vendor has accepted nothing as one.
+func TestMayRelease_FinderComesBackAsAVendor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.vendor("globex")
+	id := w.caseWith("acme")
+	w.in(id, "invite globex role finder", "start now")
+	w.after(2 * cvd.Day)
+	w.answers("globex", id, true, "ACK\nACCEPT v1\n")
+	if w.participant(id, "globex").Accepted() != 1 {
+		t.Fatal("it did not accept as a finder")
+	}
+	w.in(id, `withdraw globex because "it is a vendor"`, "invite globex")
+	w.after(3 * cvd.Day)
+	if got := w.participant(id, "globex").Reached; got != cvd.HeadsUp {
+		t.Errorf("its word as a finder took its product team to %s", got)
+	}
+	w.answers("globex", id, true, "ACCEPT v1\n")
+	w.after(2 * cvd.Day)
+	if !w.heard("globex", cvd.Details) {
+		t.Error("its word as a vendor does not count")
+	}
+}
