@@ -251,7 +251,8 @@ func (s *sitting) followParty(party cvd.Party) error {
 		if err != nil {
 			return err
 		}
-		if p.Address != party.Address { // what is queued to the old one goes to the new
+		moved := p.Address != party.Address
+		if moved { // what is queued to the old one goes to the new
 			if _, _, err := s.recall(&p); err != nil {
 				return err
 			}
@@ -261,6 +262,12 @@ func (s *sitting) followParty(party cvd.Party) error {
 			return err
 		}
 		if err := s.replan(s.tx, c.ID); err != nil {
+			return err
+		}
+		if !moved {
+			continue
+		}
+		if err := s.wakeNotices(s.tx, c.ID, party.ID); err != nil { // letters and answers, too
 			return err
 		}
 	}

@@ -69,6 +69,9 @@ func (b *Base) couldLeave(tx *store.Tx, p *parcel, look *introLook) (string, err
 	if h.Party.Channel == cvd.ChannelHand {
 		return "", nil // a person tells it
 	}
+	if revokedThere(&q) {
+		return string(look.Other.Party) + revokedWhy + look.Other.Address, nil
+	}
 	q.Keys = keyring.Select(b.Certs, h.Pinned, need(q), q.Now)
 	if a := mayEncrypt(&q); a != nil {
 		return a.Why, nil

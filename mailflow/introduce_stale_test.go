@@ -94,3 +94,53 @@ func TestV2_ConsentEndsWithItsPart(t *testing.T) {
 		})
 	}
 }
+
+// Nobody is named to a party with an address that its own party revoked, nor
+// before the other half can leave; with another address both leave.
+func TestV5_NoIntroductionWithARevokedAddress(t *testing.T) {
+	t.Parallel()
+	w, id := meeting(t)
+	w.person("gil", "gil@globex.example")
+	w.do("member add globex gil@globex.example")
+	w.confirm("globex", w.people["gil"])
+	w.in(id, "introduce acme globex")
+	w.after(5 * w.Undo)
+	w.answers("globex", id, true, "CONSENT "+string(id)+"\nMEMBER REVOKE psirt@globex.example\n")
+	w.answers("acme", id, true, "CONSENT "+string(id)+"\n")
+	w.strangersStill("its address was revoked")
+	w.do("vendor edit globex address gil@globex.example")
+	w.after(cvd.Day)
+	if got := w.about("acme", introduce); len(got) != 1 || !strings.Contains(got[0].Text, "gil@globex.example") || strings.Contains(got[0].Text, "psirt@globex") {
+		t.Errorf("acme reads %+v", got)
+	}
+	if got := w.about("gil", introduce); len(got) != 1 {
+		t.Errorf("globex got %d", len(got))
+	}
+}
+
+// Where one of the two has no key any more, both halves wait; with a key again
+// both leave, and neither knows of one who does not know of it.
+func TestV5_BothHalvesLeaveWithTheKey(t *testing.T) {
+	t.Parallel()
+	w, id := meeting(t)
+	w.in(id, "introduce acme globex")
+	w.after(5 * w.Undo)
+	w.answers("globex", id, true, "CONSENT "+string(id)+"\n")
+	w.do("key reject globex " + w.people["globex"].Fingerprint())
+	w.answers("acme", id, true, "CONSENT "+string(id)+"\n")
+	w.strangersStill("no key")
+	w.after(cvd.Day)
+	next := w.person("next", "psirt@globex.example")
+	w.confirm("globex", next)
+	w.after(3 * cvd.Day)
+	n := map[string]int{}
+	for _, m := range w.sink.To("psirt@globex.example") {
+		if o, err := next.Open(m.Raw, w.ourKey()); err == nil && strings.Contains(o.Subject, introduce) {
+			n["globex"]++
+		}
+	}
+	n["acme"] = len(w.about("acme", introduce))
+	if n["acme"] != 1 || n["globex"] != 1 {
+		t.Errorf("told: %v; Held %q", n, w.subjects("Held"))
+	}
+}

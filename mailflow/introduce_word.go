@@ -95,6 +95,30 @@ func (b *Base) recallTo(tx *store.Tx, who *cvd.Participant, i intro, s introSide
 	return PutParticipant(tx, other)
 }
 
+// wakeOtherHalves asks the gate again for what introduces others to a participant
+// that can be written to by now, or was let go: no half leaves without the other,
+// and none stays behind.
+func wakeOtherHalves(tx *store.Tx, c cvd.CaseID, party cvd.PartyID, byNeed bool) error {
+	all, err := introsOf(tx, c)
+	if err != nil {
+		return err
+	}
+	for _, i := range all {
+		at := i.side(party)
+		if at < 0 || i.Sides[1-at].Told == 0 {
+			continue
+		}
+		n, err := notices.Get(tx, noticeKey(tx, c, i.Sides[1-at].Party, i.Sides[1-at].Told))
+		if err != nil {
+			return err
+		}
+		if err := wakeOne(tx, n, byNeed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // cancelOne ends a notice of an introduction, if there is one and it has not left.
 func (b *Base) cancelOne(tx *store.Tx, i intro, at int, id uint64, why string) error {
 	if id == 0 {

@@ -220,6 +220,11 @@ func (b *Base) wake(tx *store.Tx, c cvd.CaseID, party cvd.PartyID, byNeed bool) 
 			}
 		}
 	}
+	if party != "" { // else theirs are among all
+		if err := wakeOtherHalves(tx, c, party, byNeed); err != nil {
+			return err
+		}
+	}
 	b.touch(tx, c)
 	return nil
 }
