@@ -29,14 +29,17 @@ func checkTheirRef(tx *store.Tx, ref string, banned []string) error {
 	if len(ref) > maxTheirRef || !printable.MatchString(ref) || strings.Contains(ref, "=?") || !strings.ContainsAny(ref, "0123456789") {
 		return notDone("a reference is at most %d printable ASCII characters with a digit among them, such as [ACME-1234]", maxTheirRef)
 	}
-	for _, id := range cvd.FindCaseIDs(ref) {
-		if _, err := CaseByID(tx, id); !errors.Is(err, ErrNoCase) {
-			return notDone("%q holds a case tag of ours", ref)
-		}
-	}
+	// Our prefix first: for it the answer is the same whether or not there is such a
+	// case, which others may not see (rule A2). A tag with a prefix from before the
+	// configuration changed is looked for.
 	for _, word := range banned {
 		if hasWords(ref, word) {
 			return notDone("%q says %q: a party's reference names nobody else, no stage, and nothing of ours", ref, word)
+		}
+	}
+	for _, id := range cvd.FindCaseIDs(ref) {
+		if _, err := CaseByID(tx, id); !errors.Is(err, ErrNoCase) {
+			return notDone("%q holds a case tag of ours", ref)
 		}
 	}
 	return nil

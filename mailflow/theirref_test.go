@@ -340,3 +340,25 @@ func TestM4_RobotsNameNoKey(t *testing.T) {
 		t.Errorf("INBOX %q", w.subjects("INBOX"))
 	}
 }
+
+// Whether there is a case that others may not see shows in no refusal of a
+// reference (rule A2).
+func TestA2_TheirRefTellsOfNoCase(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.coordinator("ana")
+	w.coordinator("ben")
+	id := w.caseWith("acme")
+	other := w.caseWith("globex")
+	w.in(other, "case restrict ben")
+	answer := func(tag cvd.CaseID) string {
+		out := w.as(signed("ana"), "case "+string(id), `record acme their-ref "`+string(tag)+`"`)
+		if out.Done() {
+			t.Fatalf("a tag of ours is a reference:\n%s", out)
+		}
+		return strings.ReplaceAll(out.String(), string(tag), "TAG")
+	}
+	if there, not := answer(other), answer("PAR-2026-0999"); there != not {
+		t.Errorf("a restricted case:\n%s\nno case:\n%s", there, not)
+	}
+}
