@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"parley/mailflow/cvd"
 	"parley/mailflow/journal"
@@ -30,6 +29,8 @@ func caseRecord(s *sitting, p *phrase) (string, error) {
 		return s.recordConsent(c, who, p)
 	case p.word("introduced"):
 		return s.recordIntroduced(c, who, p)
+	case p.word("delivered"): // and of an observer
+		return s.recordDelivered(c, who, p)
 	}
 	if err := isVendor(c, who); err != nil {
 		return "", err
@@ -57,8 +58,6 @@ func caseRecord(s *sitting, p *phrase) (string, error) {
 		return s.recordStatement(c, who, p)
 	case "their-ref":
 		return s.recordTheirRef(c, who, p)
-	case "delivered":
-		return s.recordDelivered(c, who, p)
 	}
 	return "", notDone("%q cannot be recorded%s; say one of: %s", verb, nearest(verb, recordVerbs), strings.Join(recordVerbs, ", "))
 }
@@ -265,79 +264,4 @@ func (s *sitting) recordCalled(_ cvd.Case, who cvd.Participant, p *phrase) (stri
 		return "", err
 	}
 	return fmt.Sprintf("the call to %s is in its history", who.Party), s.taskDone(s.tx, silenceTask(who.Case, who.Party))
-}
-
-// recordDelivered files that a coordinator handed a stage over. It passes the
-// same gate as a mail, but for the key.
-func (s *sitting) recordDelivered(c cvd.Case, who cvd.Participant, p *phrase) (string, error) {
-	stage, err := p.stage()
-	if err != nil {
-		return "", err
-	}
-	how, err := p.via()
-	if err != nil {
-		return "", err
-	}
-	n, q, err := s.toHandOver(c, who, stage)
-	if err != nil {
-		return "", err
-	}
-	if a := mayHandOver(q); a.Decision != Release {
-		return "", notDone("%s may not be told %s now: %s; nothing was recorded. `plan %s` shows when it may, and what is missing",
-			who.Party, stage, handWhy(a), who.Party)
-	}
-	n.State, n.Why, n.SentAt, n.Hash = cvd.Sent, "by hand, via "+how, s.tx.Now, q.Hash
-	if err := putNotice(s.tx, n, time.Time{}); err != nil {
-		return "", err
-	}
-	if err := s.heldDone(s.tx, n); err != nil {
-		return "", err
-	}
-	if n.Kind == cvd.KindStage {
-		s.undo = &undoRow{Verb: "delivered", Stage: stage}
-	}
-	if stage.Rank() > who.Reached.Rank() {
-		who.Reached = stage
-	}
-	if n.Code != "" {
-		who.Remember(n.Code, n.ID, s.tx.Now)
-	}
-	return fmt.Sprintf("%s was told %s by hand, via %s", who.Party, stage, how), s.recorded(who, "delivered", string(stage)+" via "+how)
-}
-
-// toHandOver finds the notice that a coordinator handed over, and what the
-// gate is asked about it.
-func (s *sitting) toHandOver(c cvd.Case, who cvd.Participant, stage cvd.Stage) (cvd.Notice, Question, error) {
-	party, err := PartyByID(s.tx, who.Party)
-	if err != nil {
-		return cvd.Notice{}, Question{}, err
-	}
-	if party.Channel != cvd.ChannelHand {
-		return cvd.Notice{}, Question{}, notDone("%s gets its notices by mail; `vendor edit %s channel hand` first if it is told another way", who.Party, who.Party)
-	}
-	all, err := Notices(s.tx, c.ID, who.Party)
-	if err != nil {
-		return cvd.Notice{}, Question{}, err
-	}
-	for _, n := range all {
-		if !disclosing(n) || n.Stage != stage || n.State.Over() {
-			continue
-		}
-		parcel, err := s.gather(s.tx, dueRow{Case: c.ID, Party: who.Party, Notice: n.ID}, s.tx.Now, new(looks))
-		if err != nil {
-			return n, Question{}, err
-		}
-		return n, parcel.Question, nil
-	}
-	return cvd.Notice{}, Question{}, notDone("%s is not planned for %s; `plan %s` shows what is", stage, who.Party, who.Party)
-}
-
-func handWhy(a Answer) string {
-	switch a.Decision {
-	case NotYet:
-		return a.Why + " until " + utc(a.At)
-	case Ask:
-		return "it waits for approval " + a.Why
-	}
-	return a.Why
 }

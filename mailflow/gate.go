@@ -221,13 +221,6 @@ var gate = []condition{
 	{"there is material for the stage", aStageOrReminder, anyWay, func(q *Question) *Answer {
 		return unless(q.HasMaterial || q.Notice.Stage == cvd.HeadsUp, HoldIt, "there is no material for %s", q.Notice.Stage)
 	}},
-	{"it goes by mail", every, byMail, func(q *Question) *Answer {
-		held := unless(needsNoKey(q) || q.Party.Channel != cvd.ChannelHand, HoldIt, "%s", handed(*q))
-		if held != nil {
-			held.ByHand = true
-		}
-		return held
-	}},
 	{"somebody vouches for a key that can be used", every, byMail, mayEncrypt},
 
 	// Its participant did what the stage needs. Who is late is asked for nothing any
@@ -258,5 +251,15 @@ var gate = []condition{
 			return nil
 		}
 		return from(q, q.Approval.Cool, "a desk of one waits")
+	}},
+
+	// A person delivers it: asked last, so that what comes before that person may be
+	// handed over as it is.
+	{"it goes by mail", every, byMail, func(q *Question) *Answer {
+		held := unless(needsNoKey(q) || q.Party.Channel != cvd.ChannelHand, HoldIt, "%s", handed(*q))
+		if held != nil {
+			held.ByHand = true
+		}
+		return held
 	}},
 }

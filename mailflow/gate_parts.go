@@ -174,9 +174,7 @@ func noKey(q *Question) string {
 }
 
 // handed says that a coordinator delivers the notice.
-func handed(q Question) string {
-	return fmt.Sprintf("%s is told by hand: deliver it and record it", q.Participant.Party)
-}
+func handed(q Question) string { return string(q.Participant.Party) + handedWhy }
 
 // asksYes says whether people have to say yes: to a stage whose policy says so, or
 // that goes to who is late; to a reminder of it where that does not just say once

@@ -201,7 +201,7 @@ func (b *Base) nextForLeak(tx *store.Tx, n cvd.Notice) (string, error) {
 		return "", err
 	}
 	if known.Channel == cvd.ChannelHand {
-		return next + fmt.Sprintf("hand it over, and file that, signed, to control@%s\n    case %s\n    record %s delivered %s via \"...\"", b.DeskDomain, n.Case, n.Party, n.Stage), nil
+		return next + fmt.Sprintf("hand over what stands below, and file that, to control@%s\n    case %s\n    record %s delivered %s via \"...\"", b.DeskDomain, n.Case, n.Party, n.Stage), nil
 	}
 	return next + b.nextFor(n), nil
 }

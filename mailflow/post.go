@@ -164,14 +164,23 @@ func (b *Base) tellHeld(tx *store.Tx, n cvd.Notice) error {
 			return err
 		}
 	}
-	r, err := b.Templates.Refusal(refusal(
-		fmt.Sprintf("%s to %s", what, where),
-		"Nothing left this server. The notice is held, sealed, and goes by itself once the reason is gone."+othersGo(n),
-		n.Why, next))
+	state := "Nothing left this server. The notice is held, sealed, and goes by itself once the reason is gone."
+	if byHandNow(n) {
+		if !disclosing(n) {
+			what = handName(n)
+		}
+		state = "Nothing left this server, and no mail will. The notice is held, sealed, until a person delivers it."
+	}
+	r, err := b.Templates.Refusal(refusal(fmt.Sprintf("%s to %s", what, where), state+othersGo(n), n.Why, next))
 	if err != nil {
 		return err
 	}
 	p := Post{Case: n.Case, Subject: fmt.Sprintf("Held: %s to %s: %s", what, where, n.Why), Text: r.Text, Kind: "held", Ref: noticeRef(n)}
+	if byHandNow(n) {
+		if err := b.enclose(tx, n, &p); err != nil {
+			return err
+		}
+	}
 	if n.Row.IsZero() {
 		err = b.task(tx, heldKey(n), p)
 	} else {
@@ -190,6 +199,8 @@ func (b *Base) nextFor(n cvd.Notice) string {
 		return fmt.Sprintf("once the hold should end, write to %s:\n    %s", control, ends)
 	}
 	switch {
+	case byHandNow(n):
+		return b.nextByHand(n)
 	case strings.HasPrefix(n.Why, ownKeyWhy):
 		return "on the server, give our key a later end, or let a new one sign:\n    parley key extend --config FILE\n    parley key rotate --from now --config FILE"
 	case strings.HasPrefix(n.Why, string(p)+revokedWhy):

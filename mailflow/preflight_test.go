@@ -44,6 +44,7 @@ func TestPreflight_RedThenGreen(t *testing.T) {
 	for _, name := range []string{"acme", "globex"} {
 		w.answers(name, id, true, "ACCEPT "+string(id)+" v1\n")
 	}
+	w.in(id, "record initech accept v1 via phone") // or it would wait for that
 	if got := w.text(w.folderOf(id, "Case file")); !strings.Contains(got, "preflight for details") {
 		t.Errorf("NEXT does not show it:\n%s", got)
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"parley/mailflow/cvd"
 )
@@ -106,32 +105,6 @@ func unready(s *sitting, u undoRow) (string, error) {
 		return "", changedSince("the date of "+string(who.Party), "`record "+string(who.Party)+" ready by` says another")
 	}
 	who.Ready = u.Who0.Ready
-	return s.unrecorded(who, u)
-}
-
-// undeliver takes back that a stage was handed over: it is planned again.
-func undeliver(s *sitting, u undoRow) (string, error) {
-	c, who, err := s.recordedThere(u)
-	if err != nil {
-		return "", err
-	}
-	all, err := Notices(s.tx, c.ID, who.Party)
-	if err != nil {
-		return "", err
-	}
-	i := slices.IndexFunc(all, func(n cvd.Notice) bool {
-		return n.Kind == cvd.KindStage && n.Stage == u.Stage && n.State == cvd.Sent && n.Delivery == 0 && n.SentAt.Equal(u.At)
-	})
-	if i < 0 || who.Reached != u.Stage {
-		return "", changedSince("what "+string(who.Party)+" was told", "`plan "+string(who.Party)+"` shows it")
-	}
-	id := all[i].ID
-	all[i].SentAt = time.Time{}
-	if all[i], err = s.planAgain(s.tx, all[i], s.by.Name); err != nil {
-		return "", err
-	}
-	who.Codes = slices.DeleteFunc(who.Codes, func(c cvd.Code) bool { return c.Notice == id })
-	who.Reached = reachedBy(all)
 	return s.unrecorded(who, u)
 }
 

@@ -72,6 +72,9 @@ func (b *Base) waitingFate(tx *store.Tx, n cvd.Notice) (fate, bool, error) {
 	if n.State == cvd.Cancelled {
 		return fate{"dropped", filled("dropped ("+name+"), it did not leave:", n.Why)}, true, nil
 	}
+	if n.State == cvd.Sent && n.Delivery == 0 {
+		return fate{"delivered", filled("delivered on "+instant(n.SentAt)+" ("+name+")", n.Why)}, true, nil
+	}
 	leaves := laterOf(n.Due, n.Row)
 	if n.ApprovalID != "" {
 		a, err := approvalByID(tx, n.ApprovalID)
