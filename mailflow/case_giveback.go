@@ -103,7 +103,7 @@ func (b *Base) giveBack(tx *store.Tx, c cvd.Case, r cvd.Report) error {
 // moveToIntake undoes moveToCase. What we sent has no folder of its own there.
 func (b *Base) moveToIntake(tx *store.Tx, c cvd.Case, r cvd.Report, id uint64) error {
 	report := reportCase(r.Number)
-	finder, err := b.caseFolder(tx, c, threadFolder(r.Finder()))
+	finder, err := b.threadBox(tx, c, r.Finder())
 	if err != nil {
 		return err
 	}

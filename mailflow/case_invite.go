@@ -137,9 +137,9 @@ func (s *sitting) join(c cvd.Case, who cvd.Participant, fresh bool) error {
 		if err := tokens.Put(s.tx, caseScope(c.ID), tokenKey(s.tx, who.Token), row); err != nil {
 			return err
 		}
-		if _, err := s.caseFolder(s.tx, c, threadFolder(who.Party)); err != nil {
-			return err
-		}
+	}
+	if err := s.asVendor(c, who); err != nil {
+		return err
 	}
 	err := record(s.tx, journal.Record{Case: string(c.ID), Party: string(who.Party), Actor: s.by.Name, Kind: kind,
 		Detail: strings.TrimPrefix(fmt.Sprintf("%s, wave %d", roleWords(who), who.Wave), "vendor, ")})

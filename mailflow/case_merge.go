@@ -198,10 +198,10 @@ func (s *sitting) takeParticipant(c cvd.Case, p cvd.Participant, names renamed) 
 		return nil // takes part here already, as it does
 	}
 	p.Case, p.Party, p.Codes = c.ID, name, nil
-	if _, err := s.caseFolder(s.tx, c, threadFolder(name)); err != nil {
+	if err := PutParticipant(s.tx, p); err != nil {
 		return err
 	}
-	if err := PutParticipant(s.tx, p); err != nil {
+	if _, err := s.threadBox(s.tx, c, name); err != nil {
 		return err
 	}
 	return record(s.tx, journal.Record{Case: string(c.ID), Party: string(name), Actor: s.by.Name, Kind: "party.merged", Detail: "from " + string(old.Case)})
@@ -236,22 +236,23 @@ func (s *sitting) takeMails(c, other cvd.Case, names renamed) error {
 		if sub == "" || sub == "Case file" {
 			continue
 		}
+		to := func() (store.Mailbox, error) { return s.caseFolder(s.tx, c, sub) }
 		if box.Party != "" {
-			sub = threadFolder(cvd.PartyID(names.name(box.Party)))
+			to = func() (store.Mailbox, error) { return s.threadBox(s.tx, c, cvd.PartyID(names.name(box.Party))) }
 		}
-		if err := s.takeFolder(c, box, sub, names); err != nil {
+		if err := s.takeFolder(c, box, to, names); err != nil {
 			return err
 		}
 	}
 	return moveRest(s.tx, other.ID, c.ID, everything, names)
 }
 
-func (s *sitting) takeFolder(c cvd.Case, box store.Mailbox, sub string, names renamed) error {
+func (s *sitting) takeFolder(c cvd.Case, box store.Mailbox, into func() (store.Mailbox, error), names renamed) error {
 	uids, err := s.tx.UIDs(box.Number, nil)
 	if err != nil || len(uids) == 0 {
 		return err
 	}
-	to, err := s.caseFolder(s.tx, c, sub)
+	to, err := into()
 	if err != nil {
 		return err
 	}

@@ -115,7 +115,7 @@ func (b *Base) moveToCase(tx *store.Tx, c cvd.Case, party cvd.PartyID, id uint64
 	if err != nil {
 		return err
 	}
-	box, err := b.caseFolder(tx, c, threadFolder(party))
+	box, err := b.threadBox(tx, c, party)
 	if err != nil {
 		return err
 	}

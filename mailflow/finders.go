@@ -2,9 +2,6 @@ package mailflow
 
 import (
 	"errors"
-	"fmt"
-	"slices"
-	"strings"
 
 	"parley/mailflow/cvd"
 	"parley/mailflow/store"
@@ -69,35 +66,4 @@ func caseNow(tx *store.Tx, id cvd.CaseID) (cvd.CaseID, error) {
 		return id, err
 	}
 	return caseNow(tx, c.Merged)
-}
-
-// threadFolder is the sub-folder of a case that shows one participant's
-// thread.
-func threadFolder(p cvd.PartyID) string {
-	switch n := p.FinderNumber(); {
-	case n == 1:
-		return "Finder"
-	case n > 1:
-		return fmt.Sprintf("Finder %d", n)
-	}
-	return "Vendor " + string(p)
-}
-
-// threadParty reads the participant back from the name of its folder; "" for
-// one that shows no thread.
-func threadParty(sub string) cvd.PartyID {
-	if name, ok := strings.CutPrefix(sub, "Vendor "); ok {
-		return cvd.PartyID(name)
-	}
-	p := cvd.PartyID(strings.ReplaceAll(strings.ToLower(sub), " ", "-"))
-	if p.IsFinder() && threadFolder(p) == sub {
-		return p
-	}
-	return ""
-}
-
-// isCaseFolder says whether a case has, or may have, a sub-folder of that
-// name.
-func isCaseFolder(sub string) bool {
-	return slices.Contains([]string{"Case file", "Notes"}, sub) || threadParty(sub) != ""
 }

@@ -3,6 +3,7 @@ package mailflow
 import (
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -97,7 +98,11 @@ func (s *sitting) looseReport(m store.Message) (cvd.Report, error) {
 // wrongThread refuses to file a mail of a participant anywhere but in its
 // thread, where it is.
 func (s *sitting) wrongThread(d drop) error {
-	mine := threadFolder(cvd.PartyID(d.m.Party))
+	box, err := s.threadBox(s.tx, d.c, cvd.PartyID(d.m.Party))
+	if err != nil {
+		return err
+	}
+	mine := path.Base(box.Name)
 	if d.who == "" {
 		return toDo(notDone("this mail is in %s already, the thread of %s; nothing was changed", mine, d.m.Party), "there is nothing to do; it is where it belongs. A copy for yourself goes into a folder of your own")
 	}

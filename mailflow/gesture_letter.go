@@ -96,7 +96,7 @@ func (s *sitting) asLetter(d drop, who cvd.Participant) (uint64, error) {
 	if err := filings.Put(s.tx, scope, store.Seq(m.ID), filing{old.ID, old.Scope, old.Case, old.Party}); err != nil {
 		return 0, err
 	}
-	box, err := s.caseFolder(s.tx, d.c, threadFolder(who.Party))
+	box, err := s.threadBox(s.tx, d.c, who.Party)
 	if err != nil {
 		return 0, err
 	}

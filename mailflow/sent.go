@@ -140,7 +140,7 @@ func (o *Outbox) fileSent(tx *store.Tx, p *parcel, s *sealed) error {
 			return err
 		}
 	}
-	box, err := o.caseFolder(tx, c, threadFolder(party))
+	box, err := o.threadBox(tx, c, party)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"slices"
-	"strings"
 
 	"parley/mailflow/cvd"
 	"parley/mailflow/message"
@@ -140,7 +139,7 @@ func (b *Base) putView(tx *store.Tx, r restated, f *freshView) error {
 		if err != nil {
 			return err
 		}
-		if box.Owner != "" || !strings.HasSuffix(box.Name, "/"+threadFolder(cvd.PartyID(m.Party))) {
+		if box.Owner != "" || box.Party != m.Party {
 			continue
 		}
 		if _, err := tx.Replace(at.Mailbox, at.UID, m.ID); err != nil {

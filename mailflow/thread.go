@@ -101,7 +101,7 @@ func (in *Intake) threadHome(tx *store.Tx, p place) (cvd.Case, store.Mailbox, er
 	if err != nil {
 		return c, store.Mailbox{}, err
 	}
-	box, err := in.caseFolder(tx, c, threadFolder(p.Party))
+	box, err := in.threadBox(tx, c, p.Party)
 	return c, box, err
 }
 

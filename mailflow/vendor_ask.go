@@ -93,7 +93,7 @@ func (in *Intake) historyFor(tx *store.Tx, c cvd.Case, who cvd.Participant) ([]t
 
 // came lists what came from a participant into its thread.
 func (in *Intake) came(tx *store.Tx, c cvd.Case, who cvd.Participant) ([]templates.Exchange, error) {
-	box, err := in.caseFolder(tx, c, threadFolder(who.Party))
+	box, err := in.threadBox(tx, c, who.Party)
 	if err != nil {
 		return nil, err
 	}

@@ -114,7 +114,7 @@ func (b *Base) fileWaiting(tx *store.Tx, w waitingState, f *freshView) (uint64, 
 	if err != nil {
 		return 0, err
 	}
-	box, err := b.caseFolder(tx, c, threadFolder(w.party))
+	box, err := b.threadBox(tx, c, w.party)
 	if err != nil {
 		return 0, err
 	}
