@@ -45,7 +45,7 @@ func caseDates(s *sitting, p *phrase) (string, error) {
 			lines = append(lines, fmt.Sprintf("%s says no date: %s", p.Party, blocks(p, on, known)))
 		}
 	}
-	return strings.Join(append(lines, "`embargo DATE because \"...\"` moves the end; shorter informs everybody told, longer asks each again"), "\n"), nil
+	return inColumns(append(lines, "`embargo DATE because \"...\"` moves the end; shorter informs everybody told, longer asks each again")), nil
 }
 
 // candidate is a date that an embargo could end on, and who named it.

@@ -38,7 +38,11 @@ func keyList(s *sitting, p *phrase) (string, error) {
 		return "", err
 	}
 	sought, err := s.lookupLines(s.tx, cvd.PartyID(owner))
-	return strings.Join(slices.Concat(lines, keyless, sought), "\n"), err
+	if err != nil {
+		return "", err
+	}
+	proved, err := s.provenLines(cvd.PartyID(owner))
+	return inColumns(slices.Concat(lines, keyless, sought, proved)), err
 }
 
 // keyLine is one key: fingerprint, trust, until when, whose, and why it is

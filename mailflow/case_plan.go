@@ -45,13 +45,8 @@ func casePlan(s *sitting, p *phrase) (string, error) {
 		return "", err
 	}
 	said := ""
-	if party != "" && !party.IsFinder() {
-		if said, err = s.provenLine(party); err != nil {
-			return "", err
-		}
-	}
 	if !c.Started() {
-		said += fmt.Sprintf("%s has not started; with `start now` this would go:\n", c.ID)
+		said = fmt.Sprintf("%s has not started; with `start now` this would go:\n", c.ID)
 	}
 	return said + strings.Join(append(lines, "plan "+planHash(lines)), "\n"), nil
 }

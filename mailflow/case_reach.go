@@ -42,7 +42,7 @@ func caseReach(s *sitting, p *phrase) (string, error) {
 	}
 	lines := reachLines(r)
 	lines = append(lines, waveReaches(r)...)
-	return strings.Join(append(lines, apartLines(r, spared)...), "\n"), nil
+	return inColumns(append(lines, apartLines(r, spared)...)), nil
 }
 
 // reachable are the vendors whose footprint counts, and the names of those who
@@ -190,5 +190,5 @@ func proposedWaves(c cvd.Case, r cvd.Reach, percents []float64) (string, error) 
 		return "the waves are so already, as far as footprints are known and nobody was told anything", nil
 	}
 	head := "nothing was changed. These lines would, in a signed mail, after `case " + string(c.ID) + "`:"
-	return strings.Join(append([]string{head}, lines...), "\n"), nil
+	return strings.Join(append([]string{inColumns([]string{head})}, lines...), "\n"), nil // lines to be copied stay whole
 }

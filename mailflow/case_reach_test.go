@@ -29,7 +29,7 @@ all: 3 vendors = 100 %; told 100 %, acknowledged 70 %, accepted 60 %
 not counted, footprint not known: initrode
 not counted, cannot be added to the others: umbrella (4%)
 `
-	if got != want {
+	if unwrapped(got) != unwrapped(want) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	w.answers("globex", id, true, "STATUS PAR-2026-0001 not-affected old code\n")
@@ -47,7 +47,7 @@ func TestReach_ProposesWaves(t *testing.T) {
 	tag := "case " + string(id)
 	got := w.in(id, "reach waves 80 95%")
 	want := "nothing was changed. These lines would, in a signed mail, after `case PAR-2026-0001`:\ninvite initech wave 2\ninvite umbrella wave 3\n"
-	if !strings.HasSuffix(got, want) {
+	if !strings.HasSuffix(unwrapped(got), unwrapped(want)) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	if p := w.participant(id, "initech"); p.Wave != 1 {

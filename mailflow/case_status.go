@@ -2,6 +2,7 @@ package mailflow
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -101,10 +102,16 @@ func (s *sitting) taskLines(of []cvd.Case) ([]string, error) {
 // statusColumns is the width of what `status` answers.
 const statusColumns = 72
 
+// oneLine is what is copied and so stays on one line: a fingerprint in groups of
+// four, and a command in backquotes.
+var oneLine = regexp.MustCompile("([0-9A-F]{4} ){9}[0-9A-F]{4}|`[^`]{1,60}`")
+
 // inColumns fills lines that are too long; what follows stands further in.
 func inColumns(lines []string) string {
+	const tied = "\x00" // in the place of a space
 	var out []string
 	for _, line := range lines {
+		line = oneLine.ReplaceAllStringFunc(line, func(s string) string { return strings.ReplaceAll(s, " ", tied) })
 		in := line[:len(line)-len(strings.TrimLeft(line, " "))]
 		for len([]rune(line)) > statusColumns {
 			cut := strings.LastIndexByte(string([]rune(line)[:statusColumns+1]), ' ')
@@ -116,7 +123,7 @@ func inColumns(lines []string) string {
 		}
 		out = append(out, line)
 	}
-	return strings.Join(out, "\n")
+	return strings.ReplaceAll(strings.Join(out, "\n"), tied, " ")
 }
 
 func plural(n int, one, many string) string {
@@ -261,7 +268,7 @@ func caseHistory(s *sitting, p *phrase) (string, error) {
 	if len(lines) == 0 {
 		return "nothing happened yet", nil
 	}
-	return strings.Join(lines, "\n"), nil
+	return inColumns(lines), nil
 }
 
 // historyOf reads whose history is asked for: of a participant of the case at

@@ -51,8 +51,8 @@ func TestS7_ReplacedKeyPauses(t *testing.T) {
 	if n := len(w.subjects("Held")); n != 0 {
 		t.Errorf("Held still shows %q", w.subjects("Held"))
 	}
-	list := w.do("key list acme")
-	for _, word := range []string{"replaced by " + keyring.Fingerprint(fresh.Fingerprint()).Spaced() + " on 2026-12-01", "confirmed by ana: phone", "claimed\n", "confirmed by operator: phone, 1 Dec"} {
+	list := unwrapped(w.do("key list acme"))
+	for _, word := range []string{"replaced by " + keyring.Fingerprint(fresh.Fingerprint()).Spaced() + " on 2026-12-01", "confirmed by ana: phone", "claimed", "confirmed by operator: phone, 1 Dec"} {
 		if !strings.Contains(list, word) {
 			t.Errorf("key list lacks %q:\n%s", word, list)
 		}
@@ -124,7 +124,7 @@ func TestS7_CertifiedKeyPausesAnHour(t *testing.T) {
 		if typed {
 			w.in(id, fmt.Sprintf("key confirm acme %s replaces %s evidence phone", fresh.Fingerprint(), old.Fingerprint()))
 		}
-		if list := w.do("key list acme"); !typed && !strings.Contains(list, "certified by "+keyring.Fingerprint(old.Fingerprint()).Spaced()) {
+		if list := unwrapped(w.do("key list acme")); !typed && !strings.Contains(list, "certified by "+keyring.Fingerprint(old.Fingerprint()).Spaced()) {
 			t.Errorf("key list: %s", list)
 		}
 		w.after(45 * time.Minute)

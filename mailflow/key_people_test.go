@@ -63,8 +63,8 @@ func TestS7_SecondPerson(t *testing.T) {
 	if n := len(w.subjects("Keys")); n != 0 {
 		t.Errorf("Keys still holds %q", w.subjects("Keys"))
 	}
-	list := w.do("key list acme")
-	for _, word := range []string{"found\n", "confirmed by ana: phone, 1 Dec", "confirmed by ana: phone again", "confirmed by ben: card, 2 Dec"} {
+	list := unwrapped(w.do("key list acme"))
+	for _, word := range []string{"found 2026-12-01 confirmed", "confirmed by ana: phone, 1 Dec", "confirmed by ana: phone again", "confirmed by ben: card, 2 Dec"} {
 		if !strings.Contains(list, word) {
 			t.Errorf("key list lacks %q:\n%s", word, list)
 		}
@@ -164,7 +164,7 @@ func TestS7_Members(t *testing.T) {
 	if got := w.key("acme", li).Address; got != "li@acme.example" {
 		t.Errorf("li's key serves %q", got)
 	}
-	list := w.do("key list acme")
+	list := unwrapped(w.do("key list acme"))
 	for _, word := range []string{"no key of mo@acme.example is known", "serves li@acme.example, which is in none of its user IDs"} {
 		if !strings.Contains(list, word) {
 			t.Errorf("key list lacks %q:\n%s", word, list)

@@ -57,7 +57,7 @@ func TestS7_NewSubkeyAsks(t *testing.T) {
 	if w.countIn("Keys", "acme's key has a new encryption subkey") != 1 || !strings.Contains(w.text("Keys"), line) {
 		t.Errorf("Keys holds %q", w.subjects("Keys"))
 	}
-	if list := w.do("key list acme"); !strings.Contains(list, "offers the new encryption subkey "+sub.Spaced()) {
+	if list := unwrapped(w.do("key list acme")); !strings.Contains(list, "offers the new encryption subkey "+sub.Spaced()) {
 		t.Errorf("key list: %s", list)
 	}
 	w.after(cvd.Day)
@@ -81,7 +81,7 @@ func TestS7_NewSubkeyAsks(t *testing.T) {
 		t.Errorf("after the word it goes to %X", last.Keys)
 	}
 	k := w.key("acme", acme)
-	if k.Trust != keyring.Confirmed || !slices.Equal(k.Confirmers(), []string{"ana"}) || len(k.Offered) != 0 || !strings.Contains(w.do("key list acme"), "by ana: subkey "+sub.Spaced()+": phone, 2 Dec") {
+	if k.Trust != keyring.Confirmed || !slices.Equal(k.Confirmers(), []string{"ana"}) || len(k.Offered) != 0 || !strings.Contains(unwrapped(w.do("key list acme")), "by ana: subkey "+sub.Spaced()+": phone, 2 Dec") {
 		t.Errorf("on record: %s by %q", k.Trust, k.Confirmers())
 	}
 }

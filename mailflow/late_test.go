@@ -91,7 +91,7 @@ func TestSilence_Tasks(t *testing.T) {
 		t.Errorf("answered, and still there: %q", w.subjects("INBOX"))
 	}
 	for _, want := range []string{"reception, they call back", "phone call", "national CERT"} {
-		wants(t, w.in(id, "history initech"), want)
+		wants(t, unwrapped(w.in(id, "history initech")), want)
 	}
 }
 

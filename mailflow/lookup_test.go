@@ -28,7 +28,7 @@ func TestDiscovery_FoundKeyReleasesWhatIsHeld(t *testing.T) {
 	if out := w.do("vendor add globex " + p.Address); !strings.Contains(unwrapped(out), "its key is looked for") {
 		t.Errorf("the answer: %s", out)
 	}
-	if out := w.do("key list globex"); !strings.Contains(out, "WKD for psirt@globex.example: being looked for") {
+	if out := unwrapped(w.do("key list globex")); !strings.Contains(out, "WKD for psirt@globex.example: being looked for") {
 		t.Errorf("key list before: %s", out)
 	}
 	id := w.caseWith("globex")
@@ -50,7 +50,7 @@ func TestDiscovery_FoundKeyReleasesWhatIsHeld(t *testing.T) {
 	if want := storyStart.Add(5*time.Minute + 7*cvd.Day); !next.Equal(want) {
 		t.Errorf("looked for again at %s, want %s", next, want)
 	}
-	if out := w.do("key list globex"); !strings.Contains(out, "WKD for psirt@globex.example: found on 2026-12-01") {
+	if out := unwrapped(w.do("key list globex")); !strings.Contains(out, "WKD for psirt@globex.example: found on 2026-12-01") {
 		t.Errorf("key list: %s", out)
 	}
 	if n := w.countIn("Keys", "globex"); n != 0 {
@@ -80,7 +80,7 @@ func TestDiscovery_NothingFoundIsQuiet(t *testing.T) {
 	if n := o.requests(); n != 5 { // initech has no server at all
 		t.Errorf("%d requests", n)
 	}
-	out := w.do("key list globex", "key list initech")
+	out := unwrapped(w.do("key list globex", "key list initech"))
 	for _, want := range []string{"WKD for psirt@globex.example: nothing found on ", "nothing is published there", "WKD for x@initech.example: nothing found on ", "does not exist in the DNS"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the lists lack %q: %s", want, out)
@@ -234,7 +234,7 @@ func TestDiscovery_AddressChangedMeanwhile(t *testing.T) {
 		t.Error("a key of the old address is on record")
 	}
 	w.trusted("globex", fresh, keyring.Found, "openpgpkey.new.example")
-	if out := w.do("key list globex"); strings.Contains(out, p.Address) {
+	if out := unwrapped(w.do("key list globex")); strings.Contains(out, p.Address) {
 		t.Errorf("the old order stands: %s", out)
 	}
 }
@@ -282,7 +282,7 @@ func TestDiscovery_Off(t *testing.T) {
 	if out := w.do("vendor add globex psirt@globex.example"); strings.Contains(out, "looked for") {
 		t.Errorf("the answer: %s", out)
 	}
-	if out := w.do("key list globex"); !strings.Contains(out, "discovery is off") {
+	if out := unwrapped(w.do("key list globex")); !strings.Contains(out, "discovery is off") {
 		t.Errorf("key list: %s", out)
 	}
 	if got := w.as(Actor{Name: Operator, Via: ViaOperator}, "key find globex"); got.Done() || !strings.Contains(unwrapped(got.String()), "discovery is off") {
@@ -357,7 +357,7 @@ func TestDiscovery_SecurityTxt(t *testing.T) {
 	w.do("key find acme at " + at)
 	o.looks()
 	w.trusted("acme", p, keyring.Found, "security.txt at "+at+", signed by "+keyring.Fingerprint(p.Fingerprint()).Spaced())
-	if out := w.do("key list acme"); !strings.Contains(out, "security.txt at "+at+": found on") {
+	if out := unwrapped(w.do("key list acme")); !strings.Contains(out, "security.txt at "+at+": found on") {
 		t.Errorf("key list: %s", out)
 	}
 }

@@ -1,6 +1,7 @@
 package mailflow
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -92,11 +93,12 @@ func provenWords(p cvd.Party) []string {
 	return []string{fmt.Sprintf("contact proved %s: %s (filed by %s)", day(p.Proved.On), p.Proved.Words, p.Proved.By)}
 }
 
-// provenLine stands above the plan for one party.
-func (s *sitting) provenLine(id cvd.PartyID) (string, error) {
+// provenLines say how a party's contact was last proved, below its keys; nothing of
+// who is in no directory.
+func (s *sitting) provenLines(id cvd.PartyID) ([]string, error) {
 	p, err := PartyByID(s.tx, id)
-	if err != nil || p.Proved == nil {
-		return "", err
+	if errors.Is(err, ErrNoParty) {
+		return nil, nil
 	}
-	return string(id) + ": " + provenWords(p)[0] + "\n", nil
+	return provenWords(p), err
 }

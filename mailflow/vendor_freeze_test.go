@@ -78,8 +78,11 @@ func TestVendorEdit_FreezeAndProof(t *testing.T) {
 	if got := w.in(id, "start now"); !strings.Contains(unwrapped(got), "it falls into the freeze of globex (2026-12-31..2027-01-05)") {
 		t.Errorf("start: %s", got)
 	}
-	if got := w.in(id, "plan globex"); !strings.Contains(got, "globex: contact proved 2026-11-20: phone, Jo Doe (filed by ana)\n") {
-		t.Errorf("plan: %s", got)
+	if got := unwrapped(w.do("key list globex")); !strings.Contains(got, "contact proved 2026-11-20: phone, Jo Doe (filed by ana)") {
+		t.Errorf("its keys do not say how its contact was proved:\n%s", got)
+	}
+	if got := w.in(id, "plan globex"); strings.Contains(got, "proved") {
+		t.Errorf("the plan has a line that is no notice:\n%s", got)
 	}
 	if got := w.in(id, "plan"); strings.Contains(got, "Jo Doe") {
 		t.Errorf("plan of all: %s", got)
