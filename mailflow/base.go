@@ -16,6 +16,7 @@ import (
 	"parley/mailflow/message"
 	"parley/mailflow/queue"
 	"parley/mailflow/store"
+	"parley/mailflow/timeline"
 	"parley/templates"
 )
 
@@ -52,6 +53,9 @@ type Base struct {
 	// Credential reads the store's credential again, to destroy the keys of a case
 	// with; without it no case can be shredded.
 	Credential func() (store.Unlock, error)
+	// Draw makes the picture of a case file; nil draws it. Who lives through thousands
+	// of cases and looks at none leaves it out.
+	Draw func(timeline.Picture) ([]byte, error)
 }
 
 // signer is our signing key.

@@ -71,6 +71,9 @@ func (b *Base) drawn(tx *store.Tx, p timeline.Picture, digest string, before tas
 			return same, nil
 		}
 	}
+	if b.Draw != nil {
+		return b.Draw(p)
+	}
 	return p.Draw()
 }
 
