@@ -16,7 +16,10 @@ type history struct {
 	*world
 	o        *oracle
 	did      map[string]int
-	seen     int // how many mails of the sink were judged
+	quiet    bool // what people do is not looked at one by one
+	hasty    bool // its ends are brought forward once all is mended
+	opens    int  // how many mails were opened
+	seen     int  // how many mails of the sink were judged
 	mails    []historyMail
 	ids      []cvd.CaseID
 	words    int // counts the versions of texts, so that each has words of its own
@@ -116,10 +119,23 @@ var deedWeights = func() (sum int) {
 
 func instantOf(t time.Time) string { return t.UTC().Format("2006-01-02T15:04Z") }
 
-// begin opens two cases, of which the second shares a vendor with the first; both
-// start.
+// castOf are the vendors of each case of a history: one case or two, which share a
+// vendor, and two or three vendors in the first.
+func castOf(seed int) [][]string {
+	first := []string{"acme", "globex", "initech"}
+	if seed%3 != 0 {
+		first = first[:2]
+	}
+	if seed%2 != 0 {
+		return [][]string{first}
+	}
+	return [][]string{first, {"globex", "umbrella"}}
+}
+
+// begin opens the cases of a history, and starts them.
 func (h *history) begin(j *historyJudge, dir string, seed int) {
 	h.world = newWorldIn(j, dir, gatewaySecret(), true)
+	h.hasty, h.quiet = seed%5 != 0, true
 	if seed%3 == 0 {
 		h.keyPause = 6 * time.Hour
 	}
@@ -137,10 +153,10 @@ func (h *history) begin(j *historyJudge, dir string, seed int) {
 		h.pin(v, goodKey, keyring.Confirmed)
 	}
 	policy := []string{"open", "strict", "brief", "open"}
-	for i, vs := range [][]string{{"acme", "globex", "initech"}, {"globex", "umbrella"}} {
-		id := cvd.FindCaseIDs(h.as(desk("ana"), fmt.Sprintf(`case open "Case number%d" policy %s`, i, policy[(seed+i)%4])).String())[0]
+	for i, vs := range castOf(seed) {
+		id := cvd.FindCaseIDs(h.as(desk("ana"), fmt.Sprintf(`case open "Case number%d" policy %s`, i, policy[(seed/2+i)%4])).String())[0]
 		h.ids = append(h.ids, id)
-		h.o.cases[id] = &caseKnown{policy: policy[(seed+i)%4], seats: map[string]*seatKnown{}, texts: map[cvd.Stage]string{}, authors: map[cvd.Stage]string{}, faqs: map[string]cvd.Stage{}}
+		h.o.cases[id] = &caseKnown{policy: policy[(seed/2+i)%4], seats: map[string]*seatKnown{}, texts: map[cvd.Stage]string{}, authors: map[cvd.Stage]string{}, faqs: map[string]cvd.Stage{}}
 		for _, s := range append(cvd.Stages()[1:], cvd.Holding) {
 			if s != cvd.Advisory || i == 0 {
 				h.write(id, s, "", "ana")
@@ -151,6 +167,8 @@ func (h *history) begin(j *historyJudge, dir string, seed int) {
 		}
 		h.say(id, "start now")
 	}
+	h.quiet = false
+	h.settleAndJudge()
 }
 
 // settings are those that differ from a world's; whoever opens its store again

@@ -15,9 +15,13 @@ import (
 	"testing"
 )
 
-// historySteps is how many steps a random history of a desk has, before the end
-// in which everything is mended.
-const historySteps = 26
+// A random history of a desk has from 6 to 20 steps, before the end in which
+// everything is mended: many short lives find more in the same time than few long
+// ones, and some faults need a long one.
+const (
+	fewestSteps = 6
+	mostSteps   = 20
+)
 
 // TestGate_Histories lives through as many random histories of a desk as GATE_N
 // says, from the seed GATE_SEED on, through the real commands, letters, store,
@@ -26,7 +30,7 @@ const historySteps = 26
 // nothing may be lost; and what any two vendors got may share nothing (rules V1,
 // V2). A history that fails is told with its seed, and as few steps as will do.
 func TestGate_Histories(t *testing.T) {
-	n, first := gateSetting(t, "GATE_N", 12), gateSetting(t, "GATE_SEED", 1)
+	n, first := gateSetting(t, "GATE_N", 40), gateSetting(t, "GATE_SEED", 1)
 	failures := 0
 	did := liveThrough(t, first, n, func(seed int, failed string, steps []deed) bool {
 		failures++
@@ -36,7 +40,7 @@ func TestGate_Histories(t *testing.T) {
 		t.Errorf("history %d: %s\n%s\nrepeat it with GATE_N=1 GATE_SEED=%d", seed, failed, tellDeeds(steps), seed)
 		return failures == 8
 	})
-	for _, what := range []string{"mail stage", "mail other", "answer", "hold", "release", "embargo", "approve", "material", "restart", "jump"} {
+	for _, what := range []string{"mail stage", "mail reminder", "mail leak", "mail other", "step restart", "step jump", "answer", "hold", "release", "embargo", "approve", "material", "code counted", "mail tried with all keys"} {
 		if n >= 100 && did[what] == 0 {
 			t.Errorf("no history came by %q", what)
 		}
@@ -113,7 +117,7 @@ type deed struct {
 func deedsOf(seed int) []deed {
 	r := rand.New(rand.NewPCG(uint64(seed), 5))
 	var out []deed
-	for range historySteps {
+	for range fewestSteps + r.IntN(mostSteps-fewestSteps+1) {
 		k := r.IntN(deedWeights)
 		for _, d := range deedTable {
 			if k -= d.weight; k < 0 {
@@ -145,6 +149,7 @@ func live(t testing.TB, dir string, seed int, steps []deed) (h *history, failed 
 	for i, d := range steps {
 		j.at = fmt.Sprintf("step %d (%s): ", i+1, d.what)
 		h.does(d)
+		h.did["step "+d.what]++
 	}
 	j.at = "at the end: "
 	h.mend()

@@ -9,7 +9,6 @@ import (
 
 	"parley/keyring"
 	"parley/mailflow/cvd"
-	"parley/mailflow/mailtest"
 )
 
 // historyMail is a mail that left, opened by the vendor that it went to.
@@ -45,49 +44,6 @@ func (o *oracle) told(m historyMail) string {
 		return fmt.Sprintf("%+v, ends %v", *c.seats[m.party], c.ends)
 	}
 	return "no case"
-}
-
-// openMail opens a mail with each of the keys that its vendor has, and with those of
-// the others: exactly those that the oracle calls usable open it.
-func (h *history) openMail(m mailtest.Received) historyMail {
-	h.t.Helper()
-	v, _, _ := strings.Cut(strings.TrimPrefix(m.To, "psirt@"), ".")
-	if made()[v] == nil {
-		h.t.Fatalf("misled: a mail to %s", m.To)
-	}
-	if strings.Contains(string(m.Raw), "multipart/signed") {
-		return h.read(historyMail{letterGot: h.opened(h.holder(v, goodKey), m), party: v})
-	}
-	var readers []string
-	var got *letterGot
-	for _, other := range historyVendors {
-		for _, name := range historyKeys {
-			if other != v && name != goodKey {
-				continue
-			}
-			p := h.holder(other, name)
-			if _, err := p.Open(m.Raw, h.ourKey()); err != nil {
-				continue
-			}
-			l := h.opened(p, m)
-			got = &l
-			if readers = append(readers, name); other != v {
-				h.t.Fatalf("wrong key: %s reads what goes to %s", other, v)
-			}
-		}
-	}
-	if got == nil {
-		h.t.Fatalf("wrong key: nobody reads a mail to %s", v)
-	}
-	if len(got.Keys) != len(readers) {
-		h.t.Fatalf("wrong key: a mail to %s is encrypted to %X, of which %q are known", v, got.Keys, readers)
-	}
-	slices.Sort(readers)
-	out := h.read(historyMail{letterGot: *got, party: v})
-	if want := h.o.keysFor(out); !slices.ContainsFunc(want, func(w []string) bool { return slices.Equal(w, readers) }) {
-		h.t.Fatalf("wrong key: %q to %s is encrypted to its keys %q, want %q", out.Subject, v, readers, want)
-	}
-	return out
 }
 
 // keysFor are the keys that a mail may be encrypted to: of a stage those that this

@@ -12,14 +12,21 @@ import (
 )
 
 // mend repairs all that keeps mails from leaving, and lets the cases come to
-// their end.
+// their end; in most histories sooner than agreed.
 func (h *history) mend() {
+	h.quiet = true
 	for _, v := range historyVendors {
 		h.pin(v, spareKey, keyring.Claimed)
 		h.say(h.ids[0], "key confirm "+v+" "+h.holder(v, spareKey).Fingerprint()+` evidence "phone"`)
 		h.say(h.ids[0], "vendor edit "+v+" channel pgp")
 	}
+	for _, id := range h.ids {
+		if soon := h.clock.Now().Add(6 * cvd.Day); h.hasty && h.theCase(id).Embargo().End.After(soon) {
+			h.say(id, fmt.Sprintf(`embargo %s because "agreed"`, instantOf(soon)))
+		}
+	}
 	for round := range 40 {
+		h.quiet = true
 		if h.o.paused != "" || round%4 == 0 { // every fourth also lets go what waits for a review
 			h.say(h.ids[0], "sending resume")
 		}
@@ -29,20 +36,38 @@ func (h *history) mend() {
 			over = over && (c.closed || h.clock.Now().After(c.ends[len(c.ends)-1].Add(cvd.Day)))
 			h.letGo(id, c, round%4 == 0)
 		}
+		h.loud()
 		for range 2 {
-			for _, a := range h.openRequests() {
-				h.saysYes(a, "ben", true)
-				h.saysYes(a, "cho", true)
-				h.saysYes(a, "ana", true)
-			}
+			h.allSayYes()
 		}
 		if over {
 			h.pass(5 * time.Minute)
 			return
 		}
-		h.pass(60 * time.Hour)
+		h.passBy(60*time.Hour, 0)
 	}
 	h.t.Fatalf("endless: the cases do not come to their end")
+}
+
+// loud looks at all that was done quietly.
+func (h *history) loud() {
+	h.quiet = false
+	h.settleAndJudge()
+}
+
+// allSayYes to whatever is asked.
+func (h *history) allSayYes() {
+	all := h.openRequests()
+	if len(all) == 0 {
+		return
+	}
+	h.quiet = true
+	for _, a := range all {
+		for _, name := range []string{"ben", "cho", "ana"} {
+			h.saysYes(a, name, true)
+		}
+	}
+	h.loud()
 }
 
 // letGo lifts the holds of a case, and has its vendors accept the end.

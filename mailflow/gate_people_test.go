@@ -2,6 +2,7 @@ package mailflow
 
 import (
 	"bytes"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -37,7 +38,7 @@ var historyKeys = []string{goodKey, shortKey, secondKey, falseKey, spareKey}
 const shortLife = 9 * cvd.Day
 
 var made = sync.OnceValue(func() map[string]map[string]*historyKey {
-	out := map[string]map[string]*historyKey{}
+	out, groups := map[string]map[string]*historyKey{}, map[string]bool{}
 	for _, v := range historyVendors {
 		out[v] = map[string]*historyKey{}
 		for _, k := range historyKeys {
@@ -46,6 +47,38 @@ var made = sync.OnceValue(func() map[string]map[string]*historyKey {
 				life = shortLife + cvd.Day
 			}
 			out[v][k] = newHistoryKey(v, life)
+			for !apart(out[v][k], groups) {
+				out[v][k] = newHistoryKey(v, life)
+			}
+		}
+	}
+	return out
+})
+
+// apart says that a key shares none of the groups in which people read fingerprints
+// with those before: two vendors that read the same group would share a word.
+func apart(k *historyKey, groups map[string]bool) bool {
+	var own []string
+	for hex := fmt.Sprintf("%x", k.entity.PrimaryKey.Fingerprint); hex != ""; hex = hex[4:] {
+		if own = append(own, hex[:4]); groups[hex[:4]] {
+			return false
+		}
+	}
+	for _, g := range own {
+		groups[g] = true
+	}
+	return true
+}
+
+// keyNumbers are vendor and name of each key, by the number of what mail is
+// encrypted to.
+var keyNumbers = sync.OnceValue(func() map[uint64][2]string {
+	out := map[uint64][2]string{}
+	for v, keys := range made() {
+		for name, k := range keys {
+			for _, sub := range k.entity.Subkeys {
+				out[sub.PublicKey.KeyId] = [2]string{v, name}
+			}
 		}
 	}
 	return out

@@ -75,9 +75,9 @@ func (l letterGot) layers() []string {
 	return out
 }
 
-func unfold(b []byte) string {
-	return strings.NewReplacer("\r\n ", "", "\r\n\t", "", "\n ", "", "=\r\n", "").Replace(string(b))
-}
+var unfolder = strings.NewReplacer("\r\n ", "", "\r\n\t", "", "\n ", "", "=\r\n", "")
+
+func unfold(b []byte) string { return unfolder.Replace(string(b)) }
 
 var base64Block = regexp.MustCompile(`(?:[A-Za-z0-9+/]{40,}={0,2}\s*)+`)
 
@@ -99,25 +99,56 @@ func packets(text string) []string {
 // find gives the first of the words that stands in any layer, in any case of
 // ASCII letters.
 func (l letterGot) find(words []string) string {
+	small := make([]string, len(words))
+	for i, word := range words {
+		small[i] = lower(word)
+	}
 	for _, layer := range l.layers() {
 		low := lower(layer)
-		plain := lower(base64Run.ReplaceAllString(layer, " "))
-		for _, word := range words {
+		plain := lower(withoutBase64(layer))
+		for i, word := range small {
 			in := low
 			if len(word) < 8 {
 				in = plain // three or four letters stand in random base64 sooner or later
 			}
-			if word != "" && strings.Contains(in, lower(word)) {
-				return word
+			if word != "" && strings.Contains(in, word) {
+				return words[i]
 			}
 		}
 	}
 	return ""
 }
 
-// base64Run is a line of keys, signatures or ciphertext; what it encodes is a
-// layer of its own where it can be read.
-var base64Run = regexp.MustCompile(`[A-Za-z0-9+/]{20,}={0,2}`)
+// withoutBase64 leaves out every line of keys, signatures or ciphertext, which is
+// 20 letters of base64 or more; what it encodes is a layer of its own where it can
+// be read.
+func withoutBase64(s string) string {
+	var out strings.Builder
+	from := 0 // of the run that goes on
+	for i := range len(s) + 1 {
+		if i < len(s) && inBase64[s[i]] {
+			continue
+		}
+		if i-from < 20 {
+			out.WriteString(s[from:i])
+		} else {
+			out.WriteByte(' ')
+		}
+		if i < len(s) {
+			out.WriteByte(s[i])
+		}
+		from = i + 1
+	}
+	return out.String()
+}
+
+// inBase64 are the letters of base64 (RFC 4648, section 4), without the padding.
+var inBase64 = func() (in [256]bool) {
+	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") {
+		in[c] = true
+	}
+	return in
+}()
 
 // readable is what a person sees of a mail; short words are looked for in it,
 // since base64 holds them by chance.

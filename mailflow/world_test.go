@@ -16,6 +16,7 @@ import (
 	"parley/mailflow/message"
 	"parley/mailflow/queue"
 	"parley/mailflow/store"
+	"parley/mailflow/timeline"
 )
 
 // world is a gateway without its ports on a clock that stands still, with a
@@ -32,7 +33,7 @@ type world struct {
 	sub    *Submission
 	sched  *Scheduler
 	people map[string]*mailtest.Person
-	noSync bool
+	light  bool
 }
 
 var storyStart = time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
@@ -58,16 +59,17 @@ func newWorldWith(t testing.TB, first *keyring.Secret) *world {
 	return newWorldIn(t, t.TempDir()+"/state", first, false)
 }
 
-// newWorldIn is newWorldWith in a directory that is not there yet. Without
-// fsync it is for thousands of worlds that nobody kills.
-func newWorldIn(t testing.TB, dir string, first *keyring.Secret, noSync bool) *world {
+// newWorldIn is newWorldWith in a directory that is not there yet. A light one is
+// for thousands of worlds that nobody kills: without fsync, log, and pictures in
+// its case files.
+func newWorldIn(t testing.TB, dir string, first *keyring.Secret, light bool) *world {
 	t.Helper()
 	sink, err := mailtest.NewSink()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(sink.Close)
-	w := &world{t: t, dir: dir, clock: mailtest.NewClock(storyStart), sink: sink, people: map[string]*mailtest.Person{}, noSync: noSync}
+	w := &world{t: t, dir: dir, clock: mailtest.NewClock(storyStart), sink: sink, people: map[string]*mailtest.Person{}, light: light}
 	w.unlock = worldUnlock
 	if err := store.Create(w.dir, w.unlock); err != nil {
 		t.Fatal(err)
@@ -83,7 +85,7 @@ var worldUnlock = store.UnlockKey([]byte("0123456789abcdef0123456789abcdef"))
 // key.
 func (w *world) open(first ...*keyring.Secret) {
 	w.t.Helper()
-	st, err := store.Open(store.Options{Dir: w.dir, Unlock: w.unlock, Now: w.clock.Now, NoSync: w.noSync})
+	st, err := store.Open(store.Options{Dir: w.dir, Unlock: w.unlock, Now: w.clock.Now, NoSync: w.light})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -112,6 +114,9 @@ func (w *world) open(first ...*keyring.Secret) {
 			Limits: message.DefaultLimits(), Policies: policies},
 		Clock: Clock{Now: w.clock.Now, Read: w.clock.Read, After: time.After},
 		Store: st, Own: own, Certs: keyring.NewCache(1000), Templates: set, Guard: new(Guard), Log: slog.New(slog.NewTextHandler(w.t.Output(), nil)),
+	}
+	if w.light {
+		b.Log, b.Draw = slog.New(slog.DiscardHandler), func(timeline.Picture) ([]byte, error) { return []byte("a picture"), nil }
 	}
 	b.Credential = func() (store.Unlock, error) { return w.unlock, nil }
 	b.Queue = &queue.Queue{Store: st, Courier: &courier.Courier{Smarthost: host, Hello: "vdp.example.org"}, Retry: []time.Duration{time.Minute},
