@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"parley/mailflow/mailtest"
 )
 
 // quickControls are rows of the gate without which something leaves at once; `make gate-controls`
@@ -38,6 +40,20 @@ func TestGate_Controls(t *testing.T) {
 			t.Logf("without %q: %d histories did not find it", row.must, did["histories"])
 		default:
 			t.Errorf("without %q: %d histories did not find it", row.must, did["histories"])
+		}
+	}
+}
+
+// A short name is found in what a person can read, and not in ciphertext, where its
+// letters stand by chance; a long one is found anywhere.
+func TestFind_ShortWords(t *testing.T) {
+	t.Parallel()
+	in := func(text string) letterGot {
+		return letterGot{Opened: &mailtest.Opened{Files: map[string]string{"a": text}}}
+	}
+	for text, want := range map[string]string{"we asked Acme too": "acme", "\xff\x00aCmE\xfe": "", "\xffpsirt@acme.example\xfe": "acme.example", "xxxxxxxxxxxxacmexxxxxxxxx": ""} {
+		if got := in(text).find([]string{"acme.example", "acme"}); got != want {
+			t.Errorf("in %q it found %q, want %q", text, got, want)
 		}
 	}
 }
