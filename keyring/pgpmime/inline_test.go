@@ -85,7 +85,7 @@ func TestV3_InlineSaysNothing(t *testing.T) {
 	t.Parallel()
 	us, vendor := secret(t, "us@vdp.example.org"), secret(t, "psirt@acme.example")
 	raw := sealInline(t, inlineText, [][]byte{[]byte("poc.c")}, vendor.Certificate(), us)
-	for _, word := range []string{"PAR-2026", "Details", "poc", "desk", "\nVersion:", "Comment:", "parley", "utf-8''"} {
+	for _, word := range []string{"PAR-2026", "Details", "poc.c", "desk.", "\nVersion:", "Comment:", "parley", "utf-8''"} {
 		if strings.Contains(raw, word) {
 			t.Errorf("the mail holds %q", word)
 		}
