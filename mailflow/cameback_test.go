@@ -53,6 +53,25 @@ func TestCameBack_GoesAgainByAPersonsWord(t *testing.T) {
 	}
 }
 
+// What a person dropped is not sent by any plan that is made later, and what stands
+// behind it waits.
+func TestCameBack_DroppedStaysSo(t *testing.T) {
+	t.Parallel()
+	w, id := lateCase(t, []string{"ana"}, "globex")
+	w.vendor("acme")
+	w.sink.Refuse("psirt@acme.example", 550)
+	w.in(id, "invite acme wave 1")
+	w.after(10 * time.Minute)
+	w.sink.Refuse("psirt@acme.example", 0)
+	w.in(id, "delivery "+w.deliveryOf(w.notice(id, "acme", cvd.HeadsUp))+" drop")
+	w.in(id, `embargo 2027-01-05T09:00Z because "agreed"`, `record acme accept v2 via phone "Jo Doe"`)
+	w.steps(6*time.Hour, 3*cvd.Day)
+	w.told("acme")
+	if who := w.participant(id, "acme"); who.Reached != "" {
+		t.Errorf("acme knows %q", who.Reached)
+	}
+}
+
 // Who did not get what is public is not told either; it goes again after the end.
 func TestCameBack_Public(t *testing.T) {
 	t.Parallel()

@@ -76,6 +76,11 @@ func (s *sitting) resolve(id uint64, how string) (string, error) {
 	} else if err := s.Queue.Resolve(s.tx, id, how); err != nil {
 		return "", err
 	}
+	if how == "drop" {
+		if err := s.leaveOut(it); err != nil {
+			return "", err
+		}
+	}
 	err = record(s.tx, journal.Record{Case: it.Case, Party: it.Party, Actor: s.by.Name, Kind: "delivery." + how, Ref: fmt.Sprintf("D%d", id)})
 	if err != nil {
 		return "", err
@@ -93,6 +98,19 @@ func (s *sitting) reopen(it queue.Item) error {
 		return err
 	}
 	return s.Queue.Reopen(s.tx, it.ID)
+}
+
+// leaveOut keeps a notice that somebody dropped out of every later plan.
+func (s *sitting) leaveOut(it queue.Item) error {
+	n, err := notices.Get(s.tx, noticeKey(s.tx, cvd.CaseID(it.Case), cvd.PartyID(it.Party), it.Notice))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // a receipt, or an answer to nobody's notice
+	}
+	if err != nil {
+		return err
+	}
+	n.Dropped = true
+	return putNotice(s.tx, n, n.Row)
 }
 
 // resend lets a delivery go once more, as far as nothing was stopped since. To

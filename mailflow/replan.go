@@ -57,7 +57,7 @@ func (b *Base) replanOne(tx *store.Tx, c cvd.Case, p cvd.Participant, byNeed boo
 		return err
 	}
 	future, known := map[cvd.Stage]cvd.Notice{}, p.Reached.Rank()
-	back := map[cvd.Stage]bool{} // these go again by a person's word alone
+	back := map[cvd.Stage]bool{} // these go again by a person's word, or not at all
 	for _, n := range all {
 		if n.Kind == cvd.KindLeak && n.State != cvd.Cancelled {
 			known = max(known, n.Stage.Rank()) // it tells what these stages do
@@ -65,7 +65,7 @@ func (b *Base) replanOne(tx *store.Tx, c cvd.Case, p cvd.Participant, byNeed boo
 		if n.Kind == cvd.KindStage && !n.State.Over() {
 			future[n.Stage] = n
 		}
-		back[n.Stage] = back[n.Stage] || n.Kind == cvd.KindStage && cameBack(n)
+		back[n.Stage] = back[n.Stage] || n.Kind == cvd.KindStage && (cameBack(n) || n.Dropped)
 	}
 	if lateForLeak(c, p, all) {
 		known = max(known, c.Leak().Level.Stage().Rank())

@@ -385,6 +385,7 @@ type Notice struct {
 	Delivery   uint64 // queue item
 	SentAt     time.Time
 	Bounced    time.Time // when a server that had accepted it gave it back; zero: none did
+	Dropped    bool      `json:",omitempty"` // a coordinator said that it is not sent: no plan brings it again
 	Version    int       // of the embargo it speaks of
 	To         string    // of a content-free note: the address it goes to, where that is not the participant's
 	Key        string    // the fingerprint that a note about a key speaks of
