@@ -85,7 +85,7 @@ func TestEmbargo_PublishDays(t *testing.T) {
 	if got := w.in(id, "stage acme public at 2027-01-16T09:00Z force"); !strings.Contains(got, "public to acme is due 2027-01-16T09:00Z") {
 		t.Error(got)
 	}
-	if got := w.in(id, "dates"); !strings.Contains(got, "! publish on Tuesday, Wednesday or Thursday, no holiday") {
+	if got := w.in(id, "dates"); !strings.Contains(unwrapped(got), "! publish on Tuesday, Wednesday or Thursday, no holiday") {
 		t.Errorf("dates: %s", got)
 	}
 }

@@ -56,7 +56,7 @@ func TestA3_CountsOnlySigned_OnceStarted(t *testing.T) {
 		{"case policy lax", "moves scope to acme earlier (2026-12-01T09:00:01Z, not 2026-12-01T09:00:02Z)"},
 		{"case policy trusting", "lowers the trust that scope needs from confirmed to claimed"},
 		{"case policy needless", "lets details go without its being accepted"},
-		{"case policy default", "adds proof"},
+		{"case policy default", "adds advisory"},
 		{"case close; case reopen", "lets a plan run again"},
 	} {
 		t.Run(row.lines, func(t *testing.T) {

@@ -125,7 +125,7 @@ func TestT3_FailedHeadsUp(t *testing.T) {
 	if n := w.notice(id, "acme", cvd.HeadsUp); n.State != cvd.Failed || w.countIn("INBOX", "Refused: heads-up to acme") != 1 {
 		t.Fatalf("heads-up is %s; INBOX %q", n.State, w.subjects("INBOX"))
 	}
-	w.in(id, "record acme ack via phone", "record globex ack via phone")
+	w.in(id, "record globex ack via phone")
 	w.steps(6*time.Hour, cvd.Day)
 	w.told("globex", "Heads-up", "Scope")
 	if n := w.notice(id, "acme", cvd.Scope); n.State != cvd.Held || !strings.Contains(n.Why, "refused heads-up") {
@@ -133,6 +133,9 @@ func TestT3_FailedHeadsUp(t *testing.T) {
 	}
 	w.sink.Refuse("psirt@acme.example", 0)
 	w.do("delivery " + w.deliveryOf(w.notice(id, "acme", cvd.HeadsUp)) + " again")
+	w.after(w.Undo)
+	w.told("acme", "Heads-up")
+	w.in(id, "record acme ack via phone")
 	w.after(w.Undo)
 	w.told("acme", "Heads-up", "Scope")
 	if n := w.countIn("INBOX", "acme"); n != 0 {
