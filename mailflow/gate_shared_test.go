@@ -153,6 +153,7 @@ func wordsOfBoth(mails []historyMail, common map[string]bool) string {
 				text += "\n" + strings.Join(values, "\n")
 			}
 		}
+		text = codeMark.ReplaceAllString(text, " ") // which ownMarks compares as a whole: halves are alike by chance
 		for _, word := range wordMark.FindAllString(strings.ToLower(text), -1) {
 			if common[word] || instantMark.MatchString(word) {
 				continue

@@ -124,22 +124,26 @@ func (l letterGot) find(words []string) string {
 }
 
 // withoutBase64 leaves out every line of keys, signatures or ciphertext, which is
-// 20 letters of base64 or more; what it encodes is a layer of its own where it can
-// be read.
+// 20 letters of base64 or more, and the shorter line and the checksum that end an
+// armor; what it encodes is a layer of its own where it can be read.
 func withoutBase64(s string) string {
 	var out strings.Builder
-	from := 0 // of the run that goes on
+	from := 0        // of the run that goes on
+	armored := false // whether a whole line of armor stands right before it
 	for i := range len(s) + 1 {
 		if i < len(s) && inBase64[s[i]] {
 			continue
 		}
-		if i-from < 20 {
-			out.WriteString(s[from:i])
-		} else {
+		switch n := i - from; {
+		case n >= 20 || armored:
 			out.WriteByte(' ')
+			armored = n >= 60 || armored
+		default:
+			out.WriteString(s[from:i])
 		}
 		if i < len(s) {
 			out.WriteByte(s[i])
+			armored = armored && (s[i] == '\r' || s[i] == '\n' || s[i] == '=' || s[i] == ' ' && i > 0 && s[i-1] == '\n')
 		}
 		from = i + 1
 	}
