@@ -92,15 +92,20 @@ var gate = []condition{
 		return from(q, q.Case.Policy.Days.BusinessDay(q.Now, cvd.ZoneOf(q.Party.Zone)), "nobody works there today")
 	}},
 
-	// Never before max(due, last human act + undo). To resume sending is an act on
-	// everything that waited. A leak waits for no undo.
+	// Never before max(due, last human act + undo). What became ready because a need
+	// was met has no such act of its own, but to resume sending is one on everything
+	// that waited. A leak waits for no undo.
 	{"it is due", every, anyWay, func(q *Question) *Answer { return from(q, q.Notice.Due, "not due") }},
 	{"nobody can undo it any more", every, anyWay, func(q *Question) *Answer {
 		n := q.Notice
-		if n.ByNeed || n.LastAct.IsZero() || n.Kind == cvd.KindLeak {
+		act := q.Sending.At
+		if !n.ByNeed {
+			act = laterOf(n.LastAct, act)
+		}
+		if n.LastAct.IsZero() || act.IsZero() || n.Kind == cvd.KindLeak {
 			return nil
 		}
-		return from(q, laterOf(n.LastAct, q.Sending.At).Add(q.Undo), "it can still be undone")
+		return from(q, act.Add(q.Undo), "it can still be undone")
 	}},
 	{"our own key can sign", every, byMail, func(q *Question) *Answer { return unless(q.CannotSign == "", HoldIt, "%s", q.CannotSign) }},
 

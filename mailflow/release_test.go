@@ -69,6 +69,9 @@ func TestMayRelease(t *testing.T) {
 		{"exactly due", func(q *Question) { q.Now = q.Notice.Due }, Release, ""},
 		{"undo window", func(q *Question) { q.Notice.LastAct = q.Now.Add(-time.Minute) }, NotYet, "undone"},
 		{"undo window over", func(q *Question) { q.Notice.LastAct = q.Now.Add(-2 * time.Minute) }, Release, ""},
+		{"a met need waits for the undo of who resumed sending", func(q *Question) {
+			q.Notice.LastAct, q.Notice.ByNeed, q.Sending.At = q.Now, true, q.Now.Add(-time.Second)
+		}, NotYet, "it can still be undone"},
 		{"a met need waits for no undo", func(q *Question) { q.Notice.LastAct, q.Notice.ByNeed = q.Now, true }, Release, ""},
 		{"not started", func(q *Question) { q.Case.Start = time.Time{} }, Wait, "not started"},
 		{"closed", func(q *Question) { q.Case.Closed = start }, Never, "closed"},
