@@ -22,20 +22,24 @@ func isKit(a cvd.ApprovalRequest) bool { return a.Stage == kitStage }
 
 // kitToAsk reads the levels of a case's leak kit that need a yes which nobody
 // was asked for. A level that was fired needs one as long as somebody waits
-// for it.
+// for it, after the end of the embargo too; the others do not then.
 func (b *Base) kitToAsk(tx *store.Tx, id cvd.CaseID, l *looks) (c cvd.Case, all, stale []kitLevel, err error) {
 	c, err = CaseByID(tx, id)
 	if errors.Is(err, ErrNoCase) {
 		return c, nil, nil, nil
 	}
-	if err != nil || !c.Started() || !c.Closed.IsZero() || !tx.Now.Before(c.Embargo().End) {
+	if err != nil || !c.Started() || !c.Closed.IsZero() {
 		return c, nil, nil, err
 	}
+	ended := !tx.Now.Before(c.Embargo().End)
 	ps, err := Participants(tx, id)
 	if err != nil {
 		return c, nil, nil, err
 	}
 	for _, level := range cvd.Levels() {
+		if ended && c.Leak().Level.Rank() < level.Rank() {
+			continue
+		}
 		if over, err := leakOver(tx, c, level, ps); err != nil || over {
 			if err != nil {
 				return c, nil, nil, err
