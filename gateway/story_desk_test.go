@@ -50,7 +50,7 @@ func (s *story) starts() {
 		s.must(s.command(s.Context(), "key", "import", path, "--party", v.party, "--confirm", v.Fingerprint(), "--config", s.path))
 		v.takes(v.keyLife())
 	}
-	s.here(append([]string{"case policy library", "case severity critical"}, invite...)...)
+	s.here(append([]string{"case policy atl", "case severity critical"}, invite...)...)
 	s.material()
 	s.cast.start = s.time.Now()
 	s.ends = []storyEnd{{s.cast.start, s.cast.start.Add(storyLasts)}}

@@ -80,33 +80,33 @@ func TestStory2009(t *testing.T) {
 // storyPolicy has long waves, so that the last one is not told yet when the flaw
 // leaks.
 const storyPolicy = `
-[policy.library]
+[policy.atl]
 embargo = "90d"
 wave = "12d"
 remind = ["3d", "7d"]
 lead = "90d"
 leak = "24h"
-[[policy.library.stage]]
+[[policy.atl.stage]]
 name = "heads-up"
 at = "start"
-[[policy.library.stage]]
+[[policy.atl.stage]]
 name = "scope"
 at = "start+1d"
 needs = ["accepted"]
 approval = "gesture"
-[[policy.library.stage]]
+[[policy.atl.stage]]
 name = "details"
 at = "start+3d"
 needs = ["accepted"]
-[[policy.library.stage]]
+[[policy.atl.stage]]
 name = "proof"
 at = "start+10d"
 needs = ["accepted"]
-[[policy.library.stage]]
+[[policy.atl.stage]]
 name = "advisory"
 at = "end-14d"
 needs = ["accepted"]
-[[policy.library.stage]]
+[[policy.atl.stage]]
 name = "public"
 at = "end"
 `
