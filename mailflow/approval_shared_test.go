@@ -86,3 +86,95 @@ func TestA3_RestrictedToItsAuthor(t *testing.T) {
 	w.in(id, "case restrict ana")
 	w.refuses(anaSigned, "your own text", "approve "+a.ID)
 }
+
+// stageRequest is the open request for a stage, of which both are authors.
+func (w *world) stageRequest(s cvd.Stage) cvd.ApprovalRequest {
+	w.t.Helper()
+	for _, a := range w.requests(s) {
+		if a.Open() && len(a.Authors) == 2 {
+			return a
+		}
+	}
+	w.t.Fatalf("both wrote nothing of %+v", w.requests(s))
+	return cvd.ApprovalRequest{}
+}
+
+// A stage of which each of the desk wrote part is as the leak kit: two say yes, both
+// signed where one has to be, and nothing leaves before the second.
+func TestA3_EachWrotePartOfAStage(t *testing.T) {
+	t.Parallel()
+	w, id := writtenByAll(t)
+	a := w.stageRequest(cvd.Details)
+	text := unwrapped(w.words(w.message("Approvals", "details ->")))
+	wants(t, text, "asks for two of you")
+	wants(t, text, "Each of you wrote part of it, so that two of you say yes")
+	w.refuses(Actor{Name: "ana", Via: ViaMail}, "counts only in a mail signed with your own OpenPGP key", "approve "+a.ID)
+	wants(t, unwrapped(w.as(anaSigned, "approve "+a.ID).String()), "has 1 of 2; each of you wrote part of it")
+	w.refuses(anaSigned, "has your yes already", "approve "+a.ID)
+	w.refuses(benByMail, "counts only in a mail signed with your own OpenPGP key", "approve "+a.ID)
+	if now := w.approvalNow(a.ID); now.Granted() {
+		t.Fatalf("one yes was enough: %+v", now)
+	}
+	scope := w.stageRequest(cvd.Scope)
+	w.as(anaSigned, "approve "+scope.ID)
+	w.as(benByMail, "approve "+scope.ID) // by the default policy a gesture does for it
+	w.answers("acme", id, true, "ACCEPT "+string(id)+" v1\n")
+	w.steps(6*time.Hour, 5*cvd.Day)
+	w.told("acme", "Heads-up", "Scope")
+	if got := w.as(benSigned, "approve "+a.ID); !got.Done() {
+		t.Fatalf("%s", got)
+	}
+	w.after(w.Undo)
+	w.told("acme", "Heads-up", "Scope", "Details")
+}
+
+// Somebody who wrote none of a stage is on the desk, or will be: an author's yes
+// counts for nothing then. Where one alone may see the case, nobody stands in.
+func TestA3_StageHasSomebodyElse(t *testing.T) {
+	t.Parallel()
+	w, id := writtenByAll(t)
+	a := w.stageRequest(cvd.Details)
+	w.as(anaSigned, "approve "+a.ID)
+	w.coordinator("cho")
+	w.refuses(benSigned, "your own text", "approve "+a.ID)
+	w.in(id, "case restrict ana")
+	w.refuses(anaSigned, "your yes already", "approve "+a.ID)
+	w.refuses(benSigned, "", "approve "+a.ID)
+	w.in(id, "case restrict ana cho")
+	cho := Actor{Name: "cho", Via: ViaMail, Signed: true}
+	if got := w.as(cho, "approve "+a.ID); !got.Done() {
+		t.Fatalf("%s", got)
+	}
+	if now := w.approvalNow(a.ID); !now.Granted() {
+		t.Errorf("%+v", now)
+	}
+}
+
+func (w *world) approvalNow(id string) (a cvd.ApprovalRequest) {
+	w.t.Helper()
+	w.view(func(tx *store.Tx) (err error) {
+		a, err = approvalByID(tx, id)
+		return err
+	})
+	return a
+}
+
+// Whoever is left alone on a desk approves what it wrote with another after
+// cool_off, as a desk of one does, and no sooner.
+func TestA3_StageOfADeskOfOne(t *testing.T) {
+	t.Parallel()
+	w, _ := writtenByAll(t)
+	a := w.stageRequest(cvd.Scope)
+	w.update(func(tx *store.Tx) error {
+		ben, err := CoordinatorByName(tx, "ben")
+		if err != nil {
+			return err
+		}
+		ben.Ended = tx.Now
+		return PutCoordinator(tx, ben)
+	})
+	wants(t, unwrapped(w.as(anaSigned, "approve "+a.ID).String()), "since nobody else is on the desk")
+	if now := w.approvalNow(a.ID); !now.Granted() || !now.Cool.Equal(w.clock.Now().Add(w.CoolOff)) {
+		t.Errorf("%+v", now)
+	}
+}

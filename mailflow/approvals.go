@@ -138,7 +138,7 @@ func (b *Base) approve(tx *store.Tx, id string, by Actor) (string, error) {
 	} else if have, need := yeses(a, shared); have < need {
 		said := fmt.Sprintf("%s has %d of %d", a.ID, have, need)
 		if shared {
-			said += "; " + sharedWords
+			said += "; " + sharedWords(need)
 		}
 		return said, putApproval(tx, a)
 	}
@@ -196,12 +196,12 @@ func (b *Base) mayApprove(tx *store.Tx, a cvd.ApprovalRequest, by Actor) (alone 
 }
 
 // allWrote says that each of several coordinators who may see a case wrote part of
-// its leak kit, so that nobody is left who wrote none. Then two of them say yes:
-// whoever wrote a part, another one said yes to it. A stage has no such rule: it can
-// wait until another hand wrote it anew, and a leak cannot.
+// what a request is about, so that nobody is left who wrote none. Then two of them
+// say yes: whoever wrote a part, another one said yes to it. For the desk of one there
+// is cool_off; a case that one of several alone may see has nobody.
 func allWrote(tx *store.Tx, a cvd.ApprovalRequest) (bool, error) {
 	desk, err := Coordinators(tx)
-	if err != nil || !isKit(a) || len(a.Authors) < 2 {
+	if err != nil || len(a.Authors) < 2 {
 		return false, err
 	}
 	c, err := CaseByID(tx, a.Case)
@@ -236,7 +236,13 @@ func yeses(a cvd.ApprovalRequest, shared bool) (have, need int) {
 }
 
 // sharedWords says why a request takes more yeses than its policy asks for.
-const sharedWords = "each of you wrote part of it, so that two of you say yes: every part has that of another then"
+func sharedWords(need int) string {
+	who := "two of you"
+	if need > 2 {
+		who = fmt.Sprintf("%d of you", need)
+	}
+	return "each of you wrote part of it, so that " + who + " say yes: every part has that of another then"
+}
 
 // reject ends a request; what it held stays held until something changes.
 func (b *Base) reject(tx *store.Tx, id string, by Actor, because string) (string, error) {

@@ -35,6 +35,10 @@ func (b *Base) postApproval(tx *store.Tx, a cvd.ApprovalRequest, g []*parcel, be
 	for _, id := range slices.Sorted(maps.Keys(before)) {
 		v.Before = append(v.Before, id+" ("+strings.TrimSuffix(before[id], "; ")+")")
 	}
+	var err error
+	if v.Shared, err = allWrote(tx, a); err != nil {
+		return err
+	}
 	d := drafts{b: b, room: approvalFiles, in: map[string]string{}}
 	for _, p := range g {
 		v.Rows = append(v.Rows, approvalRow(p))
@@ -42,7 +46,6 @@ func (b *Base) postApproval(tx *store.Tx, a cvd.ApprovalRequest, g []*parcel, be
 			return err
 		}
 	}
-	var err error
 	if v.Found, err = foundWords(tx, g); err != nil {
 		return err
 	}

@@ -160,6 +160,7 @@ func TestA3_AuthorsNeverApprove(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w, id := strict(t, "acme")
+			w.coordinator("cho") // who wrote none of it
 			write(w, id)
 			w.settle()
 			a := w.request(cvd.Scope)

@@ -256,6 +256,7 @@ func TestS5_QuotedCodesAreMasked(t *testing.T) {
 func TestA3_AuthorsOfAnswers(t *testing.T) {
 	t.Parallel()
 	w, id := strict(t, "acme")
+	w.coordinator("cho") // who wrote none of it
 	w.as(benSigned, "case "+string(id), `answer-all scope "The 8.x branch is not affected."`)
 	w.settle()
 	a := w.request(cvd.Scope)

@@ -203,6 +203,8 @@ func keyLetters(to templates.To) []letter {
 func deskLetters() []letter {
 	gesture := approval()
 	gesture.Signed, gesture.Need, gesture.Rows = false, 2, gesture.Rows[:1]
+	shared := approval()
+	shared.Shared, shared.Need = true, 3
 	stopped := gesture
 	stopped.Rows = slices.Clone(gesture.Rows)
 	stopped.Letter, stopped.Need, stopped.Due, stopped.Stage = true, 1, time.Time{}, ""
@@ -245,6 +247,7 @@ func deskLetters() []letter {
 		{"duties-late", func(s *templates.Set) (templates.Rendered, error) { return s.Duties(late) }},
 		{"approval", func(s *templates.Set) (templates.Rendered, error) { return s.Approval(approval()) }},
 		{"approval-gesture", func(s *templates.Set) (templates.Rendered, error) { return s.Approval(gesture) }},
+		{"approval-shared", func(s *templates.Set) (templates.Rendered, error) { return s.Approval(shared) }},
 		{"approval-letter", func(s *templates.Set) (templates.Rendered, error) { return s.Approval(stopped) }},
 		{"casefile", func(s *templates.Set) (templates.Rendered, error) { return s.CaseFile(caseFile()) }},
 		{"casefile-fresh", func(s *templates.Set) (templates.Rendered, error) { return s.CaseFile(fresh) }},

@@ -264,6 +264,7 @@ type Approval struct {
 	Need   int
 	Rows   []ApprovalRow
 	Letter bool     // a coordinator's letter, and no stage; it has no date
+	Shared bool     // all who could say yes wrote part of it
 	Found  []string // what the check found, a clause each; nothing where empty
 	Before []string // the requests that it takes the place of, each with what changed
 }
