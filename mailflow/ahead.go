@@ -18,8 +18,13 @@ type aheadRow struct {
 	Case  cvd.CaseID
 	Next  time.Time // of its row among the due ones; zero: it has none
 	Tried time.Time // preflights up to this instant are over
-	Red   time.Time // when the last falls due that would be held; zero: nothing would
 	Ask   askedEnd
+
+	Told   time.Time  // the last list
+	Listed statusMail // where it is, if it is in Status
+	Red    time.Time  // when the last falls due that would be held; zero: nothing would, and no list stands in INBOX
+	Stands string     // digest of what the list in INBOX says would be held
+	Broken bool       // of which the gate alone does not know
 }
 
 var (
@@ -56,7 +61,7 @@ func (r aheadRow) next(l caseLook) time.Time {
 		}
 		return l.now // what stands before the desk goes
 	}
-	at, _ := nextPreflight(l, r.Tried)
+	at, _ := nextPreflight(l, r)
 	return sooner(sooner(at, r.Red), r.Ask.next(l.Case, l.now))
 }
 
@@ -97,7 +102,7 @@ func (s *Scheduler) aheadAt(now time.Time) (due []cvd.CaseID, next time.Time, er
 // lookAhead tells the desk what is due of one case. What is tried is tried
 // before the transaction that tells of it, in nobody's way.
 func (s *Scheduler) lookAhead(id cvd.CaseID, now time.Time) error {
-	tried, due, err := s.preflight(id, now)
+	tried, why, err := s.preflight(id, now)
 	if err != nil {
 		return err
 	}
@@ -114,20 +119,16 @@ func (s *Scheduler) lookAhead(id cvd.CaseID, now time.Time) error {
 		if err != nil {
 			return err
 		}
-		if due {
-			if err := s.tellPreflight(tx, l, &r, tried); err != nil {
-				return err
-			}
-		} else if !r.Red.IsZero() && (!r.Red.After(now) || !c.Started() || !c.Closed.IsZero()) {
-			r.Red = time.Time{}
-			if err := s.taskDone(tx, preflightTask(id)); err != nil {
-				return err
-			}
+		before := r
+		if err := s.afterPreflight(tx, l, &r, tried, why); err != nil {
+			return err
 		}
 		if err := s.askEnd(tx, l, &r); err != nil {
 			return err
 		}
-		s.moved(tx, id)
+		if r != before {
+			s.moved(tx, id)
+		}
 		return putAhead(tx, r, r.next(l))
 	})
 }

@@ -68,7 +68,7 @@ func (l caseLook) coming() []event {
 			out = append(out, event{at: d.On, what: d.String()})
 		}
 	}
-	if at, stages := nextPreflight(l, l.ahead.Tried); l.Started() && at.After(l.now) {
+	if at, stages := nextPreflight(l, l.ahead); l.Started() && at.After(l.now) {
 		out = append(out, event{at: at, what: "preflight for " + stageNames(stages)})
 	}
 	slices.SortStableFunc(out, func(a, b event) int { return a.at.Compare(b.at) })

@@ -208,10 +208,7 @@ func mayStillRead(tx *store.Tx, who Coordinator, told []cvd.CaseID) error {
 
 // takeDigest takes a digest away; nothing is lost, the records stay.
 func takeDigest(tx *store.Tx, s digestSent) error {
-	if err := tx.Unfile(s.Mailbox, s.UID); err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	return dropReplaced(tx, s.Message)
+	return statusMail{s.Mailbox, s.UID, s.Message}.take(tx)
 }
 
 // recallDigests takes the digests that tell of a case away from coordinators

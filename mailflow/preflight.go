@@ -25,17 +25,23 @@ func ahead(n cvd.Notice, now time.Time) bool {
 }
 
 // nextPreflight is when stages of a case are tried next, zero for never, and
-// which. Those up to tried are over; none is before the case started or the
-// vendor joined it.
-func nextPreflight(l caseLook, tried time.Time) (first time.Time, stages []cvd.Stage) {
+// which. None is before the case started or the vendor joined it. What was tried
+// is over, but not for a notice that got its date since.
+func nextPreflight(l caseLook, r aheadRow) (first time.Time, stages []cvd.Stage) {
+	if r.Tried.After(endOfDay(l.now.Add(clockJump))) {
+		r.Tried, r.Told = time.Time{}, time.Time{} // by a clock that was wrong
+	}
 	for _, v := range l.everybody() {
 		if v.Withdrawn != nil {
 			continue
 		}
-		since := laterOf(laterOf(tried, l.Start), v.Joined)
 		for _, n := range v.notices {
 			if !ahead(n, l.now) {
 				continue
+			}
+			since := laterOf(l.Start, v.Joined)
+			if !n.Dated.After(r.Told) {
+				since = laterOf(since, r.Tried)
 			}
 			for _, before := range preflights {
 				at := n.Due.Add(-before)
@@ -62,9 +68,19 @@ type flight struct {
 	broken string // why it could not be written
 }
 
+// whyTried says why the stages of a case are tried.
+type whyTried int
+
+const (
+	notTried  whyTried = iota
+	itsTime            // one of preflights has come
+	itChanged          // the list in INBOX says what is not so any more
+)
+
 // preflight tries every stage of a case that falls due within the longest of
-// preflights, if one of them is to be tried by now.
-func (s *Scheduler) preflight(id cvd.CaseID, now time.Time) (tried []*flight, due bool, err error) {
+// preflights, if there is a reason to.
+func (s *Scheduler) preflight(id cvd.CaseID, now time.Time) (tried []*flight, why whyTried, err error) {
+	var stands string
 	err = s.Store.View(func(tx *store.Tx) error {
 		c, err := CaseByID(tx, id)
 		if err != nil || !c.Started() || !c.Closed.IsZero() {
@@ -74,19 +90,23 @@ func (s *Scheduler) preflight(id cvd.CaseID, now time.Time) (tried []*flight, du
 		if err != nil {
 			return err
 		}
-		r, err := readAhead(tx, id)
-		if err != nil {
-			return err
-		}
-		at, _ := nextPreflight(l, r.Tried)
-		if due = !at.IsZero() && !at.After(now); !due {
+		at, _ := nextPreflight(l, l.ahead)
+		due := !at.IsZero() && !at.After(now)
+		if !due && l.ahead.Red.IsZero() {
 			return nil
 		}
-		tried, err = s.flights(tx, l, endOfDay(now).Add(preflights[0]))
-		return err
+		if tried, err = s.flights(tx, l); err != nil {
+			return err
+		}
+		if why, stands = itChanged, l.ahead.Stands; due {
+			why = itsTime
+		} else if !l.ahead.Broken && listed(tried, now) == stands {
+			why = notTried
+		}
+		return nil
 	})
-	if err != nil {
-		return nil, false, err
+	if err != nil || why == notTried {
+		return nil, notTried, err
 	}
 	var large sync.Mutex // one after the other, since each takes some times its size in memory
 	doEach(tried, runtime.GOMAXPROCS(0), func(f *flight) error {
@@ -97,17 +117,39 @@ func (s *Scheduler) preflight(id cvd.CaseID, now time.Time) (tried []*flight, du
 		s.write(f)
 		return nil
 	})
-	return tried, due, nil
+	if why == itChanged && listed(tried, now) == stands {
+		return nil, notTried, nil
+	}
+	return tried, why, nil
+}
+
+// listBehind says whether the list in INBOX says what is not so any more, as far
+// as the gate knows.
+func (b *Base) listBehind(tx *store.Tx, l caseLook) (bool, error) {
+	if l.ahead.Red.IsZero() || !l.Started() || !l.Closed.IsZero() || l.ahead.Broken {
+		return !l.ahead.Red.IsZero(), nil
+	}
+	tried, err := b.flights(tx, l)
+	return listed(tried, l.now) != l.ahead.Stands, err
+}
+
+// listed tells what one list says from what another does.
+func listed(tried []*flight, now time.Time) string {
+	var all []any
+	for _, f := range tried {
+		all = append(all, f.Notice.Party, f.Notice.Stage, utc(f.Notice.Due), f.class(now), f.lacks())
+	}
+	return digestAll(all...)
 }
 
 // endOfDay is the last instant of a day in UTC.
 func endOfDay(t time.Time) time.Time { return date(t).AddDate(0, 0, 1).Add(-1) }
 
-// flights asks the gate about every stage that falls due up to an instant, as
-// if it were its day.
-func (b *Base) flights(tx *store.Tx, l caseLook, until time.Time) ([]*flight, error) {
+// flights asks the gate about every stage that falls due within the longest of
+// preflights, counted from the end of the day, as if it were its day.
+func (b *Base) flights(tx *store.Tx, l caseLook) ([]*flight, error) {
 	var out []*flight
-	kept := &looks{}
+	kept, until := &looks{}, endOfDay(l.now).Add(preflights[0])
 	for _, v := range l.everybody() {
 		if v.Withdrawn != nil {
 			continue
@@ -185,7 +227,7 @@ func (f *flight) class(now time.Time) string {
 		return flightRed
 	case f.Decision == HoldIt && f.byHand() && f.Why == handed(f.Question):
 		return flightHand
-	case f.Decision == HoldIt, f.Decision == Never, f.Decision == Ask && !f.Notice.Due.After(now.Add(decideBy)):
+	case f.Decision == HoldIt, f.Decision == Never, f.Decision == Ask && !f.Notice.Due.After(endOfDay(now).Add(decideBy)):
 		return flightRed
 	case f.Decision == Release:
 		return flightGoes

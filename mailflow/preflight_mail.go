@@ -1,6 +1,7 @@
 package mailflow
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,31 +15,86 @@ import (
 
 func preflightTask(id cvd.CaseID) string { return "preflight:" + string(id) }
 
+// afterPreflight tells the desk what came of it. Where nothing was tried, a list
+// goes whose day, or case, is over.
+func (b *Base) afterPreflight(tx *store.Tx, l caseLook, r *aheadRow, tried []*flight, why whyTried) error {
+	if why != notTried {
+		return b.tellPreflight(tx, l, r, tried, why)
+	}
+	if r.Red.IsZero() || r.Red.After(tx.Now) && l.Started() && l.Closed.IsZero() {
+		return nil
+	}
+	return b.endList(tx, l.ID, r)
+}
+
+// endList takes the list in INBOX away.
+func (b *Base) endList(tx *store.Tx, id cvd.CaseID, r *aheadRow) error {
+	r.Red, r.Stands, r.Broken = time.Time{}, "", false
+	return b.taskDone(tx, preflightTask(id))
+}
+
 // tellPreflight puts the list before the desk: a task where something would be
 // held, else in Status, and the task of the one before is gone. What is tried
-// again later today is part of it.
-func (b *Base) tellPreflight(tx *store.Tx, l caseLook, r *aheadRow, tried []*flight) error {
-	r.Tried, r.Red = endOfDay(tx.Now), time.Time{}
-	if err := b.taskDone(tx, preflightTask(l.ID)); err != nil || len(tried) == 0 {
+// again later today is part of it, and what is tried again because it changed
+// takes its place: a day has one list. Where nothing would be held any more there is
+// nothing to tell before the next is due.
+func (b *Base) tellPreflight(tx *store.Tx, l caseLook, r *aheadRow, tried []*flight, why whyTried) error {
+	taken := why == itChanged && !tasks.Has(tx, tx.Name("task", preflightTask(l.ID))) // somebody called it done
+	if err := b.endList(tx, l.ID, r); err != nil {
 		return err
 	}
-	for _, f := range tried {
-		if f.class(tx.Now) == flightRed {
-			r.Red = laterOf(r.Red, f.Notice.Due)
+	if date(r.Told).Equal(date(tx.Now)) {
+		if err := r.Listed.take(tx); err != nil {
+			return err
 		}
 	}
+	if r.Told, r.Listed = tx.Now, (statusMail{}); why == itsTime {
+		r.Tried = endOfDay(tx.Now)
+	}
 	list := newPreflightList(tried, tx.Now)
+	if len(tried) == 0 || taken || why == itChanged && list.of[flightRed] == 0 {
+		return nil
+	}
 	post := Post{Folder: "Status", Case: l.ID, Kind: "preflight", Subject: list.subject(l.ID), Text: b.preflightText(l, list)}
 	err := record(tx, journal.Record{Case: string(l.ID), Kind: "preflight", Detail: list.verdict()})
 	if err != nil {
 		return err
 	}
-	if r.Red.IsZero() {
-		_, _, _, err := b.post(tx, post)
+	if list.of[flightRed] == 0 {
+		r.Listed, err = b.postStatus(tx, post)
 		return err
+	}
+	r.Stands = listed(tried, tx.Now)
+	for _, f := range tried {
+		if f.class(tx.Now) == flightRed {
+			r.Red = laterOf(r.Red, f.Notice.Due)
+		}
+		r.Broken = r.Broken || f.broken != ""
 	}
 	post.Folder = "INBOX"
 	return b.task(tx, preflightTask(l.ID), post)
+}
+
+// statusMail is where a mail in Status is that a newer one takes the place of.
+type statusMail struct {
+	Mailbox, UID uint32
+	Message      uint64
+}
+
+func (b *Base) postStatus(tx *store.Tx, p Post) (statusMail, error) {
+	m, box, uid, err := b.post(tx, p)
+	return statusMail{box, uid, m.ID}, err
+}
+
+// take takes it away; nothing is lost, the records stay.
+func (s statusMail) take(tx *store.Tx) error {
+	if s.Message == 0 {
+		return nil
+	}
+	if err := tx.Unfile(s.Mailbox, s.UID); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	return dropReplaced(tx, s.Message)
 }
 
 // preflightLine is one stage to those vendors for which the same is true.
@@ -134,7 +190,7 @@ func (b *Base) preflightText(l caseLook, p preflightList) string {
 	}
 	out = append(out, "", templates.Fill("", "What stands in the plan, and with which keys, says a mail to control@"+b.DeskDomain), "    case "+string(l.ID), "    plan")
 	if p.of[flightRed] > 0 {
-		out = append(out, "", templates.Fill("", "What is mended by its day goes as planned; what is not is held, sealed, and you are told. This mail goes when a later preflight finds nothing, or when the day has passed."))
+		out = append(out, "", templates.Fill("", "What is mended by its day goes as planned; what is not is held, sealed, and you are told. This mail is replaced when that changes, and goes when nothing would be held any more, or when the day has passed."))
 	}
 	return strings.Join(out, "\n") + "\n"
 }

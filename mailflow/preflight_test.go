@@ -273,7 +273,7 @@ func TestNextPreflight(t *testing.T) {
 		if row.want >= 0 {
 			want = days(row.want)
 		}
-		at, stages := nextPreflight(l, tried)
+		at, stages := nextPreflight(l, aheadRow{Tried: tried})
 		if !at.Equal(want) || fmt.Sprint(stages) != row.stages {
 			t.Errorf("%s: %s %v, want day %d %s", row.name, at, stages, row.want, row.stages)
 		}

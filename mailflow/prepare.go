@@ -114,7 +114,13 @@ func (b *Base) prepareCase(d dirtyCase) error {
 		if err != nil {
 			return err
 		}
-		next = l.ahead.next(l)
+		behind, err := b.listBehind(tx, l)
+		if err != nil {
+			return err
+		}
+		if next = l.ahead.next(l); behind {
+			next = l.now
+		}
 		f, err = b.renderCaseFile(tx, l)
 		return err
 	})

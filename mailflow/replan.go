@@ -127,6 +127,9 @@ func freed(c cvd.Case, p cvd.Participant, n cvd.Notice, due time.Time) bool {
 func (b *Base) place(tx *store.Tx, c cvd.Case, n cvd.Notice, due time.Time, byNeed bool) error {
 	moved := n
 	moved.Due, moved.Version = due, c.Embargo().Version
+	if n.ID == 0 || !moved.Due.Equal(n.Due) {
+		moved.Dated = tx.Now
+	}
 	if n.ID == 0 {
 		_, err := b.newNotice(tx, moved, nil)
 		return err

@@ -369,6 +369,7 @@ type Notice struct {
 	Nth   int   `json:",omitempty"` // of KindReminder: which one it is for its stage, from 1
 
 	Due     time.Time
+	Dated   time.Time // when Due was set last; zero in notices of before
 	Row     time.Time // the instant of its row among the due ones; zero while it has none
 	LastAct time.Time // of a person, on what this notice depends on; the undo window starts here
 	ByNeed  bool      // it became ready because a need was met, and waits for no undo
