@@ -106,6 +106,13 @@ func putApproval(tx *store.Tx, a cvd.ApprovalRequest) error {
 			}
 		}
 	}
+	if isDraft(a) {
+		for _, n := range a.Notices {
+			if err := letterChanged(tx, n); err != nil {
+				return err
+			}
+		}
+	}
 	a.Notices, a.Parties, a.Hashes = nil, nil, nil
 	if err := approvals.Put(tx, scope, key, a); err != nil {
 		return err

@@ -278,7 +278,7 @@ func bind(tx *store.Tx, p *parcel, id string) error {
 	if err := approvalDetails.Put(tx, caseScope(n.Case), key, p.Parts); err != nil {
 		return err
 	}
-	return notices.Put(tx, caseScope(n.Case), noticeKey(tx, n.Case, n.Party, n.ID), n)
+	return errors.Join(letterChanged(tx, n.ID), notices.Put(tx, caseScope(n.Case), noticeKey(tx, n.Case, n.Party, n.ID), n))
 }
 
 // authorsOf are those who wrote what is to be approved; where nobody did, who

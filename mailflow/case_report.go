@@ -81,6 +81,9 @@ func (b *Base) moveReport(tx *store.Tx, c cvd.Case, r cvd.Report) error {
 	if err := reports.Put(tx, caseScope(c.ID), store.Seq(r.Number), r); err != nil {
 		return err
 	}
+	if err := lettersChanged(tx, id, cvd.Finder); err != nil { // they show in its folders now
+		return err
+	}
 	return recallDigests(tx, c) // that told of the report, where others may not know of the case
 }
 

@@ -122,7 +122,7 @@ func TestCaseFile_PictureAndCalendar(t *testing.T) {
 	}
 }
 
-// The days of the embargo go on at midnight UTC though nothing happens, once
+// The days of the embargo go on after midnight UTC though nothing happens, once
 // after downtime, and at no other time.
 func TestCaseFile_GoesOnAtMidnight(t *testing.T) {
 	t.Parallel()
@@ -136,7 +136,7 @@ func TestCaseFile_GoesOnAtMidnight(t *testing.T) {
 		subject string
 		same    bool
 	}{
-		{14*time.Hour + 59*time.Minute, "day 3 of 30", true},
+		{15 * time.Hour, "day 3 of 30", true}, // the first case has its turn a minute after midnight
 		{time.Minute, "day 4 of 30", false},
 		{23 * time.Hour, "day 4 of 30", true},
 		{5*24*time.Hour + time.Hour, "day 10 of 30", false},
@@ -148,7 +148,7 @@ func TestCaseFile_GoesOnAtMidnight(t *testing.T) {
 			t.Errorf("on %s: %q, the same %v", w.clock.Now(), m.Envelope.Subject, m.ID == before)
 		}
 	}
-	if next, err := w.DaysDue(w.clock.Now()); err != nil || !next.Equal(date(w.clock.Now()).AddDate(0, 0, 1)) {
+	if next, err := w.DaysDue(w.clock.Now()); err != nil || !next.Equal(date(w.clock.Now()).AddDate(0, 0, 1).Add(time.Minute)) {
 		t.Errorf("it wants to be called at %v, %v", next, err)
 	}
 	w.in(id, "case close")

@@ -136,7 +136,15 @@ func (l caseLook) day() (day, days int) {
 	if !l.Started() {
 		return 0, 0
 	}
-	return daysBetween(l.Start, l.now) + 1, max(daysBetween(l.Start, l.Embargo().End), 1)
+	return daysBetween(l.Start, l.moment()) + 1, max(daysBetween(l.Start, l.Embargo().End), 1)
+}
+
+// moment is now, for a case that goes on; one that was closed stands still.
+func (l caseLook) moment() time.Time {
+	if !l.Closed.IsZero() {
+		return l.Closed
+	}
+	return l.now
 }
 
 // date is the beginning of the day of an instant, in UTC.
@@ -169,7 +177,7 @@ func (l caseLook) view() templates.CaseFile {
 
 // today is an instant that stands for the whole day.
 func (l caseLook) today() time.Time {
-	if today := date(l.now); !l.Started() || today.After(l.Start) || l.now.Before(l.Start) {
+	if today := date(l.moment()); !l.Started() || today.After(l.Start) || l.moment().Before(l.Start) {
 		return today
 	}
 	return l.Start
@@ -231,19 +239,24 @@ const silence = 3
 // silent is for how many days a vendor that was told something has said
 // nothing at all; 0 for one that has.
 func (l caseLook) silent(p vendorLook) int {
-	if p.Withdrawn != nil || p.Declined != nil || p.Acknowledged != nil || p.Accepted() > 0 || p.Status().Word != "" || !p.LastHeard.IsZero() {
+	told := l.toldAt(p)
+	if told.IsZero() {
 		return 0
 	}
-	var told time.Time
+	return daysBetween(told, l.moment())
+}
+
+// toldAt is since when the silence of a vendor counts; zero where it does not.
+func (l caseLook) toldAt(p vendorLook) (told time.Time) {
+	if p.Withdrawn != nil || p.Declined != nil || p.Acknowledged != nil || p.Accepted() > 0 || p.Status().Word != "" || !p.LastHeard.IsZero() {
+		return told
+	}
 	for _, n := range p.notices {
 		if disclosing(n) && n.State == cvd.Sent && !cameBack(n) && (told.IsZero() || n.SentAt.Before(told)) {
 			told = n.SentAt
 		}
 	}
-	if told.IsZero() {
-		return 0
-	}
-	return daysBetween(told, l.now)
+	return told
 }
 
 func noticeCell(n cvd.Notice) string {

@@ -119,6 +119,12 @@ func noticeDate(n cvd.Notice) time.Time {
 // picture is the time line of a case that has started.
 func (l caseLook) picture() timeline.Picture {
 	p := timeline.Picture{Start: l.Start, End: l.Embargo().End, Now: l.today(), Stages: l.stageDates()}
+	switch after := date(p.End).AddDate(0, 0, 1); { // outside of it nothing in the picture tells one day from another
+	case p.Now.After(after):
+		p.Now = after
+	case p.Now.Before(p.Start):
+		p.Now = date(p.Start).AddDate(0, 0, -1)
+	}
 	for _, v := range l.vendors {
 		if v.Withdrawn == nil {
 			p.Lanes = append(p.Lanes, l.lane(v))

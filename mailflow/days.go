@@ -4,51 +4,97 @@ import (
 	"errors"
 	"time"
 
+	"parley/mailflow/cvd"
 	"parley/mailflow/store"
 )
 
-// dayRow remembers the day that the case files were last made for.
-type dayRow struct{ Day time.Time }
+// A case file says what day of the embargo it is, and for how many days vendors are
+// silent. Each case in which a day changes something has a row among the due ones, in
+// the first hour after midnight UTC: not all at one instant.
 
-var dayRows = store.Versioned[dayRow]("days")
+// dayRow is the next day on which the case file of a case reads differently by itself.
+type dayRow struct {
+	Case cvd.CaseID
+	Next time.Time // of its row among the due ones; zero: it reads the same for ever
+}
 
-// DaysDue lets the case files of open cases go on to the next day at midnight
-// UTC, whether anything else happens or not: "day 12 of 90". After downtime
-// that is once. It returns the next midnight.
-func (b *Base) DaysDue(now time.Time) (time.Time, error) {
-	today := date(now)
-	next := today.AddDate(0, 0, 1)
-	var shown dayRow
-	err := b.Store.View(func(tx *store.Tx) (err error) {
-		shown, err = dayRows.Get(tx, tx.Name("day", "casefiles"))
-		if errors.Is(err, store.ErrNotFound) {
-			err = nil
-		}
-		return err
-	})
-	if err != nil || shown.Day.Equal(today) {
-		return next, err
+var (
+	dayRows = store.Versioned[dayRow]("casedays")
+	daysDue = store.WriteOnce[cvd.CaseID]("casedaysdue")
+)
+
+func dayKey(tx *store.Tx, id cvd.CaseID) []byte { return tx.Name("caseday", string(id)) }
+
+// nextDay is when the case file reads differently because a day has passed, zero
+// for never.
+func (l caseLook) nextDay() time.Time {
+	if !l.Started() || !l.Closed.IsZero() {
+		return time.Time{}
 	}
-	return next, b.Store.Update(func(tx *store.Tx) error {
-		for r, err := range cases.All(tx, nil) {
-			if errors.Is(err, store.ErrShredded) {
-				continue
-			}
+	minute := time.Duration(l.Number%60) * time.Minute
+	tomorrow := date(l.now).AddDate(0, 0, 1)
+	day, days := l.day()
+	switch {
+	case day < 1: // it counts from its start on
+		return laterOf(tomorrow, date(l.Start)).Add(minute)
+	case day <= days+1, l.anySilent():
+		return tomorrow.Add(minute)
+	}
+	return time.Time{}
+}
+
+// anySilent says whether the silence of somebody is counted, or will be.
+func (l caseLook) anySilent() bool {
+	for _, v := range l.vendors {
+		if told := l.toldAt(v); !told.IsZero() {
+			return true
+		}
+	}
+	return false
+}
+
+// keepDay keeps the row of a case in step with what its case file says.
+func keepDay(tx *store.Tx, id cvd.CaseID, next time.Time) error {
+	key := dayKey(tx, id)
+	r, err := dayRows.Get(tx, key)
+	if err != nil && !errors.Is(err, store.ErrNotFound) || err == nil && r.Next.Equal(next) {
+		return err
+	}
+	if err := moveDue(tx, daysDue, caseScope(id), key, r.Next, next, id); err != nil {
+		return err
+	}
+	return dayRows.Put(tx, caseScope(id), key, dayRow{id, next})
+}
+
+// daysBatch is how many case files go on to the next day in one transaction.
+const daysBatch = 256
+
+// DaysDue lets the case files that say what day it is go on to the next one, whether
+// anything else happens or not. After downtime that is once. It returns when it
+// wants to be called next.
+func (b *Base) DaysDue(now time.Time) (next time.Time, err error) {
+	var due []cvd.CaseID
+	err = b.Store.View(func(tx *store.Tx) error {
+		for row, err := range daysDue.Due(tx, now, &next) {
 			if err != nil {
 				return err
 			}
-			c := r.Value
-			if !c.Started() || !c.Closed.IsZero() {
-				continue
+			if due = append(due, row.Value); len(due) == daysBatch {
+				return nil
 			}
-			b.moved(tx, c.ID)
-			if c.Exploited == nil && len(c.Leaks) == 0 {
-				continue
-			}
-			if err := watch(tx, c.ID); err != nil { // a store of before does not know yet
+		}
+		return nil
+	})
+	if err != nil || len(due) == 0 {
+		return next, err
+	}
+	return next, b.Store.Update(func(tx *store.Tx) error {
+		for _, id := range due {
+			b.moved(tx, id)
+			if err := keepDay(tx, id, time.Time{}); err != nil { // the case file that is made says when next
 				return err
 			}
 		}
-		return dayRows.Put(tx, DeskScope, tx.Name("day", "casefiles"), dayRow{today})
+		return nil
 	})
 }

@@ -37,6 +37,9 @@ func putNotice(tx *store.Tx, n cvd.Notice, row time.Time) error {
 	}
 	n.Row = row
 	if n.Kind == cvd.KindLetter {
+		if err := letterChanged(tx, n.ID); err != nil {
+			return err
+		}
 		tx.Changed(store.Change{Topic: "prepare"})
 	}
 	return notices.Put(tx, caseScope(n.Case), noticeKey(tx, n.Case, n.Party, n.ID), n)

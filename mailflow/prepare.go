@@ -100,7 +100,7 @@ func (b *Base) prepareCase(d dirtyCase) error {
 	}
 	var serial uint64
 	var f caseFile
-	var next time.Time
+	var next, day time.Time
 	err := b.Store.View(func(tx *store.Tx) error {
 		serial = tx.Serial()
 		c, err := CaseByID(tx, d.Case)
@@ -121,6 +121,7 @@ func (b *Base) prepareCase(d dirtyCase) error {
 		if next = l.ahead.next(l); behind {
 			next = l.now
 		}
+		day = l.nextDay()
 		f, err = b.renderCaseFile(tx, l)
 		return err
 	})
@@ -137,6 +138,9 @@ func (b *Base) prepareCase(d dirtyCase) error {
 			return err
 		}
 		if err := b.keepAhead(tx, d.Case, next); err != nil {
+			return err
+		}
+		if err := keepDay(tx, d.Case, day); err != nil {
 			return err
 		}
 		return clean(tx, d.Case, serial)

@@ -2,6 +2,7 @@ package mailflow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -93,13 +94,15 @@ func (f *fanOut) planCase(tx *store.Tx, number, most int) (int, error) {
 }
 
 // BenchmarkTick is one round of the clockwork, all its duties with it, in which so
-// many notices fall due while many more are planned: the cost follows what is due.
+// many notices fall due while many more are planned, and while cases that are closed
+// or destroyed and letters that are held lie about: the cost follows what is due.
 func BenchmarkTick(b *testing.B) {
-	for _, planned := range []int{1000, 100_000, 1_000_000} {
+	for _, row := range []struct{ planned, lying int }{{1000, 0}, {1000, 2000}, {100_000, 2000}, {1_000_000, 2000}} {
+		planned := row.planned
 		if planned > plannedMost(b) {
 			continue
 		}
-		b.Run(fmt.Sprintf("planned=%d", planned), func(b *testing.B) {
+		b.Run(fmt.Sprintf("planned=%d/lying=%d", planned, row.lying), func(b *testing.B) {
 			f := newFanOut(b, 100, 4)
 			f.Undo = 0     // what is due goes at once, and no day begins
 			f.settleDesk() // nor the first
@@ -107,6 +110,7 @@ func BenchmarkTick(b *testing.B) {
 				b.Fatal(err)
 			}
 			f.plan(planned)
+			f.lieAbout(row.lying)
 			all := f.parties
 			for _, due := range []int{0, 1, 10, 100} {
 				f.parties = all[:due]
@@ -114,6 +118,64 @@ func BenchmarkTick(b *testing.B) {
 			}
 		})
 	}
+}
+
+// lieAbout leaves so many cases that are closed, as many that were destroyed, and as
+// many letters that are held behind: what an old store is full of.
+func (f *fanOut) lieAbout(n int) {
+	f.t.Helper()
+	held := cvd.NewCaseID("PAR", 2019, 1)
+	f.update(func(tx *store.Tx) error { return f.oldCase(tx, cvd.Case{ID: held, Number: 300_000, Start: tx.Now}) })
+	for i := 0; i < n; {
+		f.update(func(tx *store.Tx) error {
+			for end := min(i+200, n); i < end; i++ {
+				closed := cvd.Case{ID: cvd.NewCaseID("PAR", 2018, uint64(i+1)), Number: uint64(300_001 + i), Start: tx.Now, Closed: tx.Now}
+				gone := shredRow{Case: cvd.NewCaseID("PAR", 2017, uint64(i+1)), Due: tx.Now, Erased: tx.Now, Done: tx.Now}
+				err := errors.Join(f.oldCase(tx, closed), putShred(tx, gone), f.heldLetter(tx, held))
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	for range n/restateBatch + 2 {
+		if _, err := f.sched.round(context.Background()); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+	f.view(func(tx *store.Tx) error {
+		for r, err := range waitingRows.All(tx, nil) {
+			if err != nil || r.Value.Message == 0 {
+				f.t.Fatalf("letter %d is not shown: %v", r.Value.Notice, err)
+			}
+		}
+		return nil
+	})
+}
+
+// oldCase is a case with one vendor, to whom nothing is planned.
+func (f *fanOut) oldCase(tx *store.Tx, c cvd.Case) error {
+	c.Title, c.Policy, c.Embargoes = "Old", cvd.Shipped()["default"], []cvd.Embargo{{Version: 1, End: c.Start.Add(90 * cvd.Day)}}
+	if err := tx.NewScope(caseScope(c.ID)); err != nil {
+		return err
+	}
+	p := cvd.Participant{Case: c.ID, Party: f.parties[0], Roles: []cvd.Role{cvd.RoleVendor}, Address: "psirt@old.example", Token: cvd.NewToken(), Wave: 1, Joined: tx.Now}
+	if err := errors.Join(PutCase(tx, c), PutParticipant(tx, p)); err != nil {
+		return err
+	}
+	_, err := f.caseFolder(tx, c, threadFolder(p.Party))
+	return err
+}
+
+// heldLetter is one that waits for a person to release it.
+func (f *fanOut) heldLetter(tx *store.Tx, id cvd.CaseID) error {
+	n, err := f.newNotice(tx, cvd.Notice{Case: id, Party: f.parties[0], Kind: cvd.KindLetter}, &Letter{Subject: "old", Text: "An old letter.\n", Author: "ana"})
+	if err != nil {
+		return err
+	}
+	n.State, n.Why = cvd.Held, "the case is on hold: old"
+	return putNotice(tx, n, time.Time{})
 }
 
 func (f *fanOut) benchTick(b *testing.B) {

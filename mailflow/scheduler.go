@@ -31,6 +31,7 @@ type Scheduler struct {
 	last       time.Time
 	lastPassed time.Duration
 	preparing  time.Duration // how long it took last
+	caughtUp   bool          // see CatchUp
 }
 
 // tickRow remembers when the scheduler last ran.
@@ -251,7 +252,7 @@ func (s *Scheduler) breath() time.Duration { return min(9*s.preparing, longestPa
 type duty func(now time.Time) (next time.Time, err error)
 
 func (s *Scheduler) duties() []duty {
-	return []duty{s.OwnKeysDue, s.ShowLetters, s.RestateSent, s.SilenceDue, s.DaysDue, s.DigestsDue, s.WatchedDue, s.AlarmApprovals, s.AheadDue, s.TellGuard,
+	return []duty{s.CatchUp, s.OwnKeysDue, s.ShowLetters, s.RestateSent, s.SilenceDue, s.DaysDue, s.DigestsDue, s.WatchedDue, s.AlarmApprovals, s.AheadDue, s.TellGuard,
 		s.DropSuperseded, s.ShredsDue}
 }
 
@@ -283,7 +284,7 @@ func sendingNow(tx *store.Tx) (Sending, error) {
 
 // setSending pauses or resumes all sending. Pausing is told to the desk.
 func (b *Base) setSending(tx *store.Tx, s Sending) error {
-	if err := sendingState.Put(tx, DeskScope, tx.Name("sending", "state"), s); err != nil {
+	if err := errors.Join(sendingState.Put(tx, DeskScope, tx.Name("sending", "state"), s), allLettersChanged(tx)); err != nil {
 		return err
 	}
 	kind := "sending.resumed"

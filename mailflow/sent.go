@@ -155,7 +155,7 @@ func (o *Outbox) inPlace(tx *store.Tx, n cvd.Notice, box store.Mailbox, m store.
 		if err != nil || row.Notice == 0 {
 			return errors.Join(err, fileIn(tx, box, m))
 		}
-		if err := waitingRows.Delete(tx, store.Seq(n.ID)); err != nil {
+		if err := dropWaiting(tx, row); err != nil {
 			return err
 		}
 		if done, err := takesPlace(tx, row.Message, m.ID); err != nil || done {

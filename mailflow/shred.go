@@ -39,9 +39,15 @@ type shredRow struct {
 	Erased     time.Time     // its rows are gone
 	Scopes     []store.Scope // whose keys go after them
 	Done       time.Time     // its keys are gone, too
+	Next       time.Time     // of its row among the due ones; zero: it has none
 }
 
-var shreds = store.Versioned[shredRow]("shreds")
+var (
+	shreds = store.Versioned[shredRow]("shreds")
+	// shredsDue are under the instant at which something is to be done, and the key of
+	// the shredRow. They outlive the case, and say nothing of it.
+	shredsDue = store.WriteOnce[struct{}]("shredsdue")
+)
 
 func shredKey(tx *store.Tx, id cvd.CaseID) []byte { return tx.Name("shred", string(id)) }
 
@@ -56,11 +62,38 @@ func shredOf(tx *store.Tx, id cvd.CaseID) (shredRow, error) {
 
 // putShred seals it with the case as long as that has a key.
 func putShred(tx *store.Tx, r shredRow) error {
-	scope := caseScope(r.Case)
+	scope, key, next := caseScope(r.Case), shredKey(tx, r.Case), r.wants()
 	if r.gone() {
 		scope = DeskScope
 	}
-	return shreds.Put(tx, scope, shredKey(tx, r.Case), r)
+	if err := moveDue(tx, shredsDue, DeskScope, key, r.Next, next, struct{}{}); err != nil {
+		return err
+	}
+	r.Next = next
+	return shreds.Put(tx, scope, key, r)
+}
+
+// dropShred forgets that a case was to be destroyed.
+func dropShred(tx *store.Tx, r shredRow) error {
+	key := shredKey(tx, r.Case)
+	if err := moveDue(tx, shredsDue, DeskScope, key, r.Next, time.Time{}, struct{}{}); err != nil {
+		return err
+	}
+	return shreds.Delete(tx, key)
+}
+
+// wants is when something is to be done about it: the warning, the end, its keys;
+// zero for never.
+func (r shredRow) wants() time.Time {
+	switch {
+	case !r.Done.IsZero() || !r.pending() && !r.gone():
+		return time.Time{}
+	case r.gone():
+		return laterOf(r.Erased, r.Again)
+	case r.Warned.IsZero():
+		return laterOf(r.Due.Add(-shredWarning), r.Again)
+	}
+	return laterOf(r.Due, r.Again)
 }
 
 // gone says that nothing of the case can be saved any more.

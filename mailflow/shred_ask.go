@@ -201,7 +201,7 @@ func (b *Base) stopShred(tx *store.Tx, id cvd.CaseID, by, why string) (string, e
 		}
 	}
 	b.touch(tx, id)
-	if err := shreds.Delete(tx, shredKey(tx, id)); err != nil {
+	if err := dropShred(tx, r); err != nil {
 		return "", err
 	}
 	return "; it is not destroyed", record(tx, journal.Record{Case: string(id), Actor: by, Kind: "shred.stopped", Ref: a.ID, Detail: why})

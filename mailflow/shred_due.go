@@ -3,7 +3,6 @@ package mailflow
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"parley/mailflow/cvd"
@@ -15,31 +14,34 @@ import (
 // returns when it wants to be called next. A kill at any instant leaves a case
 // as it was, or one whose rows are gone and whose keys go after the restart.
 func (s *Scheduler) ShredsDue(now time.Time) (next time.Time, err error) {
-	var open []shredRow
+	var due []shredRow
 	err = s.Store.View(func(tx *store.Tx) error {
-		all, err := collect(shreds.All(tx, nil), nil)
-		open = slices.DeleteFunc(all, func(r shredRow) bool { return !r.Done.IsZero() || !r.pending() && !r.gone() })
-		return err
+		for row, err := range shredsDue.Due(tx, now, &next) {
+			if err != nil {
+				return err
+			}
+			r, err := shreds.Get(tx, store.DueName(row.Key))
+			if err != nil {
+				return err
+			}
+			due = append(due, r)
+		}
+		return nil
 	})
-	for _, r := range open {
+	for _, r := range due {
 		wants, failed := s.shredDue(r, now)
 		next, err = sooner(next, wants), errors.Join(err, failed)
 	}
 	return next, err
 }
 
+// shredDue does what is due about one, and says when it is due again.
 func (s *Scheduler) shredDue(r shredRow, now time.Time) (next time.Time, err error) {
-	switch soon := r.Due.Add(-shredWarning); {
-	case now.Before(r.Again):
-		return r.Again, nil
+	switch {
 	case r.gone():
 		return s.finishShred(r, now)
-	case r.Warned.IsZero() && now.Before(soon):
-		return soon, nil
 	case r.Warned.IsZero():
 		return laterOf(r.Due, now.Add(shredWarning)), s.changeShred(r, s.warnShred)
-	case now.Before(r.Due):
-		return r.Due, nil
 	}
 	return s.carryOutShred(r, now)
 }

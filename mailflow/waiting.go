@@ -26,6 +26,7 @@ type waitingRow struct {
 	Message   uint64 // the view, 0 while there is none
 	Said      string // what the view says of its delivery
 	Answers   []answeredTask
+	Next      time.Time // of its row among the due ones; zero: what the desk sees of it is so
 }
 
 // answeredTask is a task that somebody ended by writing a letter.
@@ -34,7 +35,10 @@ type answeredTask struct {
 	Message uint64
 }
 
-var waitingRows = store.Versioned[waitingRow]("letters-waiting")
+var (
+	waitingRows = store.Versioned[waitingRow]("letters-waiting")
+	waitingDue  = store.WriteOnce[struct{}]("letters-waitingdue") // under the instant at which something of it changed, and its number
+)
 
 // awaits notes that a letter is to leave, so that it is shown until it does.
 func (b *Base) awaits(tx *store.Tx, n cvd.Notice) error {
@@ -45,11 +49,59 @@ func (b *Base) awaits(tx *store.Tx, n cvd.Notice) error {
 	if waitingRows.Has(tx, store.Seq(n.ID)) {
 		return nil
 	}
-	return putWaiting(tx, waitingRow{Case: n.Case, Party: n.Party, Notice: n.ID, Since: tx.Now, MessageID: newMessageID(b.Domain)})
+	return putWaiting(tx, waitingRow{Case: n.Case, Party: n.Party, Notice: n.ID, Since: tx.Now, MessageID: newMessageID(b.Domain)}, tx.Now)
 }
 
-func putWaiting(tx *store.Tx, r waitingRow) error {
-	return waitingRows.Put(tx, caseScope(r.Case), store.Seq(r.Notice), r)
+// putWaiting writes the row of a letter, which is to be looked at next: at once
+// where something of it changed, and never (zero) once the desk sees that.
+func putWaiting(tx *store.Tx, r waitingRow, next time.Time) error {
+	scope, key := caseScope(r.Case), store.Seq(r.Notice)
+	if err := moveDue(tx, waitingDue, scope, key, r.Next, next, struct{}{}); err != nil {
+		return err
+	}
+	r.Next = next
+	return waitingRows.Put(tx, scope, key, r)
+}
+
+// dropWaiting forgets a letter that left, or ended.
+func dropWaiting(tx *store.Tx, r waitingRow) error {
+	key := store.Seq(r.Notice)
+	if err := moveDue(tx, waitingDue, caseScope(r.Case), key, r.Next, time.Time{}, struct{}{}); err != nil {
+		return err
+	}
+	return waitingRows.Delete(tx, key)
+}
+
+// letterChanged lets the clockwork look at a letter again, if it still waits.
+func letterChanged(tx *store.Tx, notice uint64) error {
+	r, err := waitingRows.Get(tx, store.Seq(notice))
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrShredded) {
+		return nil
+	}
+	if err != nil || !r.Next.IsZero() && !r.Next.After(tx.Now) {
+		return err
+	}
+	return putWaiting(tx, r, tx.Now)
+}
+
+// lettersChanged is letterChanged for all to one participant, and allLettersChanged
+// for every one that waits: sending stopped, or goes on.
+func lettersChanged(tx *store.Tx, id cvd.CaseID, party cvd.PartyID) error {
+	all, err := Notices(tx, id, party)
+	for _, n := range all {
+		if n.Kind == cvd.KindLetter {
+			err = errors.Join(err, letterChanged(tx, n.ID))
+		}
+	}
+	return err
+}
+
+func allLettersChanged(tx *store.Tx) error {
+	all, err := collect(waitingRows.All(tx, nil), nil)
+	for _, r := range all {
+		err = errors.Join(err, letterChanged(tx, r.Notice))
+	}
+	return err
 }
 
 // waitingLetter reads the row of a letter; the zero row where it left, or was
@@ -105,13 +157,10 @@ func stoppable(f fate, name string) fate {
 }
 
 // ShowLetters makes what the desk sees of letters that have not left say how it
-// stands. All that it goes by is in the store; it returns when it wants to be
-// called next.
+// stands, once something of them changed. All that it goes by is in the store; it
+// returns when it wants to be called next.
 func (s *Scheduler) ShowLetters(now time.Time) (next time.Time, err error) {
-	rows, err := s.unshown()
-	if len(rows) == restateBatch {
-		next = now
-	}
+	rows, next, err := s.lettersToShow(now)
 	for i, failed := range doEach(rows, restateAtOnce, func(r waitingRow) error { return s.showLetter(r, now) }) {
 		if failed != nil {
 			next, err = now.Add(restateAgain), errors.Join(err, fmt.Errorf("show letter N%d: %w", rows[i].Notice, failed))
@@ -120,30 +169,25 @@ func (s *Scheduler) ShowLetters(now time.Time) (next time.Time, err error) {
 	return next, err
 }
 
-// unshown lists letters of which the desk is shown something that is not so.
-func (b *Base) unshown() (out []waitingRow, err error) {
+// lettersToShow lists letters of which something changed, and says when there are
+// more.
+func (b *Base) lettersToShow(now time.Time) (out []waitingRow, next time.Time, err error) {
 	err = b.Store.View(func(tx *store.Tx) error {
-		for r, err := range waitingRows.All(tx, nil) {
-			if errors.Is(err, store.ErrShredded) {
-				continue // its case is gone, and the view with it
-			}
+		for due, err := range waitingDue.Due(tx, now, &next) {
 			if err != nil {
 				return err
 			}
-			w, err := b.waitingNow(tx, r.Value)
+			r, err := waitingRows.Get(tx, store.DueName(due.Key))
 			if err != nil {
 				return err
 			}
-			if w.settled() {
-				continue
-			}
-			if out = append(out, r.Value); len(out) == restateBatch {
+			if out = append(out, r); len(out) == restateBatch {
 				return nil
 			}
 		}
 		return nil
 	})
-	return out, err
+	return out, next, err
 }
 
 // waitingState is how a letter stands, and how the desk is to see it.

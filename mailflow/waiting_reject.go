@@ -39,7 +39,7 @@ func (b *Base) answersTasks(tx *store.Tx, n cvd.Notice) error {
 	if row.Notice == 0 || len(row.Answers) == 0 {
 		return nil
 	}
-	return putWaiting(tx, row)
+	return putWaiting(tx, row, row.Next)
 }
 
 // letterID reads the number of a letter, "N12", as its view names it.
@@ -208,7 +208,7 @@ func (s *sitting) showAgain(n cvd.Notice, messageID string) error {
 			break
 		}
 	}
-	return putWaiting(s.tx, row)
+	return putWaiting(s.tx, row, row.Next)
 }
 
 // letterIn is the letter that a view in a thread shows.

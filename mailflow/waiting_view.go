@@ -91,9 +91,9 @@ func (b *Base) putWaitingView(tx *store.Tx, seen waitingState, f *freshView) err
 		r.Message, r.Said = id, now.fate.said()
 	}
 	if now.ended() {
-		return waitingRows.Delete(tx, store.Seq(r.Notice))
+		return dropWaiting(tx, r)
 	}
-	return putWaiting(tx, r)
+	return putWaiting(tx, r, time.Time{})
 }
 
 func (b *Base) fileWaiting(tx *store.Tx, w waitingState, f *freshView) (uint64, error) {

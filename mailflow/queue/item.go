@@ -71,7 +71,7 @@ var (
 	underway = store.WriteOnce[empty]("deliveries-underway") // number
 )
 
-func dueKey(it Item) []byte { return append(store.Instant(it.Next), store.Seq(it.ID)...) }
+func dueKey(it Item) []byte { return store.DueKey(it.Next, store.Seq(it.ID)) }
 
 // seqOf reads the number at the end of an index key.
 func seqOf(key []byte) uint64 {
@@ -83,13 +83,13 @@ func seqOf(key []byte) uint64 {
 
 // wait records that a delivery is due at an instant.
 func wait(tx *store.Tx, it Item, at time.Time) error {
-	it.State, it.Next = Waiting, at
 	if err := underway.Delete(tx, store.Seq(it.ID)); err != nil {
 		return err
 	}
-	if err := dueRows.Put(tx, it.Scope, dueKey(it), dueRow{it.InOrder}); err != nil {
+	if _, err := dueRows.MoveDue(tx, it.Scope, store.Seq(it.ID), it.Next, at, dueRow{it.InOrder}); err != nil {
 		return err
 	}
+	it.State, it.Next = Waiting, at
 	tx.Changed(store.Change{Topic: "queue"})
 	return items.Put(tx, it.Scope, store.Seq(it.ID), it)
 }

@@ -82,7 +82,7 @@ func (q *Queue) Add(tx *store.Tx, it Item) (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("add a delivery: %w", err)
 	}
-	it.ID, it.Attempts, it.First, it.Last, it.Reply, it.Said, it.Recalled = id, 0, time.Time{}, time.Time{}, "", "", false
+	it.ID, it.Attempts, it.First, it.Next, it.Last, it.Reply, it.Said, it.Recalled = id, 0, time.Time{}, time.Time{}, time.Time{}, "", "", false
 	if err := wait(tx, it, tx.Now); err != nil {
 		return 0, fmt.Errorf("add %s: %w", it, err)
 	}

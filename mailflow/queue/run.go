@@ -141,15 +141,11 @@ func (q *Queue) due(now time.Time, n int, skip map[uint64]bool) (due []store.Row
 		if q.paused(tx) {
 			return nil
 		}
-		for row, err := range dueRows.All(tx, nil) {
-			if err != nil && !errors.Is(err, store.ErrShredded) {
+		for row, err := range dueRows.Due(tx, now, &next) {
+			if err != nil {
 				return err
 			}
 			id := seqOf(row.Key)
-			if at := store.ParseInstant(row.Key); at.After(now) {
-				next = at
-				return nil
-			}
 			if skip[id] || q.flight(id) != nil {
 				continue
 			}

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"iter"
+	"slices"
 	"time"
 )
 
@@ -30,4 +31,27 @@ func (t Table[V]) Due(tx *Tx, now time.Time, next *time.Time) iter.Seq2[Row[V], 
 			}
 		}
 	}
+}
+
+// DueKey is the key of a row that falls due at an instant: that, and its name behind it.
+func DueKey(at time.Time, name []byte) []byte { return slices.Concat(Instant(at), name) }
+
+// DueName is the name in such a key.
+func DueName(key []byte) []byte { return key[min(len(key), len(Instant(time.Time{}))):] }
+
+// MoveDue keeps the row of something in step among those that are due: it stood under the instant was, followed by its name, and
+// stands under next from now on; a zero instant is none. It says whether the row is new there.
+func (t Table[V]) MoveDue(tx *Tx, scope Scope, name []byte, was, next time.Time, v V) (moved bool, err error) {
+	if next.Equal(was) {
+		return false, nil
+	}
+	if !was.IsZero() {
+		if err := t.Delete(tx, DueKey(was, name)); err != nil {
+			return false, err
+		}
+	}
+	if next.IsZero() {
+		return false, nil
+	}
+	return true, t.Put(tx, scope, DueKey(next, name), v)
 }
