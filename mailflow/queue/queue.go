@@ -117,8 +117,16 @@ func (q *Queue) All(tx *store.Tx) ([]Item, error) {
 }
 
 // Recover makes Unknown of what was under way when the process before this one ended: how far it had come is written nowhere
-// (T3). It is called before anything is delivered; Run does it by itself.
+// (T3). It is called before anything is delivered; Run does it by itself. Rows of what was shredded meanwhile go.
 func (q *Queue) Recover(tx *store.Tx) error {
+	for row, err := range dueRows.All(tx, nil) {
+		if errors.Is(err, store.ErrShredded) {
+			err = dueRows.Delete(tx, row.Key)
+		}
+		if err != nil {
+			return fmt.Errorf("recover deliveries: %w", err)
+		}
+	}
 	for row, err := range underway.All(tx, nil) {
 		if err != nil && !errors.Is(err, store.ErrShredded) {
 			return fmt.Errorf("recover deliveries: %w", err)
