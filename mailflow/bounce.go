@@ -58,6 +58,9 @@ func (in *Intake) fileBounce(tx *store.Tx, a *arrival, p place) error {
 		if err := in.keepAskingOf(tx, n.Case, n.Party); err != nil {
 			return err
 		}
+		if err := wakeOtherHalves(tx, n.Case, n.Party, true); err != nil {
+			return err
+		}
 	}
 	return received(tx, a, p, kind, m)
 }

@@ -81,6 +81,9 @@ func caseReopen(s *sitting, p *phrase) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := s.resumeIntros(s.tx, c.ID); err != nil {
+		return "", err
+	}
 	return caseLine(c) + stopped, s.replan(s.tx, c.ID)
 }
 

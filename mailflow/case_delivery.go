@@ -148,6 +148,14 @@ func (s *sitting) resend(it queue.Item) (moved string, err error) {
 	if err != nil {
 		return "", err
 	}
+	if ofIntroduction(n) {
+		if err := s.stillWaitsFor(n); err != nil {
+			return "", err
+		}
+		if cameBack(n) { // the gate is asked again, of both halves
+			return who.Address, s.writeAnew(who, it)
+		}
+	}
 	mislaid, err := s.mislaid(s.tx, who)
 	if err != nil {
 		return "", err
@@ -172,6 +180,9 @@ func (s *sitting) writeAnew(who cvd.Participant, it queue.Item) error {
 			continue
 		}
 		if all[i], err = s.planAgain(s.tx, n, s.by.Name); err != nil {
+			return err
+		}
+		if err := wakeOtherHalves(s.tx, n.Case, n.Party, false); err != nil {
 			return err
 		}
 		who.Codes = slices.DeleteFunc(who.Codes, func(c cvd.Code) bool { return c.Notice == n.ID })

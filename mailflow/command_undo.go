@@ -33,6 +33,7 @@ type undoRow struct {
 	Was, Is time.Time        // an instant that it changed
 	Case0   *cvd.Case        // as it was
 	Who0    *cvd.Participant // as it was
+	No      *cvd.Acceptance  // the word that a filed one took the place of, or nil
 }
 
 var (

@@ -206,6 +206,9 @@ var gate = []condition{
 	{"there is such an introduction", aQuestionOrIntroduction, anyWay, func(q *Question) *Answer {
 		return unless(q.Intro.isOf(q), Never, "there is no such introduction")
 	}},
+	{"no other notice took its place", aQuestionOrIntroduction, anyWay, func(q *Question) *Answer {
+		return unless(q.Intro.waitsFor(q.Notice), Never, "another notice took its place")
+	}},
 	{"nobody took the introduction back", aQuestionOrIntroduction, anyWay, func(q *Question) *Answer {
 		return unless(follows(q) || q.Intro.Ended == nil, Never, "the introduction was taken back: %s", q.Intro.why())
 	}},
@@ -219,7 +222,14 @@ var gate = []condition{
 		return unless(follows(q) || q.Intro.Other.Hold == nil, HoldIt, "%s"+partyHoldWhy+"%s", q.Intro.Other.Party, because(q.Intro.Other.Hold))
 	}},
 	{"the other half could leave", anIntroduction, anyWay, func(q *Question) *Answer {
-		return unless(follows(q) || q.Intro.OtherMay == "", HoldIt, "the other half could not leave: %s", q.Intro.OtherMay)
+		may := q.Intro.OtherMay
+		switch {
+		case follows(q) || may.Decision == Release:
+			return nil
+		case may.Decision == NotYet:
+			return &Answer{Decision: NotYet, Why: "the other half: " + may.Why, At: may.At}
+		}
+		return unless(false, HoldIt, "the other half could not leave: %s", may.Why)
 	}},
 
 	// It can be written, and read by those alone whom it is for.

@@ -94,7 +94,8 @@ var alone = map[string]struct {
 	"the other was not withdrawn":       {introduced, func(q *Question) { q.Intro.Other.Withdrawn = &cvd.Hold{} }, Never, "globex was withdrawn"},
 	"both agreed":                       {introduced, func(q *Question) { q.Intro.Sides[1].Yes = nil }, Never, "not both agreed"},
 	"the other is not on hold":          {introduced, func(q *Question) { q.Intro.Other.Hold = &cvd.Hold{Because: "x"} }, HoldIt, "globex is on hold: x"},
-	"the other half could leave":        {introduced, func(q *Question) { q.Intro.OtherMay = "no key" }, HoldIt, "the other half could not leave: no key"},
+	"the other half could leave":        {introduced, func(q *Question) { q.Intro.OtherMay = Answer{Decision: HoldIt, Why: "no key"} }, HoldIt, "the other half could not leave: no key"},
+	"no other notice took its place":    {introduced, func(q *Question) { q.Intro.Sides[0].Told++ }, Never, "another notice took its place"},
 
 	"there is material for the stage":             {nil, func(q *Question) { q.HasMaterial = false }, HoldIt, "there is no material for details"},
 	"it goes by mail":                             {nil, func(q *Question) { q.Party.Channel = cvd.ChannelHand }, HoldIt, "acme is told by hand: deliver it and record it"},
@@ -133,8 +134,8 @@ func introduced(t *testing.T) Question {
 	q := free(t)
 	q.Notice.Kind, q.Notice.Stage, q.Notice.Intro = cvd.KindIntroduction, "", 4
 	yes := &cvd.Acceptance{At: start}
-	q.Intro = &introLook{intro: intro{Number: 4, Case: q.Case.ID, Sides: [2]introSide{{Party: "acme", Yes: yes}, {Party: "globex", Yes: yes}}},
-		Other: cvd.Participant{Party: "globex"}}
+	q.Intro = &introLook{intro: intro{Number: 4, Case: q.Case.ID, Sides: [2]introSide{{Party: "acme", Yes: yes, Told: q.Notice.ID}, {Party: "globex", Yes: yes}}},
+		Other: cvd.Participant{Party: "globex"}, OtherMay: Answer{Decision: Release}}
 	return q
 }
 

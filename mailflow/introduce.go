@@ -65,21 +65,53 @@ func (i intro) agreed() bool {
 	return i.Ended == nil && i.Sides[0].Yes != nil && i.Sides[1].Yes != nil
 }
 
-// leftFor says whether one of the two has been told who the other is, or is about
-// to be.
-func leftFor(tx *store.Tx, i intro, s introSide) (bool, error) {
+// half is the notice that tells one of the two who the other is; the zero one where
+// none is planned.
+func half(tx *store.Tx, i intro, s introSide) (cvd.Notice, error) {
 	if s.Told == 0 {
-		return false, nil
+		return cvd.Notice{}, nil
 	}
 	n, err := notices.Get(tx, noticeKey(tx, i.Case, s.Party, s.Told))
+	if err != nil || n.State == cvd.Cancelled {
+		return cvd.Notice{}, err
+	}
+	return n, nil
+}
+
+// toldFor says whether one of the two has been told who the other is, or is about
+// to be. What came back told nobody.
+func toldFor(tx *store.Tx, i intro, s introSide) (bool, error) {
+	n, err := half(tx, i, s)
+	return hasLeft(n.State) && !cameBack(n), err
+}
+
+// leftFor says whether somebody else may have read by now, or is about to, who the
+// other is: a server took it, even if it gave it back later.
+func leftFor(tx *store.Tx, i intro, s introSide) (bool, error) {
+	n, err := half(tx, i, s)
 	return hasLeft(n.State) && n.State != cvd.Failed, err
 }
 
-// begun says whether either has been told.
+// begun says whether either half has left, so that no word takes it back.
 func begun(tx *store.Tx, i intro) (bool, error) {
 	for _, s := range i.Sides {
 		if left, err := leftFor(tx, i, s); left || err != nil {
 			return left, err
+		}
+	}
+	return false, nil
+}
+
+// handedOn says whether either half was given to a server. What only waits in the
+// queue can still be taken back by a word of either.
+func handedOn(tx *store.Tx, i intro) (bool, error) {
+	for _, s := range i.Sides {
+		n, err := half(tx, i, s)
+		if err != nil {
+			return false, err
+		}
+		if n.State == cvd.Sent || n.State == cvd.Unknown {
+			return true, nil
 		}
 	}
 	return false, nil
@@ -98,11 +130,11 @@ func introducedTo(tx *store.Tx, who cvd.Participant) ([]cvd.PartyID, error) {
 		if at < 0 {
 			continue
 		}
-		left, err := leftFor(tx, i, i.Sides[at])
+		told, err := toldFor(tx, i, i.Sides[at])
 		if err != nil {
 			return nil, err
 		}
-		if left {
+		if told {
 			out = append(out, i.Sides[1-at].Party)
 		}
 	}

@@ -91,7 +91,7 @@ func (s *sitting) askBoth(c cvd.Case, who [2]cvd.Participant, why string) (strin
 			continue
 		}
 		i.Sides[k].Question = nextQuestion(all, p.Party)
-		asked, err := s.newNotice(s.tx, cvd.Notice{Case: c.ID, Party: p.Party, Kind: cvd.KindQuestion, Intro: n, Code: cvd.NewCode(), LastAct: s.tx.Now}, nil)
+		asked, err := s.newNotice(s.tx, questionTo(i, p.Party, s.tx.Now), nil)
 		if err != nil {
 			return "", err
 		}

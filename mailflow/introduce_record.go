@@ -141,10 +141,14 @@ func (s *sitting) fileConsent(f filedOrder) (string, error) {
 	if no := i.Sides[i.side(who.Party)].No; no != nil && no.At.After(f.At) {
 		return "", s.tooOld(f, no.At, "REFUSE, "+no.Via)
 	}
+	side := i.Sides[i.side(who.Party)]
+	s.undo = &undoRow{Verb: "consent", Ref: strconv.FormatUint(f.Intro, 10), No: side.No}
+	if asked, err := notices.Get(s.tx, noticeKey(s.tx, c.ID, who.Party, side.Asked)); err == nil && !asked.State.Over() {
+		s.undo.Notices = []uint64{asked.ID}
+	}
 	if _, err := s.hears(s.tx, &who, i, true, cvd.Acceptance{At: s.tx.Now, Via: f.Via, By: f.By}, true); err != nil {
 		return "", err
 	}
-	s.undo = &undoRow{Verb: "consent", Ref: strconv.FormatUint(f.Intro, 10)}
 	other := i.Sides[1-i.side(who.Party)]
 	said := fmt.Sprintf("%s agrees to be introduced to %s, via %s; ", who.Party, other.Party, f.Via)
 	if other.Yes != nil {
@@ -180,9 +184,18 @@ func unconsent(s *sitting, u undoRow) (string, error) {
 	case gone:
 		return "", notDone("who they are has left already; what it rests on stays on record")
 	}
-	i.Sides[at].Yes = nil
+	i.Sides[at].Yes, i.Sides[at].No = nil, u.No
 	if err := putIntro(s.tx, i); err != nil {
 		return "", err
+	}
+	for _, id := range u.Notices { // it has not answered, and is asked as before
+		n, err := notices.Get(s.tx, noticeKey(s.tx, u.Case, who.Party, id))
+		if err == nil {
+			_, err = s.planAgain(s.tx, n, s.by.Name)
+		}
+		if err != nil {
+			return "", err
+		}
 	}
 	return s.unrecorded(who, u)
 }

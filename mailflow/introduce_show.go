@@ -31,6 +31,18 @@ func (s introSide) words() string {
 	return string(s.Party) + " has not answered"
 }
 
+// cameBackWords say who learned of whom where a half came back.
+func cameBackWords(i intro, told, back []string) string {
+	said := "the mail to " + strings.Join(back, " and that to ") + " came back"
+	switch {
+	case len(told) == 1:
+		return said + ", and only " + told[0] + " was told"
+	case len(back) == 1:
+		return said + ", and " + string(i.Sides[1-i.side(cvd.PartyID(back[0]))].Party) + " was not told"
+	}
+	return said
+}
+
 // introLines say how the introductions of a case stand, for the desk.
 func introLines(tx *store.Tx, c cvd.CaseID) ([]string, error) {
 	all, err := introsOf(tx, c)
@@ -41,19 +53,23 @@ func introLines(tx *store.Tx, c cvd.CaseID) ([]string, error) {
 	for _, i := range all {
 		a, b := i.Sides[0], i.Sides[1]
 		head := fmt.Sprintf("%s and %s: ", a.Party, b.Party)
-		var told []string
+		var told, back []string
 		for _, s := range i.Sides {
-			left, err := leftFor(tx, i, s)
-			if err != nil {
+			n, err := half(tx, i, s)
+			switch {
+			case err != nil:
 				return nil, err
-			}
-			if left {
+			case cameBack(n):
+				back = append(back, string(s.Party))
+			case hasLeft(n.State):
 				told = append(told, string(s.Party))
 			}
 		}
 		switch {
 		case len(told) == 2:
 			out = append(out, head+"introduced to each other")
+		case len(back) > 0:
+			out = append(out, head+"agreed; "+cameBackWords(i, told, back))
 		case len(told) == 1:
 			out = append(out, head+"agreed; only "+told[0]+" was told so far")
 		case i.Ended != nil:

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"parley/mailflow/cvd"
 	"parley/mailflow/mailtest"
@@ -344,7 +345,10 @@ func TestV5_IntroductionNeedsBothKeys(t *testing.T) {
 		{"taken back", func(q *Question) { q.Intro.Ended = &cvd.Hold{Because: "x"} }, Never},
 		{"the other withdrawn", func(q *Question) { q.Intro.Other.Withdrawn = &cvd.Hold{Because: "x"} }, Never},
 		{"the other on hold", func(q *Question) { q.Intro.Other.Hold = &cvd.Hold{Because: "x"} }, HoldIt},
-		{"the other has no key", func(q *Question) { q.Intro.OtherMay = "no key" }, HoldIt},
+		{"the other has no key", func(q *Question) { q.Intro.OtherMay = Answer{Decision: HoldIt, Why: "no key"} }, HoldIt},
+		{"of the other nobody asked", func(q *Question) { q.Intro.OtherMay = Answer{} }, HoldIt},
+		{"the other can still be undone", func(q *Question) { q.Intro.OtherMay = Answer{Decision: NotYet, At: q.Now.Add(time.Minute)} }, NotYet},
+		{"another was planned in its place", func(q *Question) { q.Intro.Sides[0].Told = 99 }, Never},
 		{"no key", func(q *Question) { q.Keys.Certificates = nil }, HoldIt},
 		{"the other half left", func(q *Question) { q.Intro.OtherLeft, q.Intro.Sides[1].Yes = true, nil }, Release},
 		{"the case is closed", func(q *Question) { q.Case.Closed = start }, Never},

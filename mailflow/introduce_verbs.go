@@ -66,11 +66,11 @@ func questionNumbered(tx *store.Tx, who cvd.Participant, number int) (i intro, l
 	}
 	var found []intro
 	for _, i := range all {
-		left, err := begun(tx, i)
+		over, err := handedOn(tx, i)
 		if err != nil {
 			return intro{}, "", err
 		}
-		if number == i.Sides[i.side(who.Party)].Question || number == 0 && !left {
+		if number == i.Sides[i.side(who.Party)].Question || number == 0 && !over {
 			found = append(found, i)
 		}
 	}

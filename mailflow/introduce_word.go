@@ -1,9 +1,12 @@
 package mailflow
 
 import (
+	"errors"
 	"slices"
+	"time"
 
 	"parley/mailflow/cvd"
+	"parley/mailflow/queue"
 	"parley/mailflow/store"
 )
 
@@ -12,16 +15,16 @@ import (
 // left, which is `late`. filed says that a coordinator files it, so that what it
 // lets go waits for the undo window.
 func (b *Base) hears(tx *store.Tx, who *cvd.Participant, i intro, yes bool, a cvd.Acceptance, filed bool) (late bool, err error) {
-	if gone, err := begun(tx, i); gone || err != nil {
-		return !yes, err
-	}
 	at := i.side(who.Party)
-	if !yes {
+	if !yes { // which takes out of the queue what was not handed over
 		if late, err = b.stopIntro(tx, who, &i, string(who.Party)+" took its word back"); late || err != nil {
 			return late, err
 		}
 		i.Sides[at].Yes, i.Sides[at].No = nil, &a
 		return false, putIntro(tx, i)
+	}
+	if gone, err := begun(tx, i); gone || err != nil {
+		return false, err
 	}
 	i.Sides[at].Yes, i.Sides[at].No = &a, nil
 	if err := b.cancelOne(tx, i, at, i.Sides[at].Asked, "answered"); err != nil { // one that a person put by hand
@@ -35,10 +38,14 @@ func (b *Base) hears(tx *store.Tx, who *cvd.Participant, i intro, yes bool, a cv
 	return false, putIntro(tx, i)
 }
 
-// planIntro plans both halves of an introduction that both agreed to.
+// planIntro plans both halves of an introduction that both agreed to, but what is
+// planned already, or has left.
 func (b *Base) planIntro(tx *store.Tx, i *intro, filed bool) error {
 	for at, s := range i.Sides {
-		if s.Told != 0 {
+		if n, err := half(tx, *i, s); n.ID != 0 || err != nil {
+			if err != nil {
+				return err
+			}
 			continue
 		}
 		n := cvd.Notice{Case: i.Case, Party: s.Party, Kind: cvd.KindIntroduction, Intro: i.Number, ByNeed: !filed}
@@ -52,6 +59,56 @@ func (b *Base) planIntro(tx *store.Tx, i *intro, filed bool) error {
 		i.Sides[at].Told = n.ID
 	}
 	return nil
+}
+
+// resumeIntros lets the introductions of a case go on that is open again: who had not
+// answered when it was closed, and was not asked yet, is asked, and what both agreed
+// to is planned anew.
+func (b *Base) resumeIntros(tx *store.Tx, c cvd.CaseID) error {
+	all, err := introsOf(tx, c)
+	if err != nil {
+		return err
+	}
+	for _, i := range all {
+		if i.Ended != nil {
+			continue
+		}
+		for at, s := range i.Sides {
+			if i.Sides[at].Asked, err = b.askAgain(tx, i, s); err != nil {
+				return err
+			}
+		}
+		gone, err := begun(tx, i)
+		if err == nil && (gone || i.agreed()) {
+			err = b.planIntro(tx, &i, true)
+		}
+		if err == nil {
+			err = putIntro(tx, i)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// askAgain plans a question anew that was cancelled with its case, and gives the
+// notice that asks; it has the number that it had.
+func (b *Base) askAgain(tx *store.Tx, i intro, s introSide) (uint64, error) {
+	if s.Asked == 0 || s.Yes != nil || s.No != nil {
+		return s.Asked, nil
+	}
+	n, err := notices.Get(tx, noticeKey(tx, i.Case, s.Party, s.Asked))
+	if err != nil || n.State != cvd.Cancelled {
+		return s.Asked, err
+	}
+	n, err = b.newNotice(tx, questionTo(i, s.Party, tx.Now), nil)
+	return n.ID, err
+}
+
+// questionTo is the notice that asks one of the two.
+func questionTo(i intro, p cvd.PartyID, now time.Time) cvd.Notice {
+	return cvd.Notice{Case: i.Case, Party: p, Kind: cvd.KindQuestion, Intro: i.Number, Code: cvd.NewCode(), LastAct: now}
 }
 
 // stopIntro takes back the halves of an introduction that have not left. Where one
@@ -80,16 +137,16 @@ func (b *Base) recallTo(tx *store.Tx, who *cvd.Participant, i intro, s introSide
 	if s.Told == 0 {
 		return nil
 	}
-	half := func(n cvd.Notice) bool { return n.ID == s.Told }
+	its := func(n cvd.Notice) bool { return n.ID == s.Told }
 	if who != nil && who.Party == s.Party {
-		_, _, err := b.recall(tx, who, "", half)
+		_, _, err := b.recall(tx, who, "", its)
 		return err
 	}
 	other, err := ParticipantByID(tx, i.Case, s.Party)
 	if err != nil {
 		return err
 	}
-	if n, _, err := b.recall(tx, &other, "", half); err != nil || n == 0 {
+	if n, _, err := b.recall(tx, &other, "", its); err != nil || n == 0 {
 		return err
 	}
 	return PutParticipant(tx, other)
@@ -105,14 +162,57 @@ func wakeOtherHalves(tx *store.Tx, c cvd.CaseID, party cvd.PartyID, byNeed bool)
 	}
 	for _, i := range all {
 		at := i.side(party)
-		if at < 0 || i.Sides[1-at].Told == 0 {
+		if at < 0 {
 			continue
 		}
-		n, err := notices.Get(tx, noticeKey(tx, c, i.Sides[1-at].Party, i.Sides[1-at].Told))
+		n, err := half(tx, i, i.Sides[1-at])
 		if err != nil {
 			return err
 		}
+		if n.ID == 0 {
+			continue
+		}
 		if err := wakeOne(tx, n, byNeed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// recallOtherHalves takes out of the queue what introduces others to a participant
+// of whom something is stopped, its own half of the introduction with it: these says
+// what. Where that half has left the other stays.
+func (b *Base) recallOtherHalves(tx *store.Tx, who cvd.Participant, by string, these func(cvd.Notice) bool) error {
+	all, err := introsOf(tx, who.Case)
+	if err != nil {
+		return err
+	}
+	for _, i := range all {
+		at := i.side(who.Party)
+		if at < 0 {
+			continue
+		}
+		own, err := half(tx, i, i.Sides[at])
+		if err != nil {
+			return err
+		}
+		if own.ID == 0 || hasLeft(own.State) || !these(own) {
+			continue
+		}
+		other, err := half(tx, i, i.Sides[1-at])
+		if err != nil {
+			return err
+		}
+		if other.State != cvd.Queued {
+			continue
+		}
+		switch err := b.Queue.Cancel(tx, other.Delivery); {
+		case errors.Is(err, queue.ErrAlreadySent), errors.Is(err, queue.ErrUnderWay):
+			continue
+		case err != nil:
+			return err
+		}
+		if _, err := b.planAgain(tx, other, by); err != nil {
 			return err
 		}
 	}

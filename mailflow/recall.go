@@ -41,7 +41,7 @@ func (b *Base) recall(tx *store.Tx, p *cvd.Participant, by string, these func(cv
 	if recalled > 0 {
 		p.Reached = reachedBy(all)
 	}
-	return recalled, gone, nil
+	return recalled, gone, b.recallOtherHalves(tx, *p, by, these)
 }
 
 // recallMislaid takes back what waits in the queue encrypted to a key that is

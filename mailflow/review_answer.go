@@ -100,7 +100,10 @@ func (s *sitting) letGo(n cvd.Notice) error {
 	if err := s.heldDone(s.tx, n); err != nil {
 		return err
 	}
-	return wakeOne(s.tx, n, false)
+	if err := wakeOne(s.tx, n, false); err != nil || n.Kind != cvd.KindIntroduction {
+		return err
+	}
+	return wakeOtherHalves(s.tx, n.Case, n.Party, false)
 }
 
 // unreview lets go what of a participant waits for a review, or was held by one:

@@ -222,6 +222,11 @@ func (b *Base) Delivered(tx *store.Tx, it queue.Item) error {
 			return err
 		}
 	}
+	if n.Kind == cvd.KindIntroduction { // the other half waits for this one, or goes with it
+		if err := wakeOtherHalves(tx, n.Case, n.Party, true); err != nil {
+			return err
+		}
+	}
 	if err := b.tellDelivery(tx, n, it); err != nil {
 		return err
 	}
