@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"parley/mailflow/cvd"
-	"parley/mailflow/journal"
 	"parley/mailflow/store"
 )
 
@@ -47,11 +46,15 @@ func caseMerge(s *sitting, p *phrase) (string, error) {
 			return "", err
 		}
 	}
+	left, err := s.staysBehind(c, ps, names)
+	if err != nil {
+		return "", err
+	}
 	if err := s.takeIn(&c, other, ps, names); err != nil {
 		return "", err
 	}
 	said := fmt.Sprintf("%s is merged into %s: %s, %s; policy, dates and texts of %s stay, and what %s had for its stages is in Notes",
-		other.ID, c.ID, count(len(other.Reports), "report"), count(len(ps), "participant"), c.ID, other.ID)
+		other.ID, c.ID, count(len(other.Reports), "report"), count(len(ps), "participant"), c.ID, other.ID) + behindLine(left)
 	if err := threadsRenamed(s.tx); err != nil {
 		return "", err
 	}
@@ -82,8 +85,8 @@ func (s *sitting) mayMerge(c, other cvd.Case, ps []cvd.Participant) error {
 	return nil
 }
 
-// mergedNames says under which name each participant goes on, and who of the
-// vendors is new here.
+// mergedNames says under which name each participant goes on, and who is new here,
+// or gets a role that it did not have.
 func (s *sitting) mergedNames(c cvd.Case, ps []cvd.Participant) (renamed, []cvd.PartyID, error) {
 	names, next := renamed{}, 1
 	var fresh []cvd.PartyID
@@ -91,22 +94,25 @@ func (s *sitting) mergedNames(c cvd.Case, ps []cvd.Participant) (renamed, []cvd.
 	if err != nil {
 		return nil, nil, err
 	}
-	taken := func(id cvd.PartyID) bool {
-		return slices.ContainsFunc(have, func(p cvd.Participant) bool { return p.Party == id })
+	place := func(id cvd.PartyID) int {
+		return slices.IndexFunc(have, func(p cvd.Participant) bool { return p.Party == id })
 	}
 	for _, p := range ps {
 		names[p.Party] = p.Party
 		switch {
 		case p.Party.IsFinder():
-			for taken(cvd.FinderID(next)) {
+			for place(cvd.FinderID(next)) >= 0 {
 				next++
 			}
 			names[p.Party] = cvd.FinderID(next)
 			next++
-		case p.Withdrawn == nil && !taken(p.Party):
+		case p.Withdrawn != nil:
+		case place(p.Party) < 0:
 			fresh = append(fresh, p.Party)
-		case p.Withdrawn == nil && slices.ContainsFunc(have, func(h cvd.Participant) bool { return h.Party == p.Party && h.Withdrawn != nil }):
+		case have[place(p.Party)].Withdrawn != nil:
 			return nil, nil, notDone("%s was withdrawn from %s and takes part in the other; `invite` it here, or `withdraw` it there, first", p.Party, c.ID)
+		case len(unitedLists(have[place(p.Party)].Roles, p.Roles)) > len(have[place(p.Party)].Roles):
+			fresh = append(fresh, p.Party)
 		}
 	}
 	return names, fresh, nil
@@ -133,7 +139,16 @@ func (s *sitting) takeIn(c *cvd.Case, other cvd.Case, ps []cvd.Participant, name
 			c.CVEs = append(slices.Clone(c.CVEs), id)
 		}
 	}
+	if c.Severity == "" {
+		c.Severity = other.Severity
+	}
+	if err := s.takeExploited(c, other); err != nil {
+		return err
+	}
 	if err := s.changeCase(*c, "case.merged", "took in "+string(other.ID)); err != nil {
+		return err
+	}
+	if _, err := s.showClocks(s.tx, *c); err != nil {
 		return err
 	}
 	if err := s.taskDone(s.tx, caseFileKey(other.ID)); err != nil {
@@ -147,6 +162,21 @@ func (s *sitting) takeIn(c *cvd.Case, other cvd.Case, ps []cvd.Participant, name
 		return err
 	}
 	return s.moveFolders(other, casesFolder+delimiter, closedFolder(other.Closed))
+}
+
+// takeExploited puts the awareness of attacks with the flaw on record here: it is the
+// same flaw, and the first awareness counts.
+func (s *sitting) takeExploited(c *cvd.Case, other cvd.Case) error {
+	if other.Exploited == nil || c.Exploited != nil && !other.Exploited.At.Before(c.Exploited.At) {
+		return nil
+	}
+	if c.Exploited == nil {
+		if err := s.renameTask(s.tx, exploitedTask(other.ID), exploitedTask(c.ID), c.ID); err != nil {
+			return err
+		}
+	}
+	c.Exploited = other.Exploited
+	return watch(s.tx, c.ID)
 }
 
 // narrowMerged lets the cases that became part of another be seen by those who
@@ -172,39 +202,6 @@ func (s *sitting) narrowMerged(c cvd.Case) error {
 		}
 	}
 	return nil
-}
-
-// takeParticipant lets a participant of the other case go on here, at the same
-// address. Letters to it that are under way leave as they were written.
-func (s *sitting) takeParticipant(c cvd.Case, p cvd.Participant, names renamed) error {
-	name := names[p.Party]
-	old := p
-	old.MovedTo, old.MovedAs = c.ID, name
-	if err := PutParticipant(s.tx, old); err != nil {
-		return err
-	}
-	row, err := tokens.Get(s.tx, tokenKey(s.tx, p.Token))
-	if err != nil {
-		return err
-	}
-	row.Case, row.Party = c.ID, name
-	if err := tokens.Put(s.tx, caseScope(c.ID), tokenKey(s.tx, p.Token), row); err != nil {
-		return err
-	}
-	if err := s.moveTasks(s.tx, p.Case, p.Party, c.ID, name); err != nil {
-		return err
-	}
-	if _, err := ParticipantByID(s.tx, c.ID, name); err == nil {
-		return nil // takes part here already, as it does
-	}
-	p.Case, p.Party, p.Codes = c.ID, name, nil
-	if err := PutParticipant(s.tx, p); err != nil {
-		return err
-	}
-	if _, err := s.threadBox(s.tx, c, name); err != nil {
-		return err
-	}
-	return record(s.tx, journal.Record{Case: string(c.ID), Party: string(name), Actor: s.by.Name, Kind: "party.merged", Detail: "from " + string(old.Case)})
 }
 
 // takeReportOf lets a report of the other case be one of this.

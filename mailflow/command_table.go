@@ -35,7 +35,7 @@ func caseCommands() []command {
 		{words: "case restrict", such: `case restrict ana ben`, usage: "case restrict COORDINATOR ...|everybody",
 			help: "Only these see the case; for everybody else it does not exist.", run: caseRestrict},
 		{words: "case merge", such: `case merge PAR-2026-0008`, usage: "case merge TAG",
-			help: "The case at hand takes in another one that was not started: its reports, finders, letters and vendors. The policy, dates and texts of the case at hand stay; one more vendor counts only signed.", run: caseMerge},
+			help: "The case at hand takes in another one that was not started: its reports, finders, letters and vendors. Who takes part in both has the roles of both, and stays on hold where it was. The policy, dates and texts of the case at hand stay; a participant or a role more counts only signed.", run: caseMerge},
 		{words: "case title", such: `case title "Heap overflow in libfoo"`, usage: `case title "TITLE"`, help: "Renames the case and its folder; so does renaming the folder, where the tag stays.", run: caseTitle},
 		{words: "case close", such: `case close because "no flaw"`, usage: `case close [because "WHY"]`, help: "Nothing further of it goes out.", run: caseClose},
 		{words: "case reopen", such: `case reopen`, usage: "case reopen", help: "Undoes close; what was still to come is planned anew, which counts only signed where the case had started.", run: caseReopen},

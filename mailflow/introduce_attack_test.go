@@ -198,8 +198,8 @@ func TestV2_StoppedHalfStopsTheOther(t *testing.T) {
 				w.steps(6*time.Hour, 3*cvd.Day)
 				w.bothOrNone(1, "let go")
 				if stop.name != "globex's key is rejected" { // which it cannot read its older mails without
-				w.namesOthers("acme globex", "globex acme")
-			}
+					w.namesOthers("acme globex", "globex acme")
+				}
 			})
 		}
 	}
