@@ -109,7 +109,7 @@ func bounceKey(n cvd.Notice) string { return "bounce:" + noticeRef(n) }
 func (in *Intake) bounced(tx *store.Tx, n cvd.Notice) error {
 	r, err := in.Templates.Refusal(refusal(
 		fmt.Sprintf("%s to %s in %s", noticeName(n), n.Party, n.Case),
-		"Their mail server took the notice and gave it back later, so nobody may have read it. Further stages for this vendor wait; no date changed.",
+		"Their mail server took the notice and gave it back later, so nobody may have read it. "+waitsBehind(n)+"; no date changed.",
 		"the delivery bounced", fmt.Sprintf("find out what is wrong with their address. Where another one is right, write in a signed mail to control@%s\n    vendor edit %s address ADDRESS\nand then\n    delivery D%d again", in.DeskDomain, n.Party, n.Delivery)))
 	if err != nil {
 		return err

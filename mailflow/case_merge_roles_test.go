@@ -13,12 +13,7 @@ import (
 // other, and in that one.
 func twoWith(t *testing.T, here, there []string) (w *world, id, other cvd.CaseID) {
 	t.Helper()
-	w = newWorld(t)
-	w.coordinator("ana")
-	w.coordinator("ben")
-	for _, name := range []string{"acme", "globex"} {
-		w.vendor(name)
-	}
+	w = newDesk(t, "ana ben", "acme", "globex")
 	id, other = w.caseWith(), w.caseWith()
 	if len(here) > 0 {
 		w.in(id, here...)

@@ -34,6 +34,7 @@ type undoRow struct {
 	Case0   *cvd.Case        // as it was
 	Who0    *cvd.Participant // as it was
 	No      *cvd.Acceptance  // the word that a filed one took the place of, or nil
+	Moved   []movedWave      // vendors that it put into other waves
 }
 
 var (

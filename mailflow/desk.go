@@ -60,7 +60,7 @@ type TranscriptLine struct {
 	Outcome Outcome
 	Result  string // text of one or several lines; why, for NotDone
 	Waits   string // the approval that it waits for
-	Undo    string // how it can be taken back, and until when; or empty
+	Undo    string // how it can be taken back, and until when, or why it cannot; or empty
 	List    bool   // the result has a line for each thing, which programs read
 }
 
@@ -106,7 +106,7 @@ func (t Transcript) String() string {
 		}
 		b.WriteString(l.answer() + "\n")
 		if l.Undo != "" {
-			b.WriteString("    " + l.Undo + "\n")
+			b.WriteString(templates.Fill("    ", l.Undo) + "\n")
 		}
 	}
 	return b.String()
@@ -294,6 +294,9 @@ func (s *sitting) carryOut(o order, l *TranscriptLine) error {
 	}
 	if l.Undo, err = s.keepUndo(result); err != nil {
 		return err
+	}
+	if s.undo == nil {
+		l.Undo = s.noUndo(o.command)
 	}
 	if s.toBe != "" {
 		result += "; " + s.toBe

@@ -75,9 +75,7 @@ func (w *world) top(id cvd.CaseID) string {
 // twoFinders is a desk with a case of one finder, and a report of another one
 // in Intake.
 func twoFinders(t *testing.T) (w *world, id cvd.CaseID) {
-	w = newWorld(t)
-	w.coordinator("ana")
-	w.coordinator("ben")
+	w = newDesk(t, "ana ben")
 	w.reported(w.person("fin", "fin@finder.example"), "Overflow", "it overflows")
 	_, err := w.puts("COPY", "Intake", "Overflow", "Do/New case")
 	w.ok(err)
@@ -182,8 +180,7 @@ func TestA5_FileQuarantined(t *testing.T) {
 	for _, way := range ways {
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			w.coordinator("ana")
+			w := newDesk(t, "ana")
 			id := w.started("acme", "globex")
 			acme := w.people["acme"]
 			w.arrives(acme.Address, w.thread(id, "acme"), mailtest.Plain(acme.Address, w.thread(id, "acme"), "In clear",
@@ -225,8 +222,7 @@ func (w *world) acknowledges(folder, about string) error {
 
 func TestA5_UndoFiledLetter(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.coordinator("ana")
+	w := newDesk(t, "ana")
 	id := w.started("acme")
 	acme := w.people["acme"]
 	w.arrives(acme.Address, w.thread(id, "acme"), mailtest.Plain(acme.Address, w.thread(id, "acme"), "In clear", "hello\n", w.clock.Now()))
@@ -252,8 +248,7 @@ func TestA5_FileLetterFromIntake(t *testing.T) {
 	for _, way := range ways {
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			w.coordinator("ana")
+			w := newDesk(t, "ana")
 			id := w.started("acme", "globex")
 			acme := w.people["acme"]
 			w.arrives(acme.Address, reportTo, mailtest.Plain(acme.Address, reportTo, "About your notice", "hello\n", w.clock.Now()))
@@ -283,8 +278,7 @@ func TestA5_FileLetterFromIntake(t *testing.T) {
 // A mail of one thread stays out of every other, and says why.
 func TestA5_WrongThread(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.coordinator("ana")
+	w := newDesk(t, "ana")
 	id, other := w.started("acme", "globex"), w.caseWith("acme")
 	w.answers("acme", id, true, "We look into it.\n")
 	w.submits("ana", "notes."+id.Lower()+"@"+w.DeskDomain, false, "a thought", "x\n")
@@ -332,9 +326,7 @@ func TestA5_WrongThread(t *testing.T) {
 // A refusal about two cases is seen by nobody who may not know of both.
 func TestA2_FiledIntoAnotherCase(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.coordinator("ana")
-	w.coordinator("ben")
+	w := newDesk(t, "ana ben")
 	id, other := w.started("acme"), w.caseWith("acme")
 	w.answers("acme", id, true, "Secretword.\n")
 	w.do("case "+string(id), "case restrict ana")

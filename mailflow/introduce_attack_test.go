@@ -1,7 +1,6 @@
 package mailflow
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -227,23 +226,6 @@ func TestV2_OneSideByHand(t *testing.T) {
 	w.refuses(theOperator, "nothing was recorded", "case "+string(id), `record acme introduced via "phone"`)
 }
 
-// Of two who are told by hand the second is not told where the mail to the first
-// came back meanwhile.
-func TestV5_ByHandAfterTheOtherCameBack(t *testing.T) {
-	t.Parallel()
-	w, id := agreeing(t)
-	w.quietly(id, "vendor edit globex channel hand")
-	w.steps(time.Hour, 2*time.Hour)
-	all := w.sink.To("psirt@acme.example")
-	sent := all[len(all)-1]
-	w.arrives("", sent.From, []byte("From: MAILER-DAEMON@acme.example\r\nTo: "+sent.From+"\r\nX-Failed-Recipients: psirt@acme.example\r\n\r\nno such mailbox\r\n"))
-	w.settle()
-	w.refuses(theOperator, "refused it, or gave it back", "case "+string(id), `record globex introduced via "phone"`)
-	w.in(id, "delivery "+w.deliveryOf(w.halfOf(id, "acme"))+" again")
-	w.steps(time.Hour, 2*time.Hour)
-	w.in(id, `record globex introduced via "phone"`)
-}
-
 // Once one half was handed over, the other follows, whatever is said after it; a
 // hold delays it, and nothing is sent twice. The process dies between the two.
 func TestT2_SecondHalfFollows(t *testing.T) {
@@ -285,77 +267,6 @@ func TestT2_SecondHalfFollows(t *testing.T) {
 	}
 }
 
-// Where the server of one refused its half, or gave it back, the other is not told
-// either: it would learn who the first is, and stay unknown to it. Once the first
-// went again, both know, and each was told once.
-func TestV5_HalfThatCameBackHoldsTheOther(t *testing.T) {
-	t.Parallel()
-	for _, how := range []string{"failed", "bounced"} {
-		t.Run(how, func(t *testing.T) {
-			t.Parallel()
-			w, id := agreeing(t)
-			if how == "failed" {
-				w.sink.Refuse("psirt@acme.example", 550)
-			}
-			w.queues(id, "acme")
-			w.delivers()
-			w.sink.Refuse("psirt@acme.example", 0)
-			if how == "bounced" {
-				all := w.sink.To("psirt@acme.example")
-				sent := all[len(all)-1]
-				w.arrives("", sent.From, []byte("From: MAILER-DAEMON@acme.example\r\nTo: "+sent.From+"\r\nX-Failed-Recipients: psirt@acme.example\r\n\r\nno such mailbox\r\n"))
-			}
-			w.killed()
-			w.steps(time.Hour, cvd.Day)
-			if n := w.halfOf(id, "globex"); n.State != cvd.Held || !strings.Contains(n.Why, "refused it, or gave it back") {
-				t.Errorf("the half of globex is %s: %s", n.State, n.Why)
-			}
-			if _, g := w.named(); g != 0 {
-				t.Fatal("globex learned who acme is, and is unknown to it")
-			}
-			if status := strings.Join(strings.Fields(w.in(id, "status")), " "); !strings.Contains(status, "agreed; the mail to acme came back, and globex was not told") {
-				t.Errorf("status says\n%s", status)
-			}
-			w.submits("ana", "acme."+id.Lower()+"@"+w.DeskDomain, true, "a word", "please write to globex soon\n")
-			w.after(5 * w.Undo)
-			if anyHolds(w.got("acme"), "please write to globex soon") {
-				t.Error("a letter names globex to acme, which never learned of it")
-			}
-			w.in(id, "delivery "+w.deliveryOf(w.halfOf(id, "acme"))+" again")
-			w.steps(time.Hour, cvd.Day)
-			if how == "bounced" { // what came back, and the one that did not
-				if a, g := len(w.about("acme", introduce)), len(w.about("globex", introduce)); a != 2 || g != 1 {
-					t.Errorf("acme was told %d times, globex %d", a, g)
-				}
-				return
-			}
-			w.bothOrNone(1, "sent again")
-		})
-	}
-}
-
-// A half that failed is not sent again once one of them took its word back: the
-// desk is told why. Both agree anew, and each is told once.
-func TestV2_NoHalfAgainAfterARefusal(t *testing.T) {
-	t.Parallel()
-	w, id := agreeing(t)
-	w.sink.Refuse("psirt@acme.example", 550)
-	w.queues(id, "acme")
-	w.delivers()
-	w.sink.Refuse("psirt@acme.example", 0)
-	failed := w.deliveryOf(w.halfOf(id, "acme"))
-	w.saysOnly("globex", id, "REFUSE "+string(id)+" 1\n")
-	w.refuses(theOperator, "nobody is told who the other is", "case "+string(id), "delivery "+failed+" again")
-	w.steps(time.Hour, cvd.Day)
-	w.bothOrNone(0, "globex refused")
-	w.answers("globex", id, true, "CONSENT "+string(id)+" 1\n")
-	w.steps(time.Hour, cvd.Day)
-	w.bothOrNone(1, "both agree again")
-	w.refuses(theOperator, "nobody is told who the other is", "case "+string(id), "delivery "+failed+" again")
-	w.steps(time.Hour, cvd.Day)
-	w.bothOrNone(1, "the old one was asked for again")
-}
-
 // Both consent in the same instant, on two lines of the server: each is told once.
 func TestV2_SimultaneousConsents(t *testing.T) {
 	t.Parallel()
@@ -377,81 +288,5 @@ func TestV2_SimultaneousConsents(t *testing.T) {
 	}
 	if n != 2 {
 		t.Errorf("%d halves", n)
-	}
-}
-
-// An introduction lives on in a case that was closed and opened again, wherever it
-// stood: not asked, one consent, both. Who had not answered is asked again.
-func TestIntroduce_ReopenedCase(t *testing.T) {
-	t.Parallel()
-	for said := range 3 {
-		t.Run(fmt.Sprintf("%d consents", said), func(t *testing.T) {
-			t.Parallel()
-			w, id := meeting(t)
-			w.in(id, "introduce acme globex")
-			if said > 0 {
-				w.after(5 * w.Undo)
-				w.answers("acme", id, true, "CONSENT "+string(id)+"\n")
-			}
-			if said > 1 {
-				w.saysOnly("globex", id, "CONSENT "+string(id)+"\n")
-			}
-			w.in(id, "case close")
-			w.steps(time.Hour, cvd.Day)
-			w.bothOrNone(0, "closed")
-			w.in(id, "case reopen")
-			w.steps(time.Hour, cvd.Day)
-			if said == 0 && (len(w.about("acme", asks)) != 1 || len(w.about("globex", asks)) != 1) {
-				t.Errorf("asked %d and %d", len(w.about("acme", asks)), len(w.about("globex", asks)))
-			}
-			if said < 2 {
-				w.bothOrNone(0, "not both agreed")
-			}
-			for _, name := range []string{"acme", "globex"}[said:] {
-				w.answers(name, id, true, "CONSENT "+string(id)+" 1\n")
-			}
-			w.steps(time.Hour, cvd.Day)
-			w.bothOrNone(1, "opened again")
-		})
-	}
-}
-
-// Of two halves one of which had left when the case was closed, the other follows
-// when it is opened again.
-func TestIntroduce_ReopenedAfterOneHalf(t *testing.T) {
-	t.Parallel()
-	w, id := agreeing(t)
-	w.queues(id, "acme")
-	w.delivers()
-	w.in(id, "case close")
-	w.steps(time.Hour, cvd.Day)
-	if a, g := w.named(); a != 1 || g != 0 {
-		t.Fatalf("told %d and %d", a, g)
-	}
-	w.in(id, "case reopen")
-	w.steps(time.Hour, cvd.Day)
-	w.bothOrNone(1, "opened again")
-}
-
-// A consent that a coordinator filed, and took back, leaves the party's own REFUSE
-// in force: as it was, to the letter.
-func TestV2_UndoneConsentLeavesTheRefusal(t *testing.T) {
-	t.Parallel()
-	w, id := meeting(t)
-	w.in(id, "introduce acme globex")
-	w.after(5 * w.Undo)
-	w.answers("acme", id, true, "REFUSE "+string(id)+"\n")
-	w.answers("globex", id, true, "CONSENT "+string(id)+"\n")
-	before := w.introOf(id)
-	tr := w.as(signed("ana"), "case "+string(id), `record acme consent to globex via phone "Jo"`)
-	w.killed()
-	w.as(signed("ana"), "undo "+undoID.FindStringSubmatch(tr.String())[1])
-	if got := w.introOf(id); fmt.Sprint(got.Sides[0].No, got.Sides[0].Yes) != fmt.Sprint(before.Sides[0].No, before.Sides[0].Yes) || got.Sides[0].No == nil {
-		t.Errorf("%+v, before %+v", got.Sides[0], before.Sides[0])
-	}
-	w.steps(time.Hour, cvd.Day)
-	w.bothOrNone(0, "its last word is no")
-	if status := w.in(id, "status"); !strings.Contains(status, "acme refuses") {
-		t.Errorf("status:\n%s", status)
 	}
 }

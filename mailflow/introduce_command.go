@@ -200,6 +200,17 @@ func (s *sitting) stopAllOf(who *cvd.Participant) (line string, err error) {
 	return fmt.Sprintf("; %s of it taken back, and `introduce` asks both again", count(n, "introduction")), nil
 }
 
+// nobodyIntroduced refuses to undo a start on which introductions rest.
+func (s *sitting) nobodyIntroduced(c cvd.Case) error {
+	all, err := introsOf(s.tx, c.ID)
+	for _, i := range all {
+		if a, b := i.Sides[0].Party, i.Sides[1].Party; i.Ended == nil {
+			return notDone("%s and %s are being introduced since; `introduce %s %s cancel` first, or `hold case`", a, b, a, b)
+		}
+	}
+	return err
+}
+
 // unintroduce takes back the questions that have not left.
 func unintroduce(s *sitting, u undoRow) (string, error) {
 	c, err := s.openCaseHere()

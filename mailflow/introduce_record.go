@@ -231,6 +231,7 @@ func (s *sitting) recordIntroduced(c cvd.Case, who cvd.Participant, p *phrase) (
 		return "", notDone("%s may not be told now: %s; nothing was recorded", who.Party, handWhy(a))
 	}
 	n := parcel.Notice
+	s.undo = &undoRow{Verb: "introduced", Notices: []uint64{n.ID}}
 	n.State, n.Why, n.SentAt = cvd.Sent, "by hand, via "+how, s.tx.Now
 	if err := putNotice(s.tx, n, time.Time{}); err != nil {
 		return "", err

@@ -31,6 +31,14 @@ func (s introSide) words() string {
 	return string(s.Party) + " has not answered"
 }
 
+// waitsBehind says what waits where a notice came back, for the desk.
+func waitsBehind(n cvd.Notice) string {
+	if n.Kind == cvd.KindIntroduction {
+		return "The other is not told who this one is, either, unless it was before"
+	}
+	return "Further stages for this vendor wait"
+}
+
 // cameBackWords say who learned of whom where a half came back.
 func cameBackWords(i intro, told, back []string) string {
 	said := "the mail to " + strings.Join(back, " and that to ") + " came back"

@@ -15,9 +15,7 @@ import (
 // meeting is a case that has begun with three vendors, all of whom agreed.
 func meeting(t *testing.T) (*world, cvd.CaseID) {
 	t.Helper()
-	w := newWorld(t)
-	w.coordinator("ana")
-	w.coordinator("ben")
+	w := newDesk(t, "ana ben")
 	fin := w.person("finder", "jo@finder.example")
 	w.reported(fin, "Overflow", "it overflows")
 	id := w.caseWith("acme", "globex", "initech")

@@ -23,8 +23,7 @@ func anyHolds(all []*mailtest.Opened, words ...string) bool {
 // half passes every stage of the gate, and what it says as a finder raises none.
 func TestMayRelease_FinderIsAVendorAsWell(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.vendor("globex")
+	w := newDesk(t, "", "globex")
 	id := w.caseWith("acme")
 	if said := w.in(id, "invite globex role finder"); !strings.Contains(said, "as finder") {
 		t.Errorf("the desk reads\n%s", said)
@@ -144,8 +143,7 @@ func TestV5_PublicToFindersAndObservers(t *testing.T) {
 // embargo and when it asks, and nothing above (rule V4).
 func TestV4_ObserversSeeCounts(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.vendor("certx")
+	w := newDesk(t, "", "certx")
 	id := w.caseWith("acme", "globex")
 	w.in(id, "case severity high")
 	if said := w.in(id, "invite certx role observer"); !strings.Contains(strings.Join(strings.Fields(said), " "), "counts and dates") {
@@ -264,8 +262,7 @@ func TestV4_MayReleaseToGuests(t *testing.T) {
 
 func TestInviteRefusals(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.vendor("certx")
+	w := newDesk(t, "", "certx")
 	id := w.caseWith("acme")
 	w.in(id, "invite certx role observer")
 	for line, want := range map[string]string{
@@ -321,8 +318,7 @@ func TestJoinedFinderGetsWhatIsPublic(t *testing.T) {
 // its address and key.
 func TestSuggest_NobodyIsTold(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.vendor("initech")
+	w := newDesk(t, "", "initech")
 	id := w.started("acme")
 	w.answers("acme", id, true, "SUGGEST initech they build our decoder\n")
 	w.after(3 * cvd.Day)
@@ -344,8 +340,7 @@ func TestSuggest_NobodyIsTold(t *testing.T) {
 // as a vendor has accepted nothing as one.
 func TestMayRelease_FinderComesBackAsAVendor(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.vendor("globex")
+	w := newDesk(t, "", "globex")
 	id := w.caseWith("acme")
 	w.in(id, "invite globex role finder", "start now")
 	w.after(2 * cvd.Day)

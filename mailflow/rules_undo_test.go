@@ -48,8 +48,7 @@ func (w *world) ok(err error) {
 // known of it; another one can be opened from it.
 func TestA5_UndoNewCase(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.coordinator("ana")
+	w := newDesk(t, "ana")
 	fin := w.person("fin", "fin@finder.example")
 	r := w.reported(fin, "Overflow", "it overflows")
 	to := w.ThreadAddress(r.Token)
@@ -159,8 +158,7 @@ func TestA5_EachYesCounts(t *testing.T) {
 // stands before the desk again.
 func TestA5_UndoAcknowledge(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.coordinator("ana")
+	w := newDesk(t, "ana")
 	id := w.started("acme")
 	w.answers("acme", id, true, "we got it, who is this?\n")
 	letter := func() int { return w.countIn("INBOX", "acme wrote in") }
@@ -185,9 +183,7 @@ func TestA5_UndoAcknowledge(t *testing.T) {
 // same mail may be dropped again later, and means the same again.
 func TestA5_UndoHoldAndHoldAgain(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.coordinator("ana")
-	w.coordinator("ben")
+	w := newDesk(t, "ana ben")
 	id := w.started("acme")
 	thread := w.folderOf(id, "Vendor acme")
 	held := func() bool { return w.participant(id, "acme").Hold != nil }
@@ -238,8 +234,7 @@ func TestA5_UndoHoldAndHoldAgain(t *testing.T) {
 // back still undoes, whichever of the two comes first.
 func TestA5_UndoByACaseFileThatIsReplacedMeanwhile(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.coordinator("ana")
+	w := newDesk(t, "ana")
 	id := w.started("acme")
 	file := w.folderOf(id, "Case file")
 	for round := range 20 {

@@ -254,7 +254,7 @@ func (b *Base) tellDelivery(tx *store.Tx, n cvd.Notice, it queue.Item) error {
 		next = fmt.Sprintf("ask %s whether it arrived, then write to control@%s one of\n    delivery %s sent\n    delivery %s again\n    delivery %s drop", n.Party, b.DeskDomain, id, id, id)
 	case cvd.Failed:
 		subject = fmt.Sprintf("Refused: %s to %s in %s (%s)", noticeName(n), n.Party, n.Case, id)
-		state = "Their mail server refused the mail, or did not take it in time: they do not have it. Further stages for this vendor wait; others go on."
+		state = "Their mail server refused the mail, or did not take it in time: they do not have it. " + waitsBehind(n) + "; others go on."
 		next = fmt.Sprintf("find out what is wrong with their address. Where another one is right, write in a signed mail to control@%s\n    vendor edit %s address ADDRESS\nand then\n    delivery %s again", b.DeskDomain, n.Party, id)
 	default:
 		return errors.Join(b.taskDone(tx, key), b.taskDone(tx, bounceKey(n)))

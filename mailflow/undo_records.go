@@ -159,6 +159,9 @@ func unstart(s *sitting, u undoRow) (string, error) {
 	if err := s.nothingLeft(c, 0); err != nil {
 		return "", err
 	}
+	if err := s.nobodyIntroduced(c); err != nil {
+		return "", err
+	}
 	if u.Case0.Started() && u.Case0.Start.Before(c.Start) {
 		if err := s.mustBeProved("this undo", "moves the start earlier"); err != nil {
 			return "", err

@@ -21,7 +21,7 @@ func takenBack() map[string]func(*sitting, undoRow) (string, error) {
 		"ack": unack, "accept": unaccept, "declined": undecline, "status": unstatus, "delivered": undeliver, "ready": unready,
 		"their-ref": unTheirRef, "statement": unstatement,
 		"exploited": unexploited, "legal-hold": unlegalHold, "answer-all": unanswer, "shred": unshred, "cve": uncve, "late": unlate, "go": ungo,
-		"introduce": unintroduce, "consent": unconsent,
+		"introduce": unintroduce, "consent": unconsent, "introduced": undeliver, "waves": unwave, "reported": unreport,
 	}
 }
 

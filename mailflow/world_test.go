@@ -79,6 +79,20 @@ func newWorldIn(t testing.TB, dir string, first *keyring.Secret, light bool) *wo
 	return w
 }
 
+// newDesk is newWorld with coordinators, "ana ben", and parties with confirmed keys in
+// the directory.
+func newDesk(t testing.TB, coordinators string, parties ...string) *world {
+	t.Helper()
+	w := newWorld(t)
+	for _, name := range strings.Fields(coordinators) {
+		w.coordinator(name)
+	}
+	for _, name := range parties {
+		w.vendor(name)
+	}
+	return w
+}
+
 var worldUnlock = store.UnlockKey([]byte("0123456789abcdef0123456789abcdef"))
 
 // open builds everything on the store of the world; a new one gets its first
