@@ -82,10 +82,11 @@ func (s *sitting) invitee(c cvd.Case, party cvd.Party, role cvd.Role, changes bo
 }
 
 // newIn is a participant on its way into a role: what it said as something else is
-// not its product team's word.
+// not its product team's word, on the embargo, its product or its dates.
 func newIn(who cvd.Participant, role cvd.Role) cvd.Participant {
 	if role == cvd.RoleVendor && !who.Has(role) {
-		who.Acknowledged, who.Acceptances, who.Declined = nil, nil, nil
+		who.Acknowledged, who.Acceptances, who.Declined, who.Late = nil, nil, nil, nil
+		who.Statuses, who.Ready, who.Proposals = nil, nil, nil
 	}
 	return who
 }

@@ -40,7 +40,7 @@ func (b *Base) keepObserving(tx *store.Tx, c cvd.Case, p cvd.Participant, all []
 // stateFor answers STATE: a finder in a line, an observer with a mail of counts.
 func (in *Intake) stateFor(tx *store.Tx, c cvd.Case, who cvd.Participant) (templates.Result, error) {
 	if !who.Has(cvd.RoleObserver) || !c.Closed.IsZero() {
-		return stateOf(tx, c)
+		return stateOf(tx, c, who)
 	}
 	n := cvd.Notice{Case: c.ID, Party: who.Party, Kind: cvd.KindCounts, Version: c.Embargo().Version, Nth: 1, Code: cvd.NewCode()}
 	_, err := in.newNotice(tx, n, nil)

@@ -124,7 +124,8 @@ func (s *sitting) endRole(c cvd.Case, who cvd.Participant, role cvd.Role, why st
 		n++
 	}
 	unmet := ""
-	if who = who.Without(role); onlyWatches(who) {
+	// What it agreed to be named for may be what it was in that role.
+	if who = who.Without(role); role == cvd.RoleVendor || role == cvd.RoleFinder {
 		if unmet, err = s.stopAllOf(&who); err != nil {
 			return "", err
 		}

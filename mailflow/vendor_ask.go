@@ -26,12 +26,15 @@ func (in *Intake) suggest(tx *store.Tx, c cvd.Case, who *cvd.Participant, args [
 }
 
 // stateOf tells a finder how far its case is: counts and dates, and no names.
-func stateOf(tx *store.Tx, c cvd.Case) (templates.Result, error) {
+func stateOf(tx *store.Tx, c cvd.Case, who cvd.Participant) (templates.Result, error) {
 	ps, err := Participants(tx, c.ID)
 	if err != nil {
 		return templates.Result{}, err
 	}
 	n := countsOf(ps)
+	if who.Has(cvd.RoleVendor) { // of few vendors a count would tell what another one said (rule V2)
+		n = templates.Counts{Vendors: n.Vendors, Told: n.Told, Agreed: n.Agreed}
+	}
 	switch {
 	case !c.Closed.IsZero():
 		return templates.Result{Word: templates.ResultClosed, At: c.Closed}, nil
