@@ -125,8 +125,8 @@ func (s *sitting) resend(it queue.Item) (moved string, err error) {
 	if err != nil {
 		return "", err
 	}
-	c, err := CaseByID(s.tx, who.Case)
-	if err != nil && !errors.Is(err, ErrNoCase) {
+	c, at, err := s.stoppedBy(who)
+	if err != nil {
 		return "", err
 	}
 	switch {
@@ -134,10 +134,10 @@ func (s *sitting) resend(it queue.Item) (moved string, err error) {
 		return "", notDone("%s is closed since %s, and nothing of it goes out; `case reopen` first", c.ID, day(c.Closed))
 	case c.Hold != nil:
 		return "", notDone("%s is on hold since %s: %s; `release case` first", c.ID, utc(c.Hold.At), c.Hold.Because)
-	case who.Hold != nil:
-		return "", notDone("%s is on hold since %s: %s; `release %s` first", who.Party, utc(who.Hold.At), who.Hold.Because, who.Party)
-	case who.Withdrawn != nil:
-		return "", notDone("%s was withdrawn from %s: %s", who.Party, who.Case, who.Withdrawn.Because)
+	case at.Hold != nil:
+		return "", notDone("%s is on hold since %s: %s; `release %s` first", at.Party, utc(at.Hold.At), at.Hold.Because, at.Party)
+	case at.Withdrawn != nil:
+		return "", notDone("%s was withdrawn from %s: %s", at.Party, at.Case, at.Withdrawn.Because)
 	case !strings.EqualFold(who.Address, it.To):
 		return who.Address, s.writeAnew(who, it)
 	}
@@ -164,6 +164,22 @@ func (s *sitting) resend(it queue.Item) (moved string, err error) {
 		return "the keys that are in force", s.writeAnew(who, it)
 	}
 	return "", s.Queue.Resolve(s.tx, it.ID, "again")
+}
+
+// stoppedBy is the case and the participant whose end or hold stops a mail: those of
+// the case that took in the one that it was written in, where that was merged.
+func (s *sitting) stoppedBy(who cvd.Participant) (c cvd.Case, at cvd.Participant, err error) {
+	id, party, err := threadNow(s.tx, who.Case, who.Party)
+	if err != nil {
+		return c, at, err
+	}
+	if c, err = CaseByID(s.tx, id); err != nil && !errors.Is(err, ErrNoCase) {
+		return c, at, err
+	}
+	if at, err = ParticipantByID(s.tx, id, party); errors.Is(err, ErrNoParticipant) {
+		at, err = who, nil
+	}
+	return c, at, err
 }
 
 // writeAnew drops a delivery and plans its notice again.

@@ -103,3 +103,27 @@ func TestCaseMerge_Refused(t *testing.T) {
 		t.Error("something was merged")
 	}
 }
+
+// A letter of the case taken in that came back goes again from the one that goes on,
+// unless that one, or who it is for, is on hold there.
+func TestCaseMerge_LetterGoesAgain(t *testing.T) {
+	t.Parallel()
+	w, id, other := twoCases(t)
+	gil := w.people["gil"]
+	w.sink.Refuse(gil.Address, 550)
+	w.submits("ana", "finder."+other.Lower()+"@"+w.DeskDomain, false, "Re: Crash", "thank you, gil\n")
+	w.after(5 * w.Undo)
+	w.sink.Refuse(gil.Address, 0)
+	all := w.noticesOf(other, "finder", cvd.KindLetter)
+	failed := all[len(all)-1]
+	if failed.State != cvd.Failed {
+		t.Fatalf("the letter is %s", failed.State)
+	}
+	w.in(id, "case merge "+string(other), "hold finder-2")
+	w.refuses(theOperator, "finder-2 is on hold", "delivery "+w.deliveryOf(failed)+" again")
+	w.in(id, "release finder-2", "delivery "+w.deliveryOf(failed)+" again")
+	w.after(5 * w.Undo)
+	if !anyHolds(w.got("gil"), "thank you, gil") || anyHolds(w.got("fin"), "thank you, gil") {
+		t.Errorf("gil got %d mails", len(w.got("gil")))
+	}
+}
