@@ -271,7 +271,7 @@ func (s *sitting) followParty(party cvd.Party) error {
 			return err
 		}
 	}
-	return nil
+	return s.keepKeyAsks(s.tx, string(party.ID))
 }
 
 // vendorList is `vendor list`: the directory.

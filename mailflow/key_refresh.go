@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"parley/keyring"
-	"parley/mailflow/cvd"
 	"parley/mailflow/journal"
 	"parley/mailflow/store"
 )
@@ -142,32 +141,14 @@ func (b *Base) keyTask(tx *store.Tx, owner, task, subject, state, why, next stri
 	return b.task(tx, task, Post{Folder: "Keys", Kind: "key", Ref: name, From: name, Subject: subject, Text: r.Text})
 }
 
-// askOwner asks a party for a good key, where it takes part in a case that runs
-// and has none left.
+// askOwner asks a party for a good key, where something is to go to it and it has
+// none left. A finder writes again by itself.
 func (b *Base) askOwner(tx *store.Tx, owner string) error {
-	all, err := seats(tx, owner)
-	if err != nil {
+	who, waits, err := b.waitsForKey(tx, owner)
+	if err != nil || !waits || who.Party.IsFinder() {
 		return err
 	}
-	keys, err := ownerKeys(tx, owner)
-	if err != nil {
-		return err
-	}
-	for _, who := range all {
-		c, err := CaseByID(tx, who.Case)
-		if err != nil || !c.Started() || !who.Has(cvd.RoleVendor) {
-			continue // a finder writes again by itself
-		}
-		party, err := PartyByID(tx, who.Party)
-		if err != nil {
-			return err
-		}
-		need := keyring.Need{Trust: keyring.Found, Confirmers: c.Policy.KeyConfirmers()}
-		if party.Channel != cvd.ChannelHand && len(keyring.Select(b.Certs, keys, need, tx.Now).Certificates) == 0 {
-			return b.askForKey(tx, cvd.Notice{Case: who.Case, Party: who.Party})
-		}
-	}
-	return nil
+	return b.askForKey(tx, who)
 }
 
 // adoptSubkey takes an encryption subkey that a key offers, on a person's word.

@@ -238,7 +238,7 @@ func (b *Base) wakeOwner(tx *store.Tx, owner, by string) error {
 			return err
 		}
 	}
-	return nil
+	return b.keepKeyAsks(tx, owner)
 }
 
 // candidates finds every certificate that has a component key of this ID,

@@ -10,7 +10,6 @@ import (
 	"parley/mailflow/cvd"
 	"parley/mailflow/journal"
 	"parley/mailflow/store"
-	"parley/templates"
 )
 
 // reportCase is the CaseID under which the finder of a report takes part
@@ -120,7 +119,11 @@ func (b *Base) settle(tx *store.Tx, n cvd.Notice, a Answer) error {
 	if err := b.tellHeld(tx, n); err != nil || !a.NoKey || !disclosing(n) {
 		return err
 	}
-	return b.askForKey(tx, n)
+	who, err := ParticipantByID(tx, n.Case, n.Party)
+	if err != nil {
+		return err
+	}
+	return b.askForKey(tx, who)
 }
 
 // cancel ends a notice that will not leave any more, with what stood before
@@ -132,6 +135,9 @@ func (b *Base) cancel(tx *store.Tx, n cvd.Notice, why string) error {
 		return err
 	}
 	b.moved(tx, n.Case)
+	if err := keyAskCancelled(tx, n); err != nil {
+		return err
+	}
 	if held {
 		if err := b.heldDone(tx, n); err != nil {
 			return err
@@ -152,34 +158,6 @@ func (b *Base) voidRequest(tx *store.Tx, n cvd.Notice, why string) error {
 	}
 	b.touch(tx, n.Case)
 	return b.void(tx, a.ID, why, "")
-}
-
-// askForKey asks a vendor's contact, once, for a key that can be used: in
-// clear, signed, and with nothing of the case in it.
-func (b *Base) askForKey(tx *store.Tx, held cvd.Notice) error {
-	who, err := ParticipantByID(tx, held.Case, held.Party)
-	if err != nil {
-		return err
-	}
-	to, err := spokenTo(tx, who)
-	if err != nil {
-		return err
-	}
-	kind := cvd.KindContact
-	text, err := b.Templates.Contact(templates.Contact{Us: b.us(), To: to, ReplyTo: b.ReportAddress()})
-	if who.Reached != "" {
-		kind = cvd.KindNote
-		text, err = b.Templates.Note(templates.Note{Us: b.us(), To: to})
-	}
-	if err != nil {
-		return err
-	}
-	ok, err := mayAnswer(tx, string(kind), who.Address, 1)
-	if err != nil || !ok {
-		return err
-	}
-	_, err = b.newNotice(tx, cvd.Notice{Case: held.Case, Party: held.Party, Kind: kind}, &Letter{Subject: text.Subject, Text: text.Text})
-	return err
 }
 
 // disclosing says that a notice raises what its participant knows.

@@ -252,7 +252,7 @@ func (s *Scheduler) breath() time.Duration { return min(9*s.preparing, longestPa
 type duty func(now time.Time) (next time.Time, err error)
 
 func (s *Scheduler) duties() []duty {
-	return []duty{s.CatchUp, s.OwnKeysDue, s.ShowLetters, s.RestateSent, s.SilenceDue, s.DaysDue, s.DigestsDue, s.WatchedDue, s.AlarmApprovals, s.AheadDue, s.TellGuard,
+	return []duty{s.CatchUp, s.OwnKeysDue, s.ShowLetters, s.RestateSent, s.SilenceDue, s.KeyAsksDue, s.DaysDue, s.DigestsDue, s.WatchedDue, s.AlarmApprovals, s.AheadDue, s.TellGuard,
 		s.DropSuperseded, s.ShredsDue}
 }
 
