@@ -1,6 +1,7 @@
 package mailflow
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -9,7 +10,8 @@ import (
 	"parley/mailflow/cvd"
 )
 
-// caseClose is `case close [because "…"]`: nothing further goes out.
+// caseClose is `case close [because "…"]`: nothing further goes out, and no code of
+// what did counts any more.
 func caseClose(s *sitting, p *phrase) (string, error) {
 	c, err := s.openCaseHere()
 	if err != nil {
@@ -30,6 +32,9 @@ func caseClose(s *sitting, p *phrase) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := s.endCodesOf(c); err != nil {
+		return "", err
+	}
 	if err := s.voidKit(s.tx, c.ID, "the case is closed"); err != nil {
 		return "", err
 	}
@@ -45,6 +50,17 @@ func caseClose(s *sitting, p *phrase) (string, error) {
 	}
 	s.undo = &undoRow{Verb: "close", Case: c.ID}
 	return fmt.Sprintf("%s is closed; %s", c.ID, willNotGo(n, "planned notice")) + recallLine(0, gone), nil
+}
+
+// endCodesOf kills the unused codes of everybody in a case. Where it is opened again,
+// the next mail to each brings a fresh one.
+func (s *sitting) endCodesOf(c cvd.Case) error {
+	ps, err := Participants(s.tx, c.ID)
+	for _, p := range ps {
+		p.EndCodes(s.tx.Now)
+		err = errors.Join(err, PutParticipant(s.tx, p))
+	}
+	return err
 }
 
 // caseReopen is `case reopen`. A plan that ran runs again, so that it counts

@@ -268,11 +268,7 @@ func caseWithdraw(s *sitting, p *phrase) (string, error) {
 		return "", err
 	}
 	who.Withdrawn = &cvd.Hold{Because: why, By: s.by.Name, At: s.tx.Now}
-	for i := range who.Codes {
-		if who.Codes[i].Used.IsZero() {
-			who.Codes[i].Used = s.tx.Now
-		}
-	}
+	who.EndCodes(s.tx.Now)
 	if err := PutParticipant(s.tx, who); err != nil {
 		return "", err
 	}

@@ -117,3 +117,47 @@ func TestS5_GuessingIsAlarmed(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 }
+
+// The codes that are unused when a case is closed are dead, also once it is open
+// again. What comes with one then is answered as any other that does not count, and
+// reaches the desk as the letter that it is; the next mail brings a good one.
+func TestS5_CodesEndWithTheCase(t *testing.T) {
+	t.Parallel()
+	w, id := reminding(t, "acme", "globex")
+	old, others := w.code("acme"), w.code("globex")
+	late := func() string {
+		t.Helper()
+		n := len(w.got("acme"))
+		w.answers("acme", id, false, "STATUS "+string(id)+" affected 4.1 "+old+"\n")
+		var got []string
+		for _, o := range w.got("acme")[n:] {
+			got = append(got, withoutCodes(withoutDay(unwrapped(o.Text))))
+		}
+		if len(got) != 1 || w.participant(id, "acme").Status().Word != "" {
+			t.Fatalf("%d answers; status %q", len(got), w.participant(id, "acme").Status().Word)
+		}
+		return got[0]
+	}
+	w.in(id, "case close")
+	if w.participant(id, "acme").Knows(old) || w.participant(id, "globex").Knows(others) {
+		t.Fatal("a code outlives the case")
+	}
+	closed := late()
+	if w.countIn("INBOX", "acme wrote in "+string(id)) != 1 {
+		t.Errorf("the letter is not before the desk: %q", w.subjects("INBOX"))
+	}
+	w.after(cvd.Day)
+	w.in(id, "case reopen")
+	w.after(cvd.Day)
+	if open := late(); open != closed {
+		t.Errorf("the answers differ:\n%s\n%s", open, closed)
+	}
+	if w.participant(id, "globex").Knows(others) {
+		t.Error("case reopen brings a dead code back")
+	}
+	w.after(2 * cvd.Day) // the reminder of the heads-up
+	w.answers("globex", id, false, "ACK "+string(id)+" "+w.freshCode("globex")+"\n")
+	if w.participant(id, "globex").Acknowledged == nil {
+		t.Error("the code of the next mail does not count")
+	}
+}

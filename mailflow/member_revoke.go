@@ -95,12 +95,7 @@ func (b *Base) endCodes(tx *store.Tx, p cvd.PartyID) error {
 		return err
 	}
 	for _, who := range all {
-		who.Codes = slices.Clone(who.Codes)
-		for i := range who.Codes {
-			if who.Codes[i].Used.IsZero() {
-				who.Codes[i].Used = tx.Now
-			}
-		}
+		who.EndCodes(tx.Now)
 		if err := PutParticipant(tx, who); err != nil {
 			return err
 		}

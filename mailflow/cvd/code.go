@@ -95,6 +95,16 @@ func (p *Participant) Redeem(word string, now time.Time) bool {
 	return false
 }
 
+// EndCodes kills every code that was not used. The next mail brings a fresh one.
+func (p *Participant) EndCodes(now time.Time) {
+	p.Codes = slices.Clone(p.Codes)
+	for i := range p.Codes {
+		if p.Codes[i].Used.IsZero() {
+			p.Codes[i].Used = now
+		}
+	}
+}
+
 // Guessed says whether wrong codes killed live ones at an instant.
 func (p Participant) Guessed(at time.Time) bool {
 	return slices.ContainsFunc(p.Codes, func(c Code) bool { return c.Tries >= codeTries && c.Used.Equal(at) })
