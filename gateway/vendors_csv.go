@@ -27,13 +27,14 @@ const (
 	columnKey       = "key file"
 	columnMembers   = "members" // addresses, with blanks between
 	columnProvedOn  = "proved on"
+	columnRevoked   = "revoked" // the day on which it said itself that nothing goes to its address
 )
 
 // plainColumns are those of a file without a first line that names them, and
 // optionColumns are options of `vendor add`.
 var (
 	plainColumns  = []string{columnName, columnAddress, columnWave, columnFootprint, columnKey}
-	optionColumns = []string{"second", "zone", "channel", "lead", "form", "legacy-display", "file-names", "subject", "alias", "freeze", "proved", "senders", "their-ref"}
+	optionColumns = []string{"second", "zone", "channel", "lead", "form", "legacy-display", "file-names", "subject", "alias", "freeze", "proved", "senders", "their-ref", "kind", "language", columnRevoked}
 	vendorColumns = slices.Concat(plainColumns, []string{columnAffects, columnMembers}, optionColumns, []string{columnProvedOn})
 )
 
@@ -162,7 +163,7 @@ func checkCell(column, v string) (err error) {
 			_, bad := cvd.ParseFreeze(f)
 			err = errors.Join(err, bad)
 		}
-	case columnProvedOn:
+	case columnProvedOn, columnRevoked:
 		if _, bad := time.Parse(time.DateOnly, v); bad != nil {
 			err = fmt.Errorf("%q is not a day such as 2026-12-03", v)
 		}

@@ -23,7 +23,7 @@ func (c vendorExport) Run(ctx context.Context, w world) error {
 }
 
 // exportVendors writes the directory, or the vendors of a case, as CSV that
-// `vendor import` reads. Keys are not in it.
+// `vendor import` reads. Keys are not in it, nor who filed what, and when.
 func exportVendors(_ context.Context, a *app, r ctl.Request) (string, error) {
 	var b strings.Builder
 	w := csv.NewWriter(&b)
@@ -102,7 +102,8 @@ func vendorsOf(tx *store.Tx, tag string) (map[cvd.PartyID]cvd.Participant, error
 // add` takes.
 func partyCells(p cvd.Party) map[string]string {
 	cells := map[string]string{columnName: string(p.ID), columnAddress: p.Address, "second": p.Second, "zone": p.Zone,
-		"channel": string(p.Channel), "form": string(p.Manner.Form), "subject": p.Manner.Subject, "alias": strings.Join(p.Aliases, ", "), "senders": strings.Join(p.Senders, ", ")}
+		"channel": string(p.Channel), "form": string(p.Manner.Form), "subject": p.Manner.Subject, "alias": strings.Join(p.Aliases, ", "), "senders": strings.Join(p.Senders, ", "),
+		"kind": string(p.Kind), "language": p.Language}
 	if p.Manner.RefOutside {
 		cells["their-ref"] = "outer"
 	}
@@ -113,6 +114,9 @@ func partyCells(p cvd.Party) map[string]string {
 	}
 	if p.Lead > 0 {
 		cells["lead"] = cvd.FormatDuration(p.Lead)
+	}
+	if p.Revoked != nil {
+		cells[columnRevoked] = p.Revoked.At.UTC().Format(time.DateOnly)
 	}
 	var members, freezes []string
 	for _, m := range p.Members {

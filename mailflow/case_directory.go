@@ -26,7 +26,7 @@ func vendorAdd(s *sitting, p *phrase) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	got, err := p.options(partyOptions[1:]...)
+	got, err := p.options(append(partyOptions[1:len(partyOptions):len(partyOptions)], "revoked")...)
 	if err != nil {
 		return "", err
 	}
@@ -36,6 +36,9 @@ func vendorAdd(s *sitting, p *phrase) (string, error) {
 	}
 	got["address"] = addr
 	if err := s.editParty(&party, got); err != nil {
+		return "", err
+	}
+	if party.Revoked, err = s.revokedOn(party.ID, got["revoked"]); err != nil {
 		return "", err
 	}
 	if err := PutParty(s.tx, party); err != nil {

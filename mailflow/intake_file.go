@@ -170,6 +170,13 @@ func quarantineNote(a *arrival, p place, why string) string {
 // nothing. Who wrote in clear to a thread is told how to write, once a day,
 // at the address that we know, without a quote.
 func (in *Intake) quarantine(tx *store.Tx, a *arrival, p place, why string) error {
+	idle, err := in.idleRobot(tx, a, p)
+	if err != nil {
+		return err
+	}
+	if idle {
+		why = "it is not encrypted; a machine wrote it, and it repeats nothing that we sent"
+	}
 	v := view{scope: DeskScope, name: orNone(a.sender()), alias: "control", kind: "quarantine",
 		subject: "[QUARANTINE] " + orNone(a.subject()), note: quarantineNote(a, p, why)}
 	if p.thread() && tx.HasScope(caseScope(p.Case)) {
@@ -195,7 +202,7 @@ func (in *Intake) quarantine(tx *store.Tx, a *arrival, p place, why string) erro
 			return err
 		}
 	}
-	if err := in.burntIn(tx, a, p); err != nil || !p.Asks {
+	if err := in.burntIn(tx, a, p); err != nil || !p.Asks || idle {
 		return err
 	}
 	return in.askToEncrypt(tx, a, p)

@@ -146,6 +146,22 @@ func (b *Base) cancelNotesTo(tx *store.Tx, p cvd.PartyID, addr string) error {
 	return nil
 }
 
+// revokedOn reads on which day a party revoked the address that it is added with, nil
+// where it did not.
+func (s *sitting) revokedOn(p cvd.PartyID, on string) (*cvd.Hold, error) {
+	if on == "" {
+		return nil, nil
+	}
+	day, err := cvd.ParseInstant(on)
+	if err != nil {
+		return nil, notDone("%v", err)
+	}
+	if day.At.After(s.tx.Now) {
+		return nil, notDone("%s has not come yet; name the day on which %s revoked its address", on, p)
+	}
+	return &cvd.Hold{Because: "revoked by " + string(p), By: string(p), At: dayOf(day.At)}, nil
+}
+
 // revokedWhy is how the reason begins for which notices to a party are held that
 // revoked its own address.
 const revokedWhy = " revoked its address " // after the party
