@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"parley/mailflow/cvd"
+	"parley/mailflow/mailtest"
 	"parley/mailflow/store"
 )
 
@@ -110,6 +111,10 @@ func TestV5_NoIntroductionWithARevokedAddress(t *testing.T) {
 	w.strangersStill("its address was revoked")
 	w.do("vendor edit globex address gil@globex.example")
 	w.after(cvd.Day)
+	w.strangersStill("it is asked again") // its consent may have been of whoever reads at the address that ended
+	gil, to := w.people["gil"], w.thread(id, "globex")
+	w.arrives(gil.Address, to, w.seal(gil, to, true, mailtest.Entity("["+string(id)+"]", "CONSENT "+string(id)+"\n")))
+	w.after(w.Undo)
 	if got := w.about("acme", introduce); len(got) != 1 || !strings.Contains(got[0].Text, "gil@globex.example") || strings.Contains(got[0].Text, "psirt@globex") {
 		t.Errorf("acme reads %+v", got)
 	}

@@ -1,6 +1,7 @@
 package mailflow
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,12 +20,14 @@ type revoked struct {
 	Keyless  bool                  // no confirmed key of the party is left
 	Recalled int                   // notices that waited in the queue
 	Gone     []string              // notices that had left by then
+	Asked    int                   // introductions that it had agreed to, and is asked about again
 }
 
 // revokeAddress takes an address from a party at once: nothing counts that comes
 // from there, nothing goes there, the keys that serve it are not used, and codes
-// that whoever reads there may have seen are dead, in every case. By is who
-// revoked it.
+// that whoever reads there may have seen are dead, in every case. What the party said
+// stands, since it binds the party, but for a consent that has led to nothing yet. By
+// is who revoked it.
 func (b *Base) revokeAddress(tx *store.Tx, party cvd.Party, addr, by, via string) (out revoked, err error) {
 	same := func(a string) bool { return keyring.SameAddress(a, addr) }
 	party.Members = slices.DeleteFunc(slices.Clone(party.Members), func(m cvd.Member) bool { return same(m.Address) })
@@ -45,6 +48,9 @@ func (b *Base) revokeAddress(tx *store.Tx, party cvd.Party, addr, by, via string
 		return out, err
 	}
 	if err := b.rejectKeysOf(tx, party.ID, addr, by, &out); err != nil {
+		return out, err
+	}
+	if out.Asked, err = b.asksConsentAgain(tx, party.ID); err != nil {
 		return out, err
 	}
 	if out.Main {
@@ -87,14 +93,21 @@ func (b *Base) rejectKeysOf(tx *store.Tx, p cvd.PartyID, addr, by string, out *r
 	return err
 }
 
-// endCodes kills the unused codes of a party in all its cases. Its next mail
-// brings a fresh one, encrypted to the keys that are left.
+// endCodes kills the unused codes of a party in all its cases, also in those that are
+// closed. Its next mail brings a fresh one, encrypted to the keys that are left.
 func (b *Base) endCodes(tx *store.Tx, p cvd.PartyID) error {
-	all, err := seats(tx, string(p))
+	all, err := Cases(tx)
 	if err != nil {
 		return err
 	}
-	for _, who := range all {
+	for _, c := range all {
+		who, err := ParticipantByID(tx, c.ID, p)
+		if errors.Is(err, ErrNoParticipant) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
 		who.EndCodes(tx.Now)
 		if err := PutParticipant(tx, who); err != nil {
 			return err
@@ -207,6 +220,9 @@ func (r revoked) words(p cvd.PartyID) string {
 	}
 	if len(r.Gone) > 0 {
 		out += " These had left: " + strings.Join(r.Gone, ", ") + "."
+	}
+	if r.Asked > 0 { // in whichever case, which not everybody may see
+		out += " It is asked again where it had agreed to be introduced and nothing has left: that word may have been of whoever reads there."
 	}
 	if r.Keyless {
 		out += fmt.Sprintf(" No confirmed key of %s is left: what needs one is held.", p)
