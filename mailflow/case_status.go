@@ -170,7 +170,11 @@ func (s *sitting) caseStatus(c cvd.Case) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		lines = append(lines, participantLine(c, p))
+		ref, err := s.refLine(s.tx, p)
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, participantLine(c, p, ref))
 		for _, n := range all {
 			if why := openNotice(n); why != "" {
 				lines = append(lines, "    "+why)
@@ -187,7 +191,7 @@ func orNobody(s string) string {
 	return s
 }
 
-func participantLine(c cvd.Case, p cvd.Participant) string {
+func participantLine(c cvd.Case, p cvd.Participant, ref string) string {
 	var roles []string
 	for _, r := range p.Roles {
 		roles = append(roles, string(r))
@@ -216,7 +220,7 @@ func participantLine(c cvd.Case, p cvd.Participant) string {
 	}
 	parts = append(parts, ownDayWords(p)...)
 	if p.TheirRef != "" {
-		parts = append(parts, fmt.Sprintf("their-ref %q", p.TheirRef))
+		parts = append(parts, ref)
 	}
 	if p.Hold != nil {
 		parts = append(parts, heldLine(*p.Hold))

@@ -27,6 +27,7 @@ type parcel struct {
 	Ours   *ownSet          // our own keys: one state of them for the whole mail
 	Parts  approvalParts    // what a yes is bound to
 	As     string           // the Message-ID under which a letter shows already, or empty
+	Ref    string           // its participant's own reference, where that may stand in a Subject
 }
 
 // home is what all notices to one participant have in common.
@@ -85,6 +86,10 @@ func homeOf(tx *store.Tx, c cvd.Case, who cvd.Participant) (h home, err error) {
 func (b *Base) bareParcel(h home, n cvd.Notice, now time.Time) *parcel {
 	p := &parcel{Pinned: h.Pinned, Ours: b.Own.now.Load(), Question: Question{Now: now, Undo: b.Undo, Notice: n, Sending: h.Sending,
 		Case: h.Case, Participant: h.Participant, Party: h.Party, Prior: h.All}}
+	var err error
+	if p.Ref, err = b.refInForce(tx, h.Participant); err != nil {
+		return nil, err
+	}
 	p.CannotSign = p.Ours.cannotSign(now)
 	p.Keys = keyring.Select(b.Certs, h.Pinned, need(p.Question), now)
 	p.Pause = pauseOf(h.Pinned, p.Keys.Standing, h.Case.Policy)

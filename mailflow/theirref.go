@@ -45,6 +45,30 @@ func checkTheirRef(tx *store.Tx, ref string, banned []string) error {
 	return nil
 }
 
+// refInForce is the reference of a participant, or "" where it has none or where that
+// does not fit any more: since it was filed, it may have come to name somebody or a
+// case that was not there then.
+func (b *Base) refInForce(tx *store.Tx, who cvd.Participant) (string, error) {
+	if who.TheirRef == "" {
+		return "", nil
+	}
+	banned, err := b.notInRefs(tx, who.Party)
+	if err != nil || checkTheirRef(tx, who.TheirRef, banned) != nil {
+		return "", err
+	}
+	return who.TheirRef, nil
+}
+
+// refLine is what the desk reads of a reference.
+func (b *Base) refLine(tx *store.Tx, who cvd.Participant) (string, error) {
+	ref, err := b.refInForce(tx, who)
+	line := fmt.Sprintf("their-ref %q", who.TheirRef)
+	if ref == "" {
+		line += " (not used: by now it names somebody else, or something of ours)"
+	}
+	return line, err
+}
+
 // notInRefs are the words that may not stand in the reference of a party.
 func (b *Base) notInRefs(tx *store.Tx, of cvd.PartyID) ([]string, error) {
 	banned := []string{b.CasePrefix, "TLP", string(cvd.Mitigation), string(cvd.Holding)}
@@ -129,7 +153,7 @@ func unTheirRef(s *sitting, u undoRow) (string, error) {
 // withRef ends the Subjects of a mail with the party's own reference: inside the
 // encryption always, outside only where the party's system reads nothing else.
 func (p *parcel) withRef(r templates.Rendered, err error) (templates.Rendered, error) {
-	if ref := p.Participant.TheirRef; err == nil && ref != "" && !strings.Contains(r.Subject, ref) && (!p.inClear() || p.Party.Manner.RefOutside) {
+	if ref := p.Ref; err == nil && ref != "" && !strings.Contains(r.Subject, ref) && (!p.inClear() || p.Party.Manner.RefOutside) {
 		r.Subject += " " + ref
 	}
 	return r, err
@@ -138,7 +162,7 @@ func (p *parcel) withRef(r templates.Rendered, err error) (templates.Rendered, e
 // outside is the outer Subject of a sealed mail with the party's reference, where
 // it wants that there.
 func (p *parcel) outside(subject string) string {
-	if ref := p.Participant.TheirRef; ref != "" && p.Party.Manner.RefOutside {
+	if ref := p.Ref; ref != "" && p.Party.Manner.RefOutside {
 		return subject + " " + ref
 	}
 	return subject
@@ -147,10 +171,10 @@ func (p *parcel) outside(subject string) string {
 // mannerOf is all that changes how a party's mails are made up; what it was
 // before there were references where it has none.
 func (p *parcel) mannerOf() []any {
-	if p.Participant.TheirRef == "" {
+	if p.Ref == "" {
 		return []any{p.Party.Manner}
 	}
-	return []any{p.Party.Manner, p.Participant.TheirRef}
+	return []any{p.Party.Manner, p.Ref}
 }
 
 // ticketRefs are the forms in which ticket systems put their number into a

@@ -97,7 +97,7 @@ func TestTheirRefVoidsAnApproval(t *testing.T) {
 	if digestAll(a.mannerOf()...) != digestAll(a.Party.Manner) {
 		t.Error("what was approved without a reference is bound to something else")
 	}
-	b.Participant.TheirRef = "[ACME-1]"
+	b.Ref = "[ACME-1]"
 	if a.frozen()["the manner of its mail"] == b.frozen()["the manner of its mail"] || a.digest() == b.digest() {
 		t.Error("a reference changes nothing that a yes is bound to")
 	}
@@ -360,5 +360,40 @@ func TestA2_TheirRefTellsOfNoCase(t *testing.T) {
 	}
 	if there, not := answer(other), answer("PAR-2026-0999"); there != not {
 		t.Errorf("a restricted case:\n%s\nno case:\n%s", there, not)
+	}
+}
+
+// A reference is checked as it is used, too: what came to name somebody else, or a
+// case of ours, since it was filed stands in no Subject any more, and the desk sees it.
+func TestV2_TheirRefThatNamesSomebodyNow(t *testing.T) {
+	t.Parallel()
+	for ref, since := range map[string]string{
+		"[HOOLI-1234]":   "vendor add hooli psirt@hooli.example",
+		"Ref: Orion 12":  `vendor edit globex alias "Orion"`,
+		"[umbra.test 7]": "vendor edit globex senders tickets@umbra.test",
+	} {
+		w := newWorld(t)
+		id := w.caseWith("acme", "globex")
+		w.do("vendor edit acme their-ref outer")
+		w.in(id, `record acme their-ref "`+ref+`"`, "start now")
+		w.after(5 * w.Undo)
+		if l := w.mails(w.people["acme"])[0]; !strings.HasSuffix(l.Subject, ref) || !strings.HasSuffix(l.Outer.Get("Subject"), ref) {
+			t.Fatalf("inner %q, outer %q", l.Subject, l.Outer.Get("Subject"))
+		}
+		w.do(since)
+		w.answers("acme", id, true, "ACK\n")
+		w.after(cvd.Day)
+		all := w.mails(w.people["acme"])
+		if len(all) < 3 {
+			t.Fatalf("acme has %d mails", len(all))
+		}
+		for _, l := range all[1:] {
+			if strings.Contains(l.Subject, ref) || strings.Contains(l.Outer.Get("Subject"), ref) {
+				t.Errorf("after %s: inner %q, outer %q", since, l.Subject, l.Outer.Get("Subject"))
+			}
+		}
+		if out := unwrapped(w.in(id, "status")); !strings.Contains(out, "not used: ") {
+			t.Errorf("status after %s:\n%s", since, out)
+		}
 	}
 }
