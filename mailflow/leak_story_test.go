@@ -34,7 +34,7 @@ func TestStory_LeakAtNight(t *testing.T) {
 	for _, m := range w.sink.Mails()[before:] {
 		order = append(order, strings.TrimSuffix(strings.TrimPrefix(m.To, "psirt@"), ".example"))
 	}
-	order = slices.DeleteFunc(order, func(s string) bool { return strings.Contains(s, "finder") || s == "initech" })
+	order = slices.DeleteFunc(order, func(s string) bool { return strings.Contains(s, "finder") || strings.Contains(s, "initech") })
 	if want := []string{"hooli", "acme", "globex"}; !slices.Equal(order, want) {
 		t.Errorf("they were told in the order %q, want %q", order, want)
 	}
