@@ -169,6 +169,12 @@ func TestS5_UnmarkedQuotes(t *testing.T) {
 		"Thanks.\n\n*From:* VDP\n*Sent:* Tuesday\nDECLINE CODE\n",
 		"Thanks.\n\nOn Tue, 1 Dec 2026 at 09:05, VDP <x@y> wrote:\nDECLINE CODE\n",
 		"Thanks.\n\nAm 01.12.26 um 09:05 schrieb VDP:\nDECLINE CODE\n",
+		"Thanks.\n\nOn Tue, Dec 1, 2026 at 9:05 AM Example Disclosure Team\n<x@y> wrote:\n\nDECLINE CODE\n",
+		"Thanks.\n\nOn Tue, Dec 1, 2026 at 9:05 AM\nExample Disclosure Team\n<x@y> wrote:\nDECLINE CODE\n",
+		"Danke.\n\nAm Dienstag, 1. Dezember 2026 um 09:05 schrieb Example Disclosure\nTeam <x@y>:\nDECLINE CODE\n",
+		"Danke.\n\nAm Dienstag, 1. Dezember 2026 um 09:05\nschrieb Example Disclosure Team <x@y>:\nDECLINE CODE\n",
+		"Thanks.\n-- \nDECLINE CODE\n",
+		"Thanks.\n--\nDECLINE CODE\n",
 	} {
 		above = strings.ReplaceAll(above, "CODE", w.code("acme"))
 		w.answers("acme", id, false, above+notice)
@@ -177,7 +183,7 @@ func TestS5_UnmarkedQuotes(t *testing.T) {
 	if p := w.who(id, "acme"); p.Declined != nil || p.Acknowledged != nil || p.Accepted() != 0 || !p.Knows(w.code("acme")) {
 		t.Errorf("a quotation counts: %+v", p)
 	}
-	w.answers("acme", id, false, "\ufeffACK\u00a0"+w.code("acme")+"\n\nFrom: us\n")
+	w.answers("acme", id, false, "\ufeffOn 3 Dec we looked at it and at\n4 more:\nACK\u00a0"+w.code("acme")+"\n\nFrom: us\n")
 	if w.who(id, "acme").Acknowledged == nil {
 		t.Error("its own line does not count")
 	}

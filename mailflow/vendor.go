@@ -3,7 +3,6 @@ package mailflow
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -54,49 +53,6 @@ type vendorCommand struct {
 	Args    []string   // all other words, and those
 	Block   *block     // the lines below a STATEMENT
 }
-
-// commandLines gives the lines at the top of a reply that may be commands:
-// the first ones that are not empty, up to where a quotation begins, without those
-// that are too long.
-func commandLines(text string) []string {
-	var out []string
-	seen := 0
-	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
-		l := strings.TrimSpace(line)
-		if quotes(l) {
-			break
-		}
-		if l == "" {
-			continue
-		}
-		if len(l) <= maxLine {
-			out = append(out, l)
-		}
-		if seen++; seen == firstLines {
-			break
-		}
-	}
-	return out
-}
-
-// quotes says whether a quotation begins with a line. Some clients mark each
-// quoted line, some only put a rule or the header of the old mail above, and
-// some nothing: the first line of every notice of ours is its TLP banner.
-func quotes(line string) bool {
-	for _, mark := range []string{">", "|", "-----", "_____", "TLP:"} {
-		if strings.HasPrefix(line, mark) {
-			return true
-		}
-	}
-	return oldHeader.MatchString(line) || introduction.MatchString(line)
-}
-
-var (
-	// oldHeader is the first line of a header that was put above a quotation.
-	oldHeader = regexp.MustCompile(`(?i)^\**(from|von|de|da|van|fra|från|od|lähettäjä|expéditeur|gesendet|sent|enviado|envoyé)\**\s?:`)
-	// introduction says who wrote what follows, as "On 3 Dec, we wrote:".
-	introduction = regexp.MustCompile(`(?i)^(on|am|le|el|il|op|den|em|dnia|w dniu)\s.*\d.*:$`)
-)
 
 // vendorCommands reads the commands at the top of a reply.
 func vendorCommands(text string, verbs []string) []vendorCommand {
