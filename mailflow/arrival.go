@@ -217,12 +217,15 @@ func (a *arrival) automatic() string {
 }
 
 // names are the cases that the signed or encrypted words name.
-func (a *arrival) names() []cvd.CaseID {
+func (a *arrival) names() []cvd.CaseID { return cvd.FindCaseIDs(a.ownWords()) }
+
+// ownWords are the text and the Subject, where that was protected with it.
+func (a *arrival) ownWords() string {
 	inner := a.text()
 	if a.opened.HasSubject {
 		inner += "\n" + a.subject()
 	}
-	return cvd.FindCaseIDs(inner)
+	return inner
 }
 
 // tags are the case tags in the inner Subject; the outer one never routes.

@@ -123,7 +123,7 @@ func (in *Intake) receipt(tx *store.Tx, a *arrival, r cvd.Report, finder cvd.Par
 		return err
 	}
 	if pin == nil {
-		return in.howTo(tx, a, finder, fmt.Sprintf("intake-%d", r.Number), reportAnswers)
+		return in.howTo(tx, a, finder, reference(r.Number), reportAnswers)
 	}
 	if err := in.addKey(tx, FinderOwner(r.Token), *pin); err != nil {
 		return err
@@ -132,7 +132,7 @@ func (in *Intake) receipt(tx *store.Tx, a *arrival, r cvd.Report, finder cvd.Par
 	if err != nil || !ok {
 		return err
 	}
-	v := templates.Receipt{Us: in.us(), To: spoken(finder, cvd.Party{}), Reference: fmt.Sprintf("intake-%d", r.Number), Received: r.At, SHA256: r.SHA256,
+	v := templates.Receipt{Us: in.us(), To: spoken(finder, cvd.Party{}), Reference: reference(r.Number), Received: r.At, SHA256: r.SHA256,
 		Attachments: receivedFiles(a), Encrypted: a.encrypted(), SignedBy: pin.Fingerprint.Spaced(), AnswerBy: r.At.Add(AnswerWithin)}
 	text, err := in.Templates.Receipt(v)
 	if err != nil {

@@ -75,7 +75,7 @@ func (s *sitting) sendFinder(id cvd.CaseID, party cvd.PartyID, report uint64, wo
 	if no != nil {
 		n.Kind = cvd.KindNote
 		said = fmt.Sprintf("there is no usable key of %s, so your words do not leave: a note in clear, which says nothing of them, asks for one", who.Address)
-		if words, err = s.Templates.Waits(templates.Waits{Us: s.us(), To: spoken(who, cvd.Party{}), Reference: fmt.Sprintf("intake-%d", report)}); err != nil {
+		if words, err = s.Templates.Waits(templates.Waits{Us: s.us(), To: spoken(who, cvd.Party{}), Reference: reference(report)}); err != nil {
 			return "", err
 		}
 	}

@@ -40,6 +40,9 @@ func onlyWatches(who cvd.Participant) bool {
 
 // verbsAt are those of whoever a mail is from, by its place.
 func verbsAt(tx *store.Tx, p place) ([]string, error) {
+	if _, inReport := reportNumber(p.Case); inReport {
+		return intakeVerbs, nil
+	}
 	who, err := ParticipantByID(tx, p.Case, p.Party)
 	if errors.Is(err, ErrNoParticipant) || err == nil && len(who.Roles) == 0 {
 		return verbsOf(p.Party), nil

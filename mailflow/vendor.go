@@ -79,7 +79,7 @@ func parseVendorLine(line string, verbs []string) (vendorCommand, bool) {
 	}
 	c := vendorCommand{Line: line, Verb: verb}
 	for i, word := range w[1:] {
-		id, err := cvd.ParseCaseID(word)
+		id, err := parseReference(word)
 		switch {
 		case err == nil && c.Case == "" && (i == 0 || i == 1 && verb == verbMember):
 			c.Case = id
@@ -143,11 +143,10 @@ func (in *Intake) obey(tx *store.Tx, a *arrival, p place, replay bool) (bool, er
 		return false, err
 	}
 	commands := vendorCommands(a.text(), verbs)
-	_, inReport := reportNumber(p.Case)
-	if len(commands) == 0 || replay || inReport || !in.atOwnAddress(tx, p) || a.automatic() != "" {
+	if len(commands) == 0 || replay || !in.atOwnAddress(tx, p) || a.automatic() != "" {
 		return false, nil
 	}
-	c, err := CaseByID(tx, p.Case)
+	c, err := caseOrReport(tx, p.Case)
 	if err != nil {
 		return false, err
 	}
@@ -155,7 +154,7 @@ func (in *Intake) obey(tx *store.Tx, a *arrival, p place, replay bool) (bool, er
 	if err != nil || who.Withdrawn != nil {
 		return false, err
 	}
-	named, err := in.namedCases(tx, a, commands)
+	named, err := in.namedCases(tx, a, p, commands)
 	if err != nil {
 		return false, err
 	}
@@ -172,6 +171,9 @@ func (in *Intake) obey(tx *store.Tx, a *arrival, p place, replay bool) (bool, er
 	}
 	if err := in.answer(tx, c, who, slices.Concat(lines, refused), commands, false); err != nil {
 		return false, err
+	}
+	if _, inReport := reportNumber(c.ID); inReport {
+		return true, nil
 	}
 	return true, in.replanParty(tx, c.ID, who.Party)
 }
@@ -205,8 +207,9 @@ func (in *Intake) applyAll(tx *store.Tx, c cvd.Case, who *cvd.Participant, comma
 }
 
 // namedCases lists the cases that the signed or encrypted words name, and brings
-// the commands up to date: one that was merged is the one that took it in.
-func (in *Intake) namedCases(tx *store.Tx, a *arrival, commands []vendorCommand) (named []cvd.CaseID, err error) {
+// the commands up to date: one that was merged is the one that took it in. The
+// number of a report names the thread of whoever sent it.
+func (in *Intake) namedCases(tx *store.Tx, a *arrival, p place, commands []vendorCommand) (named []cvd.CaseID, err error) {
 	for i, c := range commands {
 		if c.Case == "" {
 			continue
@@ -220,6 +223,15 @@ func (in *Intake) namedCases(tx *store.Tx, a *arrival, commands []vendorCommand)
 			return nil, err
 		}
 		named = append(named, id)
+	}
+	for _, report := range findReports(a.ownWords()) {
+		id, party, err := threadNow(tx, report, cvd.Finder)
+		if err != nil {
+			return nil, err
+		}
+		if party == p.Party {
+			named = append(named, id)
+		}
 	}
 	return named, nil
 }
@@ -411,8 +423,8 @@ func (in *Intake) decisionFor(tx *store.Tx, c cvd.Case, p cvd.PartyID, what, sub
 // answer echoes what was understood, with a fresh code. Automatic is one to a mail
 // of which nothing counts.
 func (in *Intake) answer(tx *store.Tx, c cvd.Case, who cvd.Participant, lines []templates.Understood, all []vendorCommand, automatic bool) error {
-	code := cvd.NewCode()
-	v := templates.Answer{Us: in.us(), Case: c.ID, Lines: lines, Code: code, Version: c.Embargo().Version,
+	code := newCodeIn(c.ID)
+	v := templates.Answer{Us: in.us(), Case: spokenCase(c.ID), Lines: lines, Code: code, Version: c.Embargo().Version,
 		Bound: c.Bound(who).Version, End: c.End(who), Finder: who.Has(cvd.RoleFinder),
 		Help: slices.ContainsFunc(all, func(c vendorCommand) bool { return c.Verb == "HELP" })}
 	if rule, ok := c.Policy.Rule(who.Reached); ok {

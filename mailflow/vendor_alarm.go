@@ -60,14 +60,16 @@ func (in *Intake) alarm(tx *store.Tx, c cvd.Case, who *cvd.Participant, cmd vend
 
 func (in *Intake) alarmPost(tx *store.Tx, c cvd.Case, who *cvd.Participant, cmd vendorCommand, via string, loud bool) (Post, error) {
 	verb := alarmVerbs[cmd.Verb]
-	said := fmt.Sprintf("%s %s in %s", who.Party, verb.says, c.ID)
+	said := fmt.Sprintf("%s %s in %s", who.Party, verb.says, spokenCase(c.ID))
 	day := tx.Now.UTC().Format("2 Jan")
 	subject := "ALARM " + cmd.Verb + ": " + said
 	if !loud {
 		subject = cmd.Verb + ", after the alarm: " + said
 	}
 	next := fmt.Sprintf(verb.next, c.ID, string(who.Party)+", "+day)
-	if cmd.Verb == "LEAK" {
+	if n, inReport := reportNumber(c.ID); inReport {
+		next = fmt.Sprintf("    case open report %d\nand what the case then needs.", n)
+	} else if cmd.Verb == "LEAK" {
 		lines, err := in.leakOrders(tx, c, strings.Join(cmd.Args, " "))
 		if err != nil {
 			return Post{}, err

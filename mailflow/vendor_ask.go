@@ -35,7 +35,14 @@ func stateOf(tx *store.Tx, c cvd.Case, who cvd.Participant) (templates.Result, e
 	if who.Has(cvd.RoleVendor) { // of few vendors a count would tell what another one said (rule V2)
 		n = templates.Counts{Vendors: n.Vendors, Told: n.Told, Agreed: n.Agreed}
 	}
+	r, inReport, err := reportOf(tx, c.ID)
 	switch {
+	case err != nil:
+		return templates.Result{}, err
+	case inReport && r.Ended != "":
+		return templates.Result{Word: templates.ResultNoCase}, nil
+	case inReport:
+		return templates.Result{Word: templates.ResultInIntake}, nil
 	case !c.Closed.IsZero():
 		return templates.Result{Word: templates.ResultClosed, At: c.Closed}, nil
 	case !c.Started():

@@ -31,7 +31,7 @@ func uncounted(cmd vendorCommand, id cvd.CaseID) (line templates.Understood, ok 
 // with a fresh code that only the participant's keys can read. Nothing else
 // changed. The journal has each such mail, and codes that died of it are an alarm.
 func (in *Intake) refuse(tx *store.Tx, c cvd.Case, who cvd.Participant, from string, lines []templates.Understood) error {
-	if len(lines) == 0 {
+	if _, inReport := reportNumber(c.ID); len(lines) == 0 || inReport { // no code is good there
 		return nil
 	}
 	err := record(tx, journal.Record{Case: string(c.ID), Party: string(who.Party), Kind: "code.refused", Detail: count(len(lines), "line")})

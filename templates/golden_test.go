@@ -100,6 +100,9 @@ func vendorLetters(to templates.To) []letter {
 	help.Lines, help.Help = []templates.Understood{{Line: "HELP", Result: templates.Result{Word: templates.ResultBelow}}}, true
 	finder := help
 	finder.Finder, finder.TLP, finder.End, finder.Zone = true, "", time.Time{}, ""
+	intake := finder
+	intake.Help, intake.Code, intake.Case = false, "", "intake-17"
+	intake.Lines = []templates.Understood{{Line: "STATE intake-17", Result: templates.Result{Word: templates.ResultInIntake}}}
 	history := answer
 	history.Lines = []templates.Understood{{Line: "HISTORY", Result: templates.Result{Word: templates.ResultBelow}}}
 	history.History = []templates.Exchange{{At: start.Add(2 * time.Minute), Kind: cvd.KindStage, Stage: cvd.HeadsUp, Number: 1, Of: 6},
@@ -130,6 +133,7 @@ func vendorLetters(to templates.To) []letter {
 		{"answer-help", func(s *templates.Set) (templates.Rendered, error) { return s.Answer(help) }},
 		{"answer-history", func(s *templates.Set) (templates.Rendered, error) { return s.Answer(history) }},
 		{"answer-published", func(s *templates.Set) (templates.Rendered, error) { return s.Answer(published) }},
+		{"answer-intake", func(s *templates.Set) (templates.Rendered, error) { return s.Answer(intake) }},
 		{"answer-finder", func(s *templates.Set) (templates.Rendered, error) { return s.Answer(finder) }},
 		{"embargo-later", func(s *templates.Set) (templates.Rendered, error) { return s.Embargo(later) }},
 		{"embargo-earlier", func(s *templates.Set) (templates.Rendered, error) { return s.Embargo(earlier) }},
