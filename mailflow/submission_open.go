@@ -95,6 +95,11 @@ func (s *Submission) openSubmission(ctx context.Context, env Envelope, root *mes
 	if err != nil {
 		return nil, err
 	}
+	for _, from := range a.from() { // RFC 5322, section 3.6.2: the author, which the login is
+		if !keyring.SameAddress(from, c.Address) {
+			return nil, refuse("its From names %s, which is not your address here; write as %s", orNone(from), c.Address)
+		}
+	}
 	m := &submitted{by: Actor{Name: c.Name, Via: ViaMail}, subject: a.subject(), text: writtenText(a.shown), plain: a.text(), files: filesWithout(a.shown, certs)}
 	var fprs []keyring.Fingerprint
 	for _, k := range certs {
