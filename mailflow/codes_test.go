@@ -12,6 +12,38 @@ import (
 
 var anyWordCode = regexp.MustCompile(`\b[0-9A-Z]{4}-[0-9A-Z]{4}\b`)
 
+// Who signs and does not say for which case is told, once a day, what to write: many
+// clients sign no Subject. What is signed for another case is not answered.
+func TestS5_SignedForNoCase(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.started("acme")
+	acme, to := w.people["acme"], w.thread(id, "acme")
+	says := func(text string) []letterGot {
+		t.Helper()
+		before := len(w.mails(acme))
+		w.arrives(acme.Address, to, w.seal(acme, to, true, mailtest.Entity("", text)))
+		w.settle()
+		return w.mails(acme)[before:]
+	}
+	if got := says("ACK PAR-2026-0999\n"); len(got) != 0 {
+		t.Errorf("for another case: %d answers", len(got))
+	}
+	got := says("ACCEPT v1\n")
+	if len(got) != 1 || !strings.Contains(unwrapped(got[0].Text), "put "+string(id)+" behind the first word") {
+		t.Fatalf("for none: %d answers: %+v", len(got), got)
+	}
+	if who := w.who(id, "acme"); who.Accepted() != 0 || who.Acknowledged != nil {
+		t.Errorf("it counts: %+v", who)
+	}
+	if got := says("ACK\n"); len(got) != 0 {
+		t.Errorf("on the same day: %d answers", len(got))
+	}
+	if got := says("ACCEPT " + string(id) + " v1\n"); len(got) == 0 || w.who(id, "acme").Accepted() != 1 {
+		t.Errorf("as it was told to: %d answers, accepted %d", len(got), w.who(id, "acme").Accepted())
+	}
+}
+
 // A code that was used, guessed, another vendor's, of another case, or dead since
 // its party was withdrawn, changes nothing, and all are answered in the same words,
 // at most once a day, with a fresh code that is good; nothing is quoted.

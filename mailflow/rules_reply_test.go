@@ -68,7 +68,7 @@ func TestS5_WhatCounts(t *testing.T) {
 		"an unknown key signs, own code":     {from: "stranger", sign: true, text: "ACK CASE CODE\n", ack: true},
 		"below an empty line and a greeting": {sign: true, text: "\n\nHello,\n\nACK\n", ack: true},
 		"on the tenth line":                  {sign: true, text: strings.Repeat("x\n", 9) + "ACK CASE\n", ack: true},
-		"signed, case nowhere inside":        {sign: true, inner: "hello", text: "ACK\n", outer: []mailtest.Field{{Name: "Comments", Value: "[PAR-2026-0001]"}}},
+		"signed, case nowhere inside":        {sign: true, inner: "hello", text: "ACK\n", told: true, outer: []mailtest.Field{{Name: "Comments", Value: "[PAR-2026-0001]"}}},
 		"signed for another case":            {sign: true, inner: "hello", text: "ACK PAR-2026-0002\n"},
 		"own code, line for another case":    {text: "ACK PAR-2026-0002 CODE\n"},
 		"unsigned, no code":                  {text: "ACK CASE\n"},

@@ -158,8 +158,7 @@ func (in *Intake) obey(tx *store.Tx, a *arrival, p place, replay bool) (bool, er
 	if err != nil {
 		return false, err
 	}
-	signed := p.Verdict.Valid() && !stale(p.Verdict, a.row.At) && slices.Contains(named, p.Case)
-	lines, refused, err := in.applyAll(tx, c, &who, commands, signed)
+	lines, refused, err := in.applyAll(tx, c, &who, commands, vouchedBy(a, p, named))
 	if err != nil {
 		return false, err
 	}
@@ -178,14 +177,35 @@ func (in *Intake) obey(tx *store.Tx, a *arrival, p place, replay bool) (bool, er
 	return true, in.replanParty(tx, c.ID, who.Party)
 }
 
+// vouched is what a signature over a reply is good for.
+type vouched int
+
+const (
+	notSigned     vouched = iota // or by nobody whose word counts here, or long ago
+	signedUnnamed                // by the pinned key, and nothing signed says for which case
+	signedNamed
+)
+
+func vouchedBy(a *arrival, p place, named []cvd.CaseID) vouched {
+	switch {
+	case !p.Verdict.Valid() || stale(p.Verdict, a.row.At):
+		return notSigned
+	case slices.Contains(named, p.Case):
+		return signedNamed
+	case len(named) > 0:
+		return notSigned // it was said of another one
+	}
+	return signedUnnamed
+}
+
 // applyAll does what those of the commands say that count, and gives what was
 // understood, and what of the others is answered.
-func (in *Intake) applyAll(tx *store.Tx, c cvd.Case, who *cvd.Participant, commands []vendorCommand, signed bool) (lines, refused []templates.Understood, err error) {
+func (in *Intake) applyAll(tx *store.Tx, c cvd.Case, who *cvd.Participant, commands []vendorCommand, v vouched) (lines, refused []templates.Understood, err error) {
 	live := liveCodes(*who, commands)
 	for _, cmd := range commands {
-		via, ok := counts(who, &cmd, c.ID, signed, live, tx.Now)
+		via, ok := counts(who, &cmd, c.ID, v == signedNamed, live, tx.Now)
 		if !ok {
-			if line, told := uncounted(cmd, c.ID); told {
+			if line, told := uncounted(cmd, c.ID, v); told {
 				refused = append(refused, line)
 			}
 			continue

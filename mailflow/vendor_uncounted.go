@@ -14,17 +14,19 @@ import (
 // is told: the verb alone, since whoever wrote the rest may be anybody (rule M3);
 // not ok for a line that asked for nothing to count, or for another case. The
 // words are the same for a code that was used, guessed, dead or somebody else's.
-func uncounted(cmd vendorCommand, id cvd.CaseID) (line templates.Understood, ok bool) {
+func uncounted(cmd vendorCommand, id cvd.CaseID, v vouched) (line templates.Understood, ok bool) {
 	word := templates.ResultNoCode
 	switch {
 	case cmd.Case != "" && cmd.Case != id:
 		return line, false
 	case slices.Contains(onlySigned, cmd.Verb):
 		word = templates.ResultUnsigned
+	case len(cmd.Codes) == 0 && v == signedUnnamed:
+		word = templates.ResultUnnamed
 	case len(cmd.Codes) == 0:
 		return line, false
 	}
-	return templates.Understood{Line: cmd.Verb + " ...", Result: templates.Result{Word: word}}, true
+	return templates.Understood{Line: cmd.Verb + " ...", Result: templates.Result{Word: word, Case: id}}, true
 }
 
 // refuse answers a mail none of whose command lines counts, at most once a day,

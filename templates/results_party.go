@@ -17,11 +17,12 @@ const (
 	ResultAsksBack    = "asks back"    // WITHDRAW, of a finder that accepted nothing
 	ResultTookBack    = "took back"    // WITHDRAW PROPOSE and the like: Text, what
 	ResultNothingBack = "nothing back" // not done
+	ResultUnnamed     = "unnamed"      // not done: nothing that was signed names Case
 	ResultInIntake    = "in intake"    // STATE, of a report that is no case yet
 	ResultNoCase      = "no case"      // STATE, of a report that was declined
 )
 
 func partyResultWords() []string {
 	return []string{ResultMember, ResultRevoked, ResultStranger, ResultNoMember, ResultUnsigned, ResultNoCode, ResultDeadline, ResultNoDeadline,
-		ResultPastDay, ResultLeft, ResultFinderLeft, ResultAsksBack, ResultTookBack, ResultNothingBack, ResultInIntake, ResultNoCase}
+		ResultPastDay, ResultLeft, ResultFinderLeft, ResultAsksBack, ResultTookBack, ResultNothingBack, ResultUnnamed, ResultInIntake, ResultNoCase}
 }
