@@ -187,7 +187,7 @@ func planInstant(n cvd.Notice) time.Time {
 // with its trust and expiry on that day, and what is missing.
 func (b *Base) planLine(r planRow) string {
 	n := r.Notice
-	fields := []string{string(n.Party), planWhat(r), utc(planInstant(n)), planState(n), b.planKey(r)}
+	fields := []string{string(n.Party), planWhat(r), utc(planInstant(n)), stateNow(r.Question), b.planKey(r)}
 	if lateFor(r.Case, r.Participant, n) && !n.State.Over() {
 		fields = append(fields, "late")
 	}
@@ -217,6 +217,28 @@ func planWhat(r planRow) string {
 		what += fmt.Sprintf(" reminder %d", n.Nth)
 	}
 	return what
+}
+
+// stateNow is the state of a notice as things stand in this transaction: a hold
+// counts from the line that ordered it to the line that ended it, though notices
+// note it only when the clockwork asks about them.
+func stateNow(q Question) string {
+	n := q.Notice
+	switch n.State {
+	case cvd.Planned, cvd.Waiting, cvd.Held, cvd.Approval:
+	default:
+		return planState(n)
+	}
+	party := string(q.Participant.Party) + partyHoldWhy
+	switch {
+	case q.Case.Hold != nil:
+		n.State, n.Why = cvd.Held, caseHoldWhy+because(q.Case.Hold)
+	case q.Participant.Hold != nil:
+		n.State, n.Why = cvd.Held, party+because(q.Participant.Hold)
+	case n.State == cvd.Held && (strings.HasPrefix(n.Why, caseHoldWhy) || strings.HasPrefix(n.Why, party)):
+		n.State = cvd.Planned
+	}
+	return planState(n)
 }
 
 func planState(n cvd.Notice) string {

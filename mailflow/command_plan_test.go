@@ -23,11 +23,11 @@ func TestPlan_Lines(t *testing.T) {
 	r.say(asOperator, "case PAR-2026-0001", "invite globex wave 2", "start now")
 	r.haveLeft("PAR-2026-0001", "acme", cvd.HeadsUp)
 	r.settles("acme", cvd.Scope, Answer{Decision: Wait, Why: "needs acknowledged"})
-	r.settles("globex", cvd.HeadsUp, Answer{Decision: HoldIt, Why: "the case is on hold: court"})
+	r.settles("globex", cvd.HeadsUp, Answer{Decision: HoldIt, Why: "no route to them"})
 	got := r.say(asAna, "case PAR-2026-0001", "plan")
 	want := []string{
 		"acme  1/4 heads-up  2026-12-01T09:00Z  sent  key " + string(key) + " confirmed never expires",
-		"globex  1/4 heads-up  2026-12-01T09:00:01Z  held: the case is on hold: court  key " + string(claimed) + " claimed never expires",
+		"globex  1/4 heads-up  2026-12-01T09:00:01Z  held: no route to them  key " + string(claimed) + " claimed never expires",
 		"acme  2/4 scope  2026-12-01T09:00:02Z  waiting: needs acknowledged  key " + string(key) + " confirmed never expires  missing: acknowledged",
 		"globex  2/4 scope  2026-12-01T09:00:03Z  planned  key " + string(claimed) + " claimed never expires  missing: confirmed key (key " +
 			claimed.Spaced() + ": only claimed, confirmed is needed), acknowledged",
@@ -74,6 +74,30 @@ func TestPlan_States(t *testing.T) {
 	} {
 		if got := planState(row.n); got != row.want {
 			t.Errorf("%s: %q, want %q", row.n.State, got, row.want)
+		}
+	}
+}
+
+// A plan tells of a hold from the very line that ordered it, of what is to come as
+// of what is due, until the line that ends it.
+func TestPlan_HoldsAtOnce(t *testing.T) {
+	t.Parallel()
+	r := newDeskRig(t)
+	r.openedCase()
+	r.say(asOperator, "case PAR-2026-0001", "start now")
+	for _, row := range []struct{ hold, release, why string }{
+		{`hold acme because "a call"`, "release acme", "held: acme is on hold: a call"},
+		{`hold case because "a call"`, "release case", "held: the case is on hold: a call"},
+	} {
+		out := r.say(asOperator, "case PAR-2026-0001", row.hold, "plan acme")
+		r.settles("acme", cvd.HeadsUp, Answer{Decision: HoldIt, Why: strings.TrimPrefix(row.why, "held: ")}) // as the clockwork does
+		for _, got := range []string{out, r.say(asOperator, "case PAR-2026-0001", "plan acme")} {
+			if n := strings.Count(got, row.why); n != 4 {
+				t.Errorf("%s: %d of 4 notices are held:\n%s", row.hold, n, got)
+			}
+		}
+		if got := r.say(asOperator, "case PAR-2026-0001", row.release, "plan acme"); strings.Contains(got, "held") {
+			t.Errorf("%s:\n%s", row.release, got)
 		}
 	}
 }
