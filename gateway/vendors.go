@@ -41,7 +41,7 @@ func (c vendorImport) Run(ctx context.Context, w world) error {
 			path = filepath.Join(filepath.Dir(c.File), path)
 		}
 		if files["key "+row.name()], err = w.input(path); err != nil {
-			return fmt.Errorf("read key of %s: %w", row.name(), err)
+			return cellError(row.line, columnKey, err.Error())
 		}
 	}
 	return c.call(ctx, w, ctl.Request{Command: "vendor import", Flags: map[string]string{"case": c.Case}, Files: files})
@@ -57,7 +57,7 @@ func importVendors(ctx context.Context, a *app, r ctl.Request) (string, error) {
 	for _, row := range rows {
 		if key, ok := r.Files["key "+row.name()]; ok {
 			if _, _, err := mailflow.ReadKeyFile(cvd.PartyID(row.name()), key, ""); err != nil {
-				return "", fmt.Errorf("read key of %s: %w", row.name(), err)
+				return "", fmt.Errorf("read vendors: line %d, column %s: %w", row.line, columnKey, err)
 			}
 		}
 	}

@@ -21,20 +21,21 @@ import (
 const (
 	columnName      = "name"
 	columnAddress   = "address"
-	columnWave      = "wave"      // in the case
-	columnFootprint = "footprint" // in the case
-	columnAffects   = "affects"   // in the case
+	columnWave      = "wave"
+	columnFootprint = "footprint"
+	columnAffects   = "affects"
 	columnKey       = "key file"
 	columnMembers   = "members" // addresses, with blanks between
 	columnProvedOn  = "proved on"
 	columnRevoked   = "revoked" // the day on which it said itself that nothing goes to its address
 )
 
-// plainColumns are those of a file without a first line that names them, and
-// optionColumns are options of `vendor add`.
+// plainColumns are those of a file without a first line that names them,
+// optionColumns are options of `vendor add`, and inviteColumns of `invite`, too.
 var (
 	plainColumns  = []string{columnName, columnAddress, columnWave, columnFootprint, columnKey}
 	optionColumns = []string{"second", "zone", "channel", "lead", "form", "legacy-display", "file-names", "subject", "alias", "freeze", "proved", "senders", "their-ref", "kind", "language", columnRevoked}
+	inviteColumns = []string{columnWave, columnAffects, columnFootprint}
 	vendorColumns = slices.Concat(plainColumns, []string{columnAffects, columnMembers}, optionColumns, []string{columnProvedOn})
 )
 
@@ -193,7 +194,7 @@ func vendorOrders(rows []vendorRow, tag string) []vendorOrder {
 	var out []vendorOrder
 	for _, row := range rows {
 		line, columns := "vendor add "+row.name()+" "+quote(row.cells[columnAddress]), []string{columnName, columnAddress}
-		for _, c := range optionColumns {
+		for _, c := range slices.Concat(optionColumns, inviteColumns) {
 			if v := row.cells[c]; v != "" {
 				line, columns = line+" "+c+" "+quote(v), append(columns, c)
 			}
@@ -212,7 +213,7 @@ func vendorOrders(rows []vendorRow, tag string) []vendorOrder {
 	out = append(out, vendorOrder{line: "case " + quote(tag)})
 	for _, row := range rows {
 		line, columns := "invite "+row.name(), []string{columnName}
-		for _, c := range []string{columnWave, columnAffects, columnFootprint} {
+		for _, c := range inviteColumns {
 			if v := row.cells[c]; v != "" {
 				line, columns = line+" "+c+" "+quote(v), append(columns, c)
 			}

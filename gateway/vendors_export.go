@@ -112,6 +112,10 @@ func partyCells(p cvd.Party) map[string]string {
 			cells[name] = "on"
 		}
 	}
+	cells[columnFootprint], cells[columnAffects] = p.Usual.Footprint, p.Usual.Affects
+	if p.Usual.Wave > 0 {
+		cells[columnWave] = strconv.Itoa(p.Usual.Wave)
+	}
 	if p.Lead > 0 {
 		cells["lead"] = cvd.FormatDuration(p.Lead)
 	}

@@ -1,10 +1,12 @@
 package mailflow
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"parley/keyring"
@@ -14,7 +16,7 @@ import (
 )
 
 // partyOptions are what a party in the directory may be given.
-var partyOptions = []string{"address", "second", "zone", "channel", "lead", "form", "legacy-display", "file-names", "subject", "alias", "kind", "language", "freeze", "proved", "on", "senders", "their-ref"}
+var partyOptions = []string{"address", "second", "zone", "channel", "lead", "form", "legacy-display", "file-names", "subject", "alias", "kind", "language", "freeze", "proved", "on", "senders", "their-ref", "wave", "affects", "footprint"}
 
 // vendorAdd is `vendor add NAME ADDRESS [OPTION VALUE …]`.
 func vendorAdd(s *sitting, p *phrase) (string, error) {
@@ -124,6 +126,8 @@ func (s *sitting) editParty(p *cvd.Party, got map[string]string) (err error) {
 			p.Kind, err = parseKind(value)
 		case "language":
 			p.Language, err = s.language(value)
+		case "wave", "affects", "footprint":
+			err = usual(&p.Usual, name, value)
 		}
 		if err != nil {
 			return err
@@ -220,6 +224,7 @@ func vendorEdit(s *sitting, p *phrase) (string, error) {
 func (s *sitting) mayEdit(p cvd.Party, got map[string]string) error {
 	why := ""
 	lead, err := cvd.ParseDuration(got["lead"])
+	wave, bad := strconv.Atoi(got["wave"])
 	switch { // any one of them is enough, whatever else is changed beside it
 	case got["address"] != "" || got["second"] != "":
 		why = "adds a recipient"
@@ -227,6 +232,8 @@ func (s *sitting) mayEdit(p cvd.Party, got map[string]string) error {
 		why = "lets mail go to a recipient that had none"
 	case got["lead"] != "" && err == nil && p.Lead > 0 && (lead == 0 || lead > p.Lead):
 		why = "moves dates earlier"
+	case bad == nil && wave < cmp.Or(p.Usual.Wave, 1):
+		why = "tells it in an earlier wave"
 	case got["subject"] != "" && !strings.EqualFold(got["subject"], "default"):
 		why = "puts words where everybody on the way reads them" // a stolen mailbox could put a case's there
 	case got["senders"] != "" && !strings.EqualFold(got["senders"], "none"):
@@ -318,7 +325,7 @@ func partyLine(p cvd.Party) string {
 		parts = append(parts, "lead "+cvd.FormatDuration(p.Lead))
 	}
 	parts = append(parts, "channel "+string(p.Channel))
-	return strings.Join(slices.Concat(parts, mannerWords(p.Manner), ticketWords(p), speechWords(p), freezeWords(p), provenWords(p)), "; ")
+	return strings.Join(slices.Concat(parts, mannerWords(p.Manner), ticketWords(p), speechWords(p), usualWords(p.Usual), freezeWords(p), provenWords(p)), "; ")
 }
 
 // keysLine counts what is known of somebody's keys.

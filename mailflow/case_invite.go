@@ -1,6 +1,7 @@
 package mailflow
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -94,8 +95,10 @@ func newIn(who cvd.Participant, role cvd.Role) cvd.Participant {
 // inRole gives a participant a role, from now on.
 func (s *sitting) inRole(who cvd.Participant, party cvd.Party, role cvd.Role) cvd.Participant {
 	who.Roles = append(slices.Clone(who.Roles), role)
-	if role == cvd.RoleVendor && who.Wave == 0 {
-		who.Wave = 1
+	if role == cvd.RoleVendor {
+		who.Wave = cmp.Or(who.Wave, party.Usual.Wave, 1)
+		who.Footprint = cmp.Or(who.Footprint, party.Usual.Footprint)
+		who.Affects = cmp.Or(who.Affects, party.Usual.Affects)
 	}
 	who.Address, who.Lead, who.Joined, who.By = party.Address, party.Lead, s.tx.Now, s.by.Name
 	return who
@@ -103,26 +106,53 @@ func (s *sitting) inRole(who cvd.Participant, party cvd.Party, role cvd.Role) cv
 
 // describe applies the options of an invitation.
 func describe(who *cvd.Participant, got map[string]string) error {
-	if w := got["wave"]; w != "" {
-		n, err := strconv.Atoi(w)
-		if err != nil || n < 1 || n > MaxWave {
-			return notDone("%q is not the number of a wave; say 1 for those told first, up to %d", w, MaxWave)
+	as := cvd.Usual{Wave: who.Wave, Footprint: who.Footprint, Affects: who.Affects}
+	for name, value := range got {
+		if err := usual(&as, name, value); err != nil {
+			return err
 		}
-		who.Wave = n
 	}
-	if f := got["footprint"]; f != "" {
-		if _, err := cvd.ParseFootprint(f); err != nil {
+	who.Wave, who.Footprint, who.Affects = as.Wave, as.Footprint, as.Affects
+	return nil
+}
+
+// usual applies one option of what a vendor is told when, and how far it reaches.
+// Others it leaves alone.
+func usual(as *cvd.Usual, name, value string) error {
+	switch name {
+	case "wave":
+		n, err := strconv.Atoi(value)
+		if err != nil || n < 1 || n > MaxWave {
+			return notDone("%q is not the number of a wave; say 1 for those told first, up to %d", value, MaxWave)
+		}
+		as.Wave = n
+	case "footprint":
+		if _, err := cvd.ParseFootprint(value); err != nil {
 			return notDone("%v", err)
 		}
-		who.Footprint = f
-	}
-	if a := got["affects"]; a != "" {
-		if err := message.CheckHeaderValue(a); err != nil {
+		as.Footprint = value
+	case "affects":
+		if err := message.CheckHeaderValue(value); err != nil {
 			return notDone("affects: %v", err)
 		}
-		who.Affects = a
+		as.Affects = value
 	}
 	return nil
+}
+
+// usualWords are what the directory has of that.
+func usualWords(as cvd.Usual) []string {
+	var out []string
+	if as.Wave > 0 {
+		out = append(out, fmt.Sprintf("wave %d", as.Wave))
+	}
+	if as.Affects != "" {
+		out = append(out, fmt.Sprintf("affects %q", as.Affects))
+	}
+	if as.Footprint != "" {
+		out = append(out, "footprint "+as.Footprint)
+	}
+	return out
 }
 
 // join writes a participant, with its address, thread folder and plan where

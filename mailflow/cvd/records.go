@@ -103,8 +103,17 @@ type Party struct {
 	Revoked  *Hold    `json:",omitempty"` // that it revoked Address itself: nothing goes there, until another one is named; or nil
 	Freezes  []Freeze // as the desk knows them; a vendor's own word stands with its Participant
 	Proved   *Proven  // of contact, the last one, or nil
+	Usual    Usual    `json:",omitzero"`
 	Added    time.Time
 	AddedBy  string
+}
+
+// Usual is what an invitation that says nothing else gives a party as a vendor.
+// Each is as for a Participant; 0 and empty where the directory does not know.
+type Usual struct {
+	Wave      int
+	Footprint string
+	Affects   string
 }
 
 // Proven is how it is known that somebody speaks for a party.
