@@ -198,6 +198,35 @@ func TestLeadGrowsWithTheMovedEnd(t *testing.T) {
 	}
 }
 
+// A longer embargo keeps nobody waiting whom the policy's lead, its whole embargo,
+// never was to hold: what was planned at an offset from the start stays there.
+func TestLeadGrowsWithALongerEmbargo(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct{ lead, own, heads, scope time.Duration }{
+		"the whole embargo": {90 * Day, 0, 0, Day},
+		"shorter":           {80 * Day, 0, 40 * Day, 40 * Day},
+		"the party's own":   {90 * Day, 20 * Day, 100 * Day, 100 * Day},
+	} {
+		c := startedCase(Shipped()["default"])
+		c.Policy.Lead = row.lead
+		c.Embargoes = append(c.Embargoes, Embargo{Version: 2, End: day0.Add(120 * Day)})
+		p := vendor("acme")
+		p.Lead = row.own
+		plan := Plan(c, []Participant{p})
+		if at := find(t, plan, "acme", HeadsUp); !at.Equal(day0.Add(row.heads)) {
+			t.Errorf("%s: heads-up at %s", name, at)
+		}
+		if at := find(t, plan, "acme", Scope); !at.Equal(day0.Add(row.scope)) {
+			t.Errorf("%s: scope at %s", name, at)
+		}
+	}
+	c := startedCase(Shipped()["default"]) // a shorter one takes nothing from it
+	c.Embargoes = append(c.Embargoes, Embargo{Version: 2, End: day0.Add(60 * Day)})
+	if got := c.Lead(vendor("acme")); got != 90*Day {
+		t.Errorf("lead %s after a shorter embargo", got)
+	}
+}
+
 // Who is no vendor gets what is public, at the end, and nothing before it.
 func TestPlanOnlyForVendorsThatTakePart(t *testing.T) {
 	t.Parallel()

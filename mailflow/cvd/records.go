@@ -56,7 +56,8 @@ type Exploited struct {
 
 // Lead is the longest before the end that a participant may know of the case;
 // 0 where nothing limits it. Where the policy's is the whole embargo, nobody is
-// to wait for it: it grows with an end that was moved to a publish day.
+// to wait for it: it grows with an end that was moved to a publish day, and with a
+// longer embargo.
 func (c Case) Lead(p Participant) time.Duration {
 	lead := c.Policy.Lead
 	switch {
@@ -64,6 +65,9 @@ func (c Case) Lead(p Participant) time.Duration {
 		lead = 0
 	case lead >= c.Policy.Embargo && len(c.Embargoes) > 0:
 		lead += c.Embargoes[0].Moved
+		if !c.Start.IsZero() {
+			lead = max(lead, c.Embargo().End.Sub(c.Start))
+		}
 	}
 	if p.Lead > 0 && (lead == 0 || p.Lead < lead) {
 		return p.Lead
