@@ -11,7 +11,7 @@ import (
 )
 
 // recordVerbs are what can be recorded of a participant.
-var recordVerbs = []string{"ack", "accept", "declined", "status", "ready", "called", "delivered", "reported", "statement", "their-ref", "consent", "introduced"}
+var recordVerbs = []string{"ack", "accept", "declined", "status", "ready", "called", "delivered", "reported", "statement", "their-ref", "consent", "introduced", "requested"}
 
 // caseRecord is `record PARTY …`: what a participant said, or was handed, on
 // another way than by a mail that counts.
@@ -56,6 +56,8 @@ func caseRecord(s *sitting, p *phrase) (string, error) {
 		return s.recordCalled(c, who, p)
 	case "statement":
 		return s.recordStatement(c, who, p)
+	case "requested":
+		return s.recordRequested(c, who, p)
 	case "their-ref":
 		return s.recordTheirRef(c, who, p)
 	}

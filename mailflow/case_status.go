@@ -209,6 +209,9 @@ func participantLine(c cvd.Case, p cvd.Participant, ref string) string {
 	if v := p.Accepted(); v > 0 {
 		parts = append(parts, fmt.Sprintf("accepted v%d until %s", v, utc(c.End(p))))
 	}
+	if len(p.Requested) > 0 {
+		parts = append(parts, "asked for "+requestedWords(p))
+	}
 	if p.Declined != nil {
 		parts = append(parts, "declined: "+p.Declined.Because)
 	}

@@ -109,14 +109,15 @@ func inPolicy(q *Question) bool {
 // and where that stands: Sent as well where a leak told it, or where the
 // participant knows more than a policy that left it out. One that the plan does
 // not have any more counts all the same until it is cancelled. It is none before
-// the first one, and of what is public, which waits for nothing but the end.
+// the first one, and of what is public, which waits for nothing but the end; a proof
+// that goes only to who asks for it, and was not asked for, is passed over.
 func stepBefore(q *Question) (before cvd.Stage, state cvd.NoticeState) {
 	if q.Notice.Stage == cvd.Public {
 		return "", ""
 	}
 	before = q.Case.Before(q.Participant, q.Notice.Stage)
 	for _, n := range q.Prior {
-		stands := n.Kind == cvd.KindStage && n.State != cvd.Cancelled && n.Stage.Rank() < q.Notice.Stage.Rank()
+		stands := n.Kind == cvd.KindStage && n.State != cvd.Cancelled && n.Stage.Rank() < q.Notice.Stage.Rank() && !q.Case.PassedOver(q.Participant, n.Stage)
 		if stands && n.Stage.Rank() > before.Rank() {
 			before = n.Stage
 		}

@@ -24,6 +24,9 @@ func (b *Base) noticeView(p *parcel) *templates.Notice {
 		v.End = c.Embargo().End // for whoever was bound to an earlier one, too
 	}
 	v.Number, v.Of = c.Policy.Number(n.Stage)
+	if v.Number < v.Of && c.Policy.OnRequest(c.Policy.Stages[v.Number].Stage) {
+		v.OnRequest = c.Policy.Stages[v.Number].Stage
+	}
 	v.ReplyBy = replyBy(n.Stage, p.Now, v.End, c.Policy.Days, cvd.ZoneOf(p.Party.Zone))
 	if k := len(p.Participant.Acceptances); k > 0 {
 		v.Accepted = p.Participant.Acceptances[k-1].At

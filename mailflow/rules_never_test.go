@@ -188,7 +188,8 @@ func (s *smallCase) leaves(n cvd.Notice) error {
 	end, late := s.c.Embargo().End, s.p.Declined != nil && n.Stage != cvd.Public
 	before := cvd.Stage("")
 	for _, r := range s.c.Policy.Stages[:max(i-1, 0)] {
-		if !late || r.Stage != cvd.Proof {
+		unasked := slices.Contains(r.Needs, cvd.Requested) && !slices.Contains(s.p.Requested, r.Stage)
+		if r.Stage != cvd.Proof || !late && !unasked {
 			before = r.Stage
 		}
 	}

@@ -18,7 +18,7 @@ func takenBack() map[string]func(*sitting, undoRow) (string, error) {
 		"approve": undecide, "reject": undecide, "letter": unletter,
 		"stage": unmoveStage, "embargo": unmoveEnd, "start": unstart,
 		"open": unopenByID, "close": unclose, "reopen": unreopen, "facts": unchange,
-		"ack": unack, "accept": unaccept, "declined": undecline, "status": unstatus, "delivered": undeliver, "ready": unready,
+		"ack": unack, "accept": unaccept, "declined": undecline, "status": unstatus, "delivered": undeliver, "ready": unready, "requested": unrequest,
 		"their-ref": unTheirRef, "statement": unstatement,
 		"exploited": unexploited, "legal-hold": unlegalHold, "answer-all": unanswer, "shred": unshred, "cve": uncve, "late": unlate, "go": ungo,
 		"introduce": unintroduce, "consent": unconsent, "introduced": undeliver, "waves": unwave, "reported": unreport,

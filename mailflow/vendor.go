@@ -27,7 +27,7 @@ const (
 // section 3). From anybody else they are words of a letter.
 var (
 	vendorVerbs = []string{"ACK", "ACCEPT", "DECLINE", "STATUS", "PROPOSE", "READY", "WITHDRAW", "HELP", "LEAK", "EXPLOITED", "PUBLISHED", "CONSENT", "REFUSE"}
-	onlyVendors = []string{"HISTORY", "SUGGEST", "FREEZE", verbStatement, verbMember}
+	onlyVendors = []string{"HISTORY", "SUGGEST", "FREEZE", verbStatement, verbMember, verbRequest}
 	onlyFinders = []string{"STATE", "TALK", "DEADLINE", "CREDIT", "ANONYMOUS", "REVEAL"}
 )
 
@@ -108,6 +108,8 @@ func (c vendorCommand) meant() bool {
 		return slices.ContainsFunc(c.Args, isDay)
 	case verbMember:
 		return c.meantForMembers()
+	case verbRequest:
+		return c.meantForStage()
 	case "CONSENT", "REFUSE":
 		return c.meantForIntroduction()
 	case "FREEZE":
@@ -337,6 +339,8 @@ func (in *Intake) apply(tx *store.Tx, c cvd.Case, who *cvd.Participant, cmd vend
 		return in.takeBack(tx, c, who, cmd.Args, now)
 	case verbMember:
 		return in.member(tx, c, who, cmd.Args, via)
+	case verbRequest:
+		return request(c, who, cmd.Args), nil
 	case "SUGGEST":
 		return in.suggest(tx, c, who, cmd.Args)
 	case "TALK":
@@ -460,6 +464,7 @@ func (in *Intake) answer(tx *store.Tx, c cvd.Case, who cvd.Participant, lines []
 			return err
 		}
 	}
+	v.OnRequest = nextOnRequest(c, who)
 	if v.Asked, err = openQuestions(tx, who); err != nil {
 		return err
 	}

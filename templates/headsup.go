@@ -25,10 +25,11 @@ type headsUp struct {
 	Product    string
 	Steps      []Step
 	Reminder   bool
+	OnRequest  cvd.Stage
 }
 
 func headsUpOf(n Notice) headsUp {
 	return headsUp{Us: n.Us, To: n.To, Case: n.Case, Stage: n.Stage, Number: n.Number, Of: n.Of, TLP: n.TLP, Code: n.Code,
 		Version: n.Version, ReplyBy: n.ReplyBy, End: n.End, Zone: n.Zone, Severity: n.Severity, Product: n.Product,
-		Steps: n.Steps, Reminder: n.Reminder}
+		Steps: n.Steps, Reminder: n.Reminder, OnRequest: n.OnRequest}
 }

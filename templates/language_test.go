@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"fmt"
 	"io/fs"
 	"regexp"
 	"slices"
@@ -109,7 +110,7 @@ func TestDatesInGerman(t *testing.T) {
 
 // commandWords are the words of a line that are typed as they stand, and the
 // case, version and code.
-var commandWords = regexp.MustCompile(`^(ACCEPT|ACK|DECLINE|STATUS|PROPOSE|READY|SUGGEST|HISTORY|STATE|TALK|FREEZE|STATEMENT|CREDIT|ANONYMOUS|REVEAL|CONSENT|REFUSE|LEAK|PUBLISHED|EXPLOITED|HELP)$|^(affected|not-affected|fixed|investigating|on|BY|PAR-2026-0007|v\d+|K7Q3-X9PM)$`)
+var commandWords = regexp.MustCompile(`^(ACCEPT|ACK|DECLINE|STATUS|PROPOSE|READY|SUGGEST|HISTORY|STATE|TALK|FREEZE|STATEMENT|CREDIT|ANONYMOUS|REVEAL|REQUEST|CONSENT|REFUSE|LEAK|PUBLISHED|EXPLOITED|HELP)$|^(affected|not-affected|fixed|investigating|on|BY|PAR-2026-0007|v\d+|K7Q3-X9PM)$`)
 
 // Whatever the language, the lines to answer with are the same but for what
 // stands for the reader's own words.
@@ -141,7 +142,7 @@ func TestCommandsAreTheSameInEveryLanguage(t *testing.T) {
 		if german := lines(s.by["de"].render(x.name, x.view)); !slices.Equal(german, english) {
 			t.Errorf("%s: %q\nwant %q", x.name, german, english)
 		}
-		if x.name == string(cvd.HeadsUp) && len(english) != 3 || x.name == "embargo" && len(english) != 1 {
+		if asks := strings.Contains(fmt.Sprint(english), "REQUEST"); x.name == string(cvd.HeadsUp) && len(english) != 3 && !(asks && len(english) == 4) || x.name == "embargo" && len(english) != 1 {
 			t.Errorf("%s has the lines %q", x.name, english)
 		}
 	}

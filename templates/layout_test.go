@@ -24,7 +24,7 @@ func TestV4_HeadsUpView(t *testing.T) {
 	}
 	now := time.Now()
 	n := Notice{Us: Us{"n", "d", "f"}, To: To{"de", "list"}, Case: "c", Stage: "s", Number: 1, Of: 2, TLP: "t", Code: "k", Version: 3, ReplyBy: now, End: now,
-		Zone: "z", Severity: "v", Product: "p", Steps: []Step{{}}, Reminder: true}
+		Zone: "z", Severity: "v", Product: "p", Steps: []Step{{}}, Reminder: true, OnRequest: "o"}
 	v := reflect.ValueOf(headsUpOf(n))
 	for i := range v.NumField() {
 		if v.Field(i).IsZero() {

@@ -44,6 +44,9 @@ const (
 	ResultAlarm         = "alarm"          // LEAK, EXPLOITED, PUBLISHED
 	ResultSuggested     = "suggested"      // SUGGEST
 	ResultNobody        = "nobody"         // not done
+	ResultRequested     = "requested"      // REQUEST: Text, the stage
+	ResultHasStage      = "has stage"      // not done: Text
+	ResultNoRequest     = "no request"     // not done
 	ResultTalk          = "talk"           // TALK: Day
 	ResultNoTalk        = "no talk"        // not done
 	ResultClosed        = "closed"         // STATE: At
@@ -78,7 +81,7 @@ const (
 func resultWords() []string {
 	return append([]string{ResultBelow, ResultAcknowledged, ResultAccepted, ResultNoVersion, ResultDeclined, ResultStatus, ResultNoStatus,
 		ResultReady, ResultNotReady, ResultNoDay, ResultProposed, ResultNotProposed, ResultAlarm, ResultSuggested, ResultNobody,
-		ResultTalk, ResultNoTalk, ResultClosed, ResultNotStarted, ResultState,
+		ResultRequested, ResultHasStage, ResultNoRequest, ResultTalk, ResultNoTalk, ResultClosed, ResultNotStarted, ResultState,
 		ResultFrozen, ResultKnownFreeze, ResultPastFreeze, ResultNoFreeze, ResultManyFreezes, ResultStatement, ResultOneStatement,
 		ResultNoEnd, ResultNoStatement, ResultLongStatement, ResultCredit, ResultAnonymous, ResultNoName, ResultLongName,
 		ResultReveal, ResultNoReveal, ResultUnreveal, ResultCounts,

@@ -45,7 +45,7 @@ func stageSamples(us Us, t time.Time) []sample {
 		full.ReplyBy, full.Zone, full.Severity, full.Product = t.Add(3*cvd.Day), "Europe/Berlin", "high", "Player 9.1"
 		full.Steps = []Step{{Stage: cvd.HeadsUp, At: t, Done: true}, {Stage: cvd.Scope, At: t.Add(cvd.Day)}}
 		full.Accepted, full.Annex, full.Mitigation, full.FAQ = t, "annex", "mitigation", []string{"an answer"}
-		full.Files, full.Reminder = []string{"details-1.txt"}, true
+		full.Files, full.Reminder, full.OnRequest = []string{"details-1.txt"}, true, cvd.Proof
 		full.Matrix, full.Credits, full.Clear = "a matrix", []string{"Joselyn Findling"}, true
 		all := []Notice{bare, full}
 		for _, k := range cvd.VendorKinds() {
@@ -71,7 +71,7 @@ func answerSamples(us Us, t time.Time) []sample {
 	finder.Finder = true
 	both, observer := finder, help
 	both.Both, observer.Observer = true, true
-	help.Asked = []int{1, 2}
+	help.Asked, help.OnRequest = []int{1, 2}, cvd.Proof
 	help.History = []Exchange{{At: t, From: true}}
 	for _, k := range []cvd.NoticeKind{cvd.KindStage, cvd.KindReminder, cvd.KindEmbargo, cvd.KindKey, cvd.KindNote, cvd.KindContact, cvd.KindAnswer, cvd.KindLetter, cvd.KindLeak, cvd.KindQuestion, cvd.KindIntroduction} {
 		help.History = append(help.History, Exchange{At: t, Kind: k, Stage: cvd.Scope, Number: 2, Of: 6, Level: cvd.DetailsOut, Version: 1})

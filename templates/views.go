@@ -67,12 +67,13 @@ type Notice struct {
 	Material   string    // of this stage, as the coordinator wrote it; empty for heads-up
 	Annex      string    // for this vendor alone
 	Mitigation string
-	FAQ        []string `json:",omitempty"` // answers to questions at this stage, oldest first
-	Files      []string // names of what is attached
-	Matrix     string   `json:",omitempty"` // of what vendors say for publication; only the reader's own row before all is public
-	Credits    []string `json:",omitempty"` // who found it, as they want to be named
-	Clear      bool     `json:",omitempty"` // it goes in clear, since it is public and no key is known
-	Reminder   bool     // the same stage again, since no answer came
+	FAQ        []string  `json:",omitempty"` // answers to questions at this stage, oldest first
+	Files      []string  // names of what is attached
+	Matrix     string    `json:",omitempty"` // of what vendors say for publication; only the reader's own row before all is public
+	Credits    []string  `json:",omitempty"` // who found it, as they want to be named
+	Clear      bool      `json:",omitempty"` // it goes in clear, since it is public and no key is known
+	Reminder   bool      // the same stage again, since no answer came
+	OnRequest  cvd.Stage `json:",omitempty"` // the next stage, where it goes only to who asks for it
 }
 
 // Receipt answers a report whose sender's key is known well enough.
@@ -165,20 +166,21 @@ type Burnt struct {
 type Answer struct {
 	Us
 	To
-	Case     cvd.CaseID
-	TLP      cvd.TLP
-	Lines    []Understood
-	Code     string // a fresh one
-	Version  int    // the newest
-	Bound    int    // the one that binds until End, where that is an older one
-	End      time.Time
-	Zone     string
-	Help     bool // print what can be answered
-	Finder   bool
-	Both     bool       // a finder, and a vendor as well
-	Observer bool       // neither of them
-	Asked    []int      // the numbers of the questions that the reader can answer
-	History  []Exchange // its own, where it asked for it, oldest first
+	Case      cvd.CaseID
+	TLP       cvd.TLP
+	Lines     []Understood
+	Code      string // a fresh one
+	Version   int    // the newest
+	Bound     int    // the one that binds until End, where that is an older one
+	End       time.Time
+	Zone      string
+	Help      bool // print what can be answered
+	Finder    bool
+	Both      bool       // a finder, and a vendor as well
+	Observer  bool       // neither of them
+	Asked     []int      // the numbers of the questions that the reader can answer
+	OnRequest cvd.Stage  `json:",omitempty"` // a stage that the reader, a vendor, can ask for, or none
+	History   []Exchange // its own, where it asked for it, oldest first
 }
 
 // Vendor says that the reader may answer as a vendor.

@@ -96,11 +96,21 @@ func planOne(c Case, p Participant) []Due {
 	return plan
 }
 
+// NotAsked says whether a stage is one on request that a participant neither
+// asked for nor has.
+func (c Case) NotAsked(p Participant, s Stage) bool {
+	return c.Policy.OnRequest(s) && !p.Meets(Requested, s) && p.Reached.Rank() < s.Rank()
+}
+
+// PassedOver says whether a participant gets what follows a stage without it: a
+// proof that it did not ask for. Of any other stage nothing later makes sense.
+func (c Case) PassedOver(p Participant, s Stage) bool { return s == Proof && c.NotAsked(p, s) }
+
 // Before is the stage that a participant gets before another one by the plan, or
 // none.
 func (c Case) Before(p Participant, s Stage) (before Stage) {
 	for _, d := range planOne(c, p) {
-		if d.Stage.Rank() < s.Rank() {
+		if d.Stage.Rank() < s.Rank() && !c.PassedOver(p, d.Stage) {
 			before = d.Stage
 		}
 	}

@@ -140,6 +140,12 @@ func (p Policy) Rule(s Stage) (StageRule, bool) {
 	return p.Stages[i], true
 }
 
+// OnRequest says whether a stage goes to nobody who did not ask for it.
+func (p Policy) OnRequest(s Stage) bool {
+	rule, ok := p.Rule(s)
+	return ok && slices.Contains(rule.Needs, Requested)
+}
+
 // Number is the place of a stage among the policy's, from 1, and how many
 // there are: the "2/6" of a Subject.
 func (p Policy) Number(s Stage) (n, of int) {
