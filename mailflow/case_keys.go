@@ -216,11 +216,46 @@ func keyAdopt(s *sitting, p *phrase) (string, error) {
 	return fmt.Sprintf("key %s of %s is encrypted to with its subkey %s", k.Fingerprint.Spaced(), name, f.Spaced()), nil
 }
 
+// keyToReject takes the name of a party and one of its keys, of which the first
+// digits are enough, as `key list` shows them: to stop the use of a key is safe.
+func (s *sitting) keyToReject(p *phrase) (name, owner string, f keyring.Fingerprint, err error) {
+	if name, err = p.next("the name of the party"); err != nil {
+		return name, owner, f, err
+	}
+	if owner, err = s.owner(name); err != nil {
+		return name, owner, f, err
+	}
+	keys, err := ownerKeys(s.tx, owner)
+	if err != nil {
+		return name, owner, f, err
+	}
+	rest := p.rest
+	start := strings.ToUpper(strings.TrimRight(strings.ReplaceAll(p.until("because"), " ", ""), "…."))
+	var meant []keyring.Fingerprint
+	for _, k := range keys {
+		if len(start) >= shortestStart && strings.HasPrefix(string(k.Fingerprint), start) {
+			meant = append(meant, k.Fingerprint)
+		}
+	}
+	switch {
+	case len(meant) == 1:
+		return name, owner, meant[0], nil
+	case len(meant) > 1:
+		return name, owner, f, notDone("%s begins the fingerprints of %d keys of %s; type more of it. Nothing was changed", start, len(meant), name)
+	}
+	p.rest = rest
+	f, err = p.fingerprint("because")
+	return name, owner, f, err
+}
+
+// shortestStart is how many digits name a key that is to be rejected.
+const shortestStart = 4
+
 // keyReject is `key reject PARTY FINGERPRINT [because "…"]`: it is not used.
 // What it took the place of is in force again, which adds a key and so counts
 // only signed (rule A3); to stop the use of a key never needs a signature.
 func keyReject(s *sitting, p *phrase) (string, error) {
-	name, owner, f, err := s.keyMeant(p, "because")
+	name, owner, f, err := s.keyToReject(p)
 	if err != nil {
 		return "", err
 	}

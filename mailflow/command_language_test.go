@@ -28,7 +28,7 @@ func languageRig(t *testing.T) (r *deskRig, values map[string]string) {
 	a := cvd.ApprovalRequest{ID: "9f3a-27c1", Case: "PAR-2026-0001", Stage: cvd.Scope, Author: "ben", Authors: []string{"ben"},
 		Parties: []cvd.PartyID{"acme"}, Need: 2, Due: rigNow}
 	r.update(func(tx *store.Tx) error { return putApproval(tx, a) })
-	return r, map[string]string{"4B32ADAC…": string(claimed), "4B32…": string(claimed)}
+	return r, map[string]string{"4B32ADAC…": string(claimed), "4B32…": string(claimed), "F1R5T": string(claimed)[:4]}
 }
 
 // Every line of the desk language as its reference shows it, with straight and
@@ -43,6 +43,7 @@ func TestLanguage_AsDocumented(t *testing.T) {
 		{"case PAR-2026-0002", `case assign ben`, "ben answers"},
 		{"case PAR-2026-0002", `case restrict ana ben`, "seen by ana ben"},
 		{"case PAR-2026-0002", `case close`, "is closed"},
+		{"case PAR-2026-0002", `claim`, "no task of PAR-2026-0002 is open"},
 		{"case PAR-2026-0002; case close", `case reopen`, "not started"},
 		{"", `vendor add globex psirt@globex.example`, "globex <psirt@globex.example>"},
 		{"vendor add globex psirt@globex.example", `vendor edit globex lead 30d second ceo@globex.example zone Asia/Tokyo form inline channel hand`, "zone Asia/Tokyo"},
@@ -52,6 +53,8 @@ func TestLanguage_AsDocumented(t *testing.T) {
 		{"", `key list acme`, "claimed"},
 		{"", `key confirm acme 4B32ADAC… evidence "phone, 3 Dec"`, "confirmed"},
 		{"", `key reject acme 4B32…`, "rejected"},
+		{"", `key reject acme F1R5T…`, "is rejected and not used"},
+		{"", `key reject acme F1R5T because "not theirs"`, "is rejected and not used"},
 		{"case PAR-2026-0002", `start now`, "starts 2026-12-01T09:00Z"},
 		{"case PAR-2026-0002", `start 2026-12-01T09:00Z`, "starts 2026-12-01T09:00Z"},
 		{"case PAR-2026-0002", `plan`, "plan "},

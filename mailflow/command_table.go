@@ -73,7 +73,7 @@ func keyCommands() []command {
 		{words: "key adopt", such: `key adopt acme 4B32ADAC11F02C9163D40A5B77E19C2D84F6A0C3 evidence "phone, 3 Dec"`, usage: `key adopt PARTY SUBKEY-FINGERPRINT evidence "HOW"`,
 			help: "A new encryption subkey, which a key of the party offers, is used from now on.", signed: "adds a key", run: keyAdopt},
 		{words: "key reject", such: `key reject acme 4B32ADAC11F02C9163D40A5B77E19C2D84F6A0C3 because "not theirs"`, usage: `key reject PARTY FINGERPRINT [because "WHY"]`,
-			help: "The key is not used; what it replaced is in force again, which by mail counts only signed.", run: keyReject},
+			help: "The key is not used; the first digits of its fingerprint are enough, where they are those of one key alone. What it replaced is in force again, which by mail counts only signed.", run: keyReject},
 	}
 }
 
@@ -127,7 +127,7 @@ func deskCommands() []command {
 		{words: "approve", such: `approve 9f3a-27c1`, usage: "approve ID", help: "A second person's yes to exactly these mails, keys and times.", run: deskApprove},
 		{words: "reject", such: `reject 9f3a-27c1 because "names a component"`, usage: `reject ID because "WHY" | LETTER [because "WHY"]`, help: "Ends a request; what it is about stays held. A letter that has not left, by its number such as N12, does not leave.", run: deskReject},
 		{words: "claim", such: `claim T12`, usage: "claim [TASK ...]",
-			help: "You do these tasks (T12, as their mails say), or what nobody does yet of the case at hand; everybody sees your name in the Subject. It takes over what somebody else does.", run: taskClaim},
+			help: "You do these tasks (T12, as their mails say), or what nobody does yet of the case at hand, if there is any; everybody sees your name in the Subject. It takes over what somebody else does.", run: taskClaim},
 		{words: "unclaim", such: `unclaim T12`, usage: "unclaim [TASK ...]", help: "Nobody does these tasks any more, or what you do of the case at hand.", run: taskUnclaim},
 		{words: "done", such: `done T12`, usage: "done TASK ...", help: "There is nothing left to do about these tasks; their mails go, for everybody.", run: taskEnd},
 		{words: "export case", such: `export case /root/par-2026-0007.zip.pgp to ana`, usage: "export case FILE [to COORDINATOR|AGE-RECIPIENT]",

@@ -17,9 +17,14 @@ import (
 var taskName = regexp.MustCompile(`^[Tt]([1-9][0-9]{0,17})[,.]?$`)
 
 // taskClaim is `claim [TASK ...]`: the coordinator does these, or what nobody
-// does yet of the case at hand.
+// does yet of the case at hand. Where there is no such task there is nothing to
+// refuse: whatever else stands in the mail is done.
 func taskClaim(s *sitting, p *phrase) (string, error) {
 	all, err := s.tasksMeant(p, func(r taskRow) bool { return r.By == "" })
+	var none *noTask
+	if errors.As(err, &none) {
+		return none.Error(), nil
+	}
 	if err != nil {
 		return "", err
 	}
@@ -145,13 +150,17 @@ func (s *sitting) tasksHere(meant func(taskRow) bool) ([]taskRow, error) {
 	return out, nil
 }
 
-// noneMeant refuses a `claim` or `unclaim` without a name that is about none of
-// the open tasks of a case.
+// noTask says that a `claim` or `unclaim` without a name is about none of the open
+// tasks of a case.
+type noTask struct{ Refusal }
+
+func (n *noTask) Unwrap() error { return &n.Refusal }
+
 func noneMeant(id cvd.CaseID, open int) error {
 	if open == 0 {
-		return notDone("no task of %s is open; nothing was changed", id)
+		return &noTask{Refusal{Sentence: fmt.Sprintf("no task of %s is open; nothing was changed", id)}}
 	}
-	return notDone("none of the open tasks of %s (%d) is meant by that; `status` lists them and says whose they are. Name one, such as T12", id, open)
+	return &noTask{Refusal{Sentence: fmt.Sprintf("none of the open tasks of %s (%d) is meant by that; `status` lists them and says whose they are. Name one, such as T12", id, open)}}
 }
 
 // taskNamed finds an open task. One of a case that the actor may not see is no

@@ -64,7 +64,7 @@ func TestClaim_OfACase(t *testing.T) {
 	if strings.Contains(got, all[1].id()) {
 		t.Errorf("ben's went too:\n%s", got)
 	}
-	wants(t, w.by("ana", tag, "claim").String(), "NOT DONE: none of the open tasks of "+string(id)+" (2)")
+	wants(t, w.by("ana", tag, "claim").String(), "OK: none of the open tasks of "+string(id)+" (2)")
 	wants(t, w.by("ana", "claim").String(), "NOT DONE: which task?")
 	wants(t, w.by("ana", "claim T999").String(), "NOT DONE: there is no open task T999")
 	wants(t, w.by("ana", "claim acme").String(), `NOT DONE: "acme" is not the number of a task`)
@@ -75,7 +75,7 @@ func TestClaim_OfACase(t *testing.T) {
 		t.Errorf("INBOX: %q", got)
 	}
 	w.by("ana", "done "+all[1].id())
-	wants(t, w.by("ana", tag, "claim").String(), "NOT DONE: no task of "+string(id)+" is open")
+	wants(t, w.by("ana", tag, "claim").String(), "OK: no task of "+string(id)+" is open")
 }
 
 // What stands for something that is still so is not done by saying so.
