@@ -3,6 +3,7 @@ package mailflow
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,7 +39,9 @@ type deedKind struct {
 	do     func(h *history, d deed)
 }
 
-var deedTable = []deedKind{
+var deedTable = slices.Concat(deskDeeds, pairDeeds, observerDeeds)
+
+var deskDeeds = []deedKind{
 	{"minutes", 5, func(h *history, d deed) {
 		h.pass([]time.Duration{30 * time.Second, 2 * time.Minute, 10 * time.Minute, time.Hour}[d.a%4])
 	}},
@@ -146,7 +149,7 @@ func (h *history) begin(j *historyJudge, dir string, seed int) {
 			return PutCoordinator(tx, Coordinator{Name: name, Address: name + "@" + h.DeskDomain, Added: tx.Now})
 		})
 	}
-	for _, v := range historyVendors {
+	for _, v := range historyParties {
 		if !h.as(desk("ana"), "vendor add "+v+" psirt@"+v+".example").Done() {
 			h.t.Fatalf("cannot add %s", v)
 		}

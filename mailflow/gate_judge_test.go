@@ -19,6 +19,9 @@ type historyMail struct {
 	stage  cvd.Stage  // of stages and reminders
 	repeat bool       // it is a reminder
 	level  cvd.Level  // of a notice about a leak
+	asks   int        // of a question about an introduction: its number
+	of     string     // of an introduction: whom it names
+	counts bool       // it is for an observer
 }
 
 // judgeNew judges what left since it was last asked, in the order of the stages.
@@ -30,12 +33,16 @@ func (h *history) judgeNew() {
 		fresh = append(fresh, h.openMail(m))
 	}
 	h.seen = len(all)
+	before := h.o.countsNow()
 	slices.SortStableFunc(fresh, func(a, b historyMail) int { return a.stage.Rank() - b.stage.Rank() })
 	for _, m := range fresh {
 		if why := h.o.judge(m); why != "" {
 			h.t.Fatalf("%s\n%q to %s at %s, from scope on %s:\n%s", why, m.Subject, m.party, utc(h.clock.Now()), h.o.told(m), m.Text)
 		}
 		h.mails = append(h.mails, m)
+	}
+	if why := h.o.countsFit(before); why != "" {
+		h.t.Fatalf("%s", why)
 	}
 }
 
@@ -61,6 +68,12 @@ func (o *oracle) keysFor(m historyMail) [][]string {
 		if m.stage != "" || m.level != "" {
 			trusts = trusts[len(trusts)-1:]
 		}
+		switch {
+		case m.counts:
+			trusts = trusts[:1]
+		case m.of != "":
+			trusts = []keyring.Trust{o.introTrust(c, c.seats[m.party])}
+		}
 	}
 	var out [][]string
 	for _, t := range trusts {
@@ -84,6 +97,7 @@ func (h *history) read(m historyMail) historyMail {
 			m.level = h.o.cases[m.id].leaks[len(h.o.cases[m.id].leaks)-1]
 		}
 	}
+	m.readPair()
 	return m
 }
 
@@ -110,7 +124,12 @@ func (o *oracle) judge(m historyMail) string {
 	if why := o.wrongTexts(c, s, m); why != "" {
 		return "wrong texts: " + why
 	}
+	if s.observes && m.stage != cvd.Public {
+		return o.judgeObserver(c, s, m)
+	}
 	switch {
+	case m.asks > 0 || m.of != "":
+		return o.judgePair(c, s, m)
 	case m.level != "":
 		return o.judgeLeak(c, s, m)
 	case m.stage == "":

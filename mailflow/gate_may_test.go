@@ -33,6 +33,8 @@ func (o *oracle) mayGo(c *caseKnown, v string, s *seatKnown, stage cvd.Stage) st
 		return "it is told by hand"
 	case s.review[stage]:
 		return "overdue, and no person looked at it"
+	case s.observes && stage != cvd.Public:
+		return "above its stage: it observes"
 	case stage.Rank() <= s.reached.Rank():
 		return "told before"
 	case o.now().Before(o.due(c, s, rule)):

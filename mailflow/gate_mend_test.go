@@ -15,7 +15,7 @@ import (
 // their end; in most histories sooner than agreed.
 func (h *history) mend() {
 	h.quiet = true
-	for _, v := range historyVendors {
+	for _, v := range historyParties {
 		h.pin(v, spareKey, keyring.Claimed)
 		h.say(h.ids[0], "key confirm "+v+" "+h.holder(v, spareKey).Fingerprint()+` evidence "phone"`)
 		h.say(h.ids[0], "vendor edit "+v+" channel pgp")
@@ -75,7 +75,7 @@ func (h *history) letGo(id cvd.CaseID, c *caseKnown, all bool) {
 	if c.held {
 		h.say(id, "release case")
 	}
-	for _, v := range historyVendors {
+	for _, v := range historyParties {
 		s := c.seats[v]
 		if s == nil || s.gone || c.closed {
 			continue
@@ -83,7 +83,7 @@ func (h *history) letGo(id cvd.CaseID, c *caseKnown, all bool) {
 		if s.held || all {
 			h.say(id, "release "+v)
 		}
-		if !s.declined && s.reached != "" && s.accepted < len(c.ends) {
+		if !s.observes && !s.declined && s.reached != "" && s.accepted < len(c.ends) {
 			h.signedBy(spareKey, id, v, fmt.Sprintf("ACCEPT %s v%d\n", id, len(c.ends)))
 		}
 	}
@@ -94,6 +94,9 @@ func (h *history) letGo(id cvd.CaseID, c *caseKnown, all bool) {
 func (h *history) nothingLost() {
 	for _, id := range h.ids {
 		c := h.o.cases[id]
+		if why := c.pairsLost(); why != "" {
+			h.t.Fatalf("lost: %s of %s", why, id)
+		}
 		for v, s := range c.seats {
 			var all []cvd.Notice
 			h.view(func(tx *store.Tx) (err error) {

@@ -71,7 +71,7 @@ func (h *history) readersOf(v string, m mailtest.Received) (readers []string) {
 // openWithAll tries every key there is.
 func (h *history) openWithAll(v string, m mailtest.Received, readers []string) {
 	h.t.Helper()
-	for _, other := range historyVendors {
+	for _, other := range historyParties {
 		for _, name := range historyKeys {
 			_, err := h.holder(other, name).Open(m.Raw, h.ourKey())
 			if may := other == v && slices.Contains(readers, name); may != (err == nil) {

@@ -21,6 +21,8 @@ type oracle struct {
 	keys      map[string][]*keyKnown
 	hand      map[string]bool
 	pausedKey map[string]time.Time // until when what is secret waits after a change of keys
+	said      string               // the word of a letter about an introduction, while it is read
+	counts    []historyMail        // to observers, whose numbers were not compared yet
 }
 
 type caseKnown struct {
@@ -34,6 +36,7 @@ type caseKnown struct {
 	texts   map[cvd.Stage]string
 	authors map[cvd.Stage]string
 	faqs    map[string]cvd.Stage
+	pairs   []*pairKnown
 }
 
 type seatKnown struct {
@@ -55,6 +58,8 @@ type seatKnown struct {
 	review       map[cvd.Stage]bool
 	statement    bool
 	firstUnheard time.Time
+	observes     bool // it gets counts, and what is public
+	countsOwed   int  // how often it may get counts
 }
 
 type act struct {
@@ -107,6 +112,9 @@ func (o *oracle) heard(id cvd.CaseID, line string) {
 		v = w[1]
 		s = c.seats[v]
 	}
+	if o.heardOfPairs(c, line) || o.heardOfObservers(c, line) {
+		return
+	}
 	switch verb := w[0]; {
 	case line == "hold case":
 		c.held = true
@@ -145,8 +153,7 @@ func (o *oracle) heard(id cvd.CaseID, line string) {
 	case verb == "invite":
 		if s == nil || s.gone {
 			old := s
-			s = &seatKnown{joined: o.now(), delays: map[cvd.Stage]time.Time{}, annex: map[cvd.Stage]string{}, told: map[cvd.Stage]time.Time{},
-				leaked: map[cvd.Level]bool{}, acts: map[cvd.Stage]act{}, yes: map[cvd.Stage][]yesKnown{}, review: map[cvd.Stage]bool{}}
+			s = newSeat(o.now())
 			if old != nil {
 				*s = *old
 				s.gone, s.joined = false, o.now()
@@ -186,6 +193,7 @@ func (o *oracle) heard(id cvd.CaseID, line string) {
 func (o *oracle) newEnd(c *caseKnown, end time.Time) {
 	c.ends = append(c.ends, end)
 	for _, s := range c.seats {
+		s.countsOwed++
 		for stage, at := range s.delays { // what a new end overtakes follows the policy again
 			if stage == cvd.Public && at.Before(end) || stage != cvd.Public && at.After(o.bound(c, s)) {
 				delete(s.delays, stage)
@@ -199,6 +207,7 @@ func (o *oracle) newEnd(c *caseKnown, end time.Time) {
 func (o *oracle) resumed() {
 	o.paused = ""
 	for _, c := range o.cases {
+		o.heardOfPairs(c, "release all")
 		o.reviewed(c, "")
 		o.acts(c, "")
 	}
@@ -276,6 +285,8 @@ func (o *oracle) answered(id cvd.CaseID, v string) {
 	s.need = act{o.seq, o.now()}
 	s.acked, s.accepted, s.declined, s.late = p.Acknowledged != nil || p.Accepted() > 0, p.Accepted(), p.Declined != nil, p.Late
 	s.statement = len(p.Statements) > 0
+	s.countsOwed++
+	o.saidOfPairs(id, v)
 	if p.AnsweredTo(s.reached, s.told[s.reached]) {
 		s.firstUnheard = time.Time{}
 	}
@@ -287,6 +298,9 @@ func (o *oracle) answered(id cvd.CaseID, v string) {
 }
 
 func (o *oracle) saidYes(a cvd.ApprovalRequest, by string, signed bool) {
+	if o.filedSaidYes(a, by, signed) {
+		return
+	}
 	for _, c := range o.cases {
 		for name, s := range c.seats {
 			if c != o.cases[a.Case] || !slices.Contains(a.Parties, cvd.PartyID(name)) {

@@ -17,7 +17,7 @@ import (
 
 // vendorWords are words that belong to one vendor alone: its product, its letters, the
 // annexes written for it.
-var vendorWords = map[string]string{"acme": "quillon", "globex": "brindle", "initech": "osprent", "umbrella": "tavemir"}
+var vendorWords = map[string]string{"acme": "quillon", "globex": "brindle", "initech": "osprent", "umbrella": "tavemir", historyObserver: "lumora"}
 
 // historyVendors are the vendors of a history, by number.
 var historyVendors = []string{"acme", "globex", "initech", "umbrella"}
@@ -39,7 +39,7 @@ const shortLife = 9 * cvd.Day
 
 var made = sync.OnceValue(func() map[string]map[string]*historyKey {
 	out, groups := map[string]map[string]*historyKey{}, map[string]bool{}
-	for _, v := range historyVendors {
+	for _, v := range historyParties {
 		out[v] = map[string]*historyKey{}
 		for _, k := range historyKeys {
 			life := time.Duration(0)

@@ -44,8 +44,12 @@ func (h *history) nothingShared() {
 // is named at publication.
 func (h *history) foreign(m historyMail) []string {
 	var out []string
-	for _, v := range historyVendors {
+	for _, v := range historyParties {
 		c := h.o.cases[m.id]
+		if v == m.of { // whom it names, and nothing else of it
+			out = append(out, vendorWords[v])
+			continue
+		}
 		if v == m.party || c != nil && m.stage.Rank() >= cvd.Advisory.Rank() && c.seats[v] != nil && c.seats[v].statement {
 			continue
 		}
@@ -155,7 +159,7 @@ func wordsOfBoth(mails []historyMail, common map[string]bool) string {
 		}
 		text = codeMark.ReplaceAllString(text, " ") // which ownMarks compares as a whole: halves are alike by chance
 		for _, word := range wordMark.FindAllString(strings.ToLower(text), -1) {
-			if common[word] || instantMark.MatchString(word) {
+			if common[word] || instantMark.MatchString(word) || word == m.of {
 				continue
 			}
 			if before := by[word]; before != "" && before != m.party {
@@ -190,7 +194,7 @@ func (h *history) commonWords() map[string]bool {
 	for _, m := range h.mails {
 		add(string(m.id))
 		for _, text := range textMark.FindAllString(m.everything(), -1) {
-			if !slices.ContainsFunc(historyVendors, func(v string) bool { return strings.Contains(text, vendorWords[v]) }) {
+			if !slices.ContainsFunc(historyParties, func(v string) bool { return strings.Contains(text, vendorWords[v]) }) {
 				add(text)
 			}
 		}
