@@ -140,6 +140,13 @@ func (o *oracle) judge(m historyMail) string {
 		if m.stage != s.reached || c.closed || s.firstUnheard.IsZero() || len(c.leaks) > 0 {
 			return "reminded: of what it was not told last, or answered"
 		}
+		if day := o.now().Weekday(); day == time.Saturday || day == time.Sunday {
+			return "reminded: nobody works there on a " + day.String()
+		}
+		if s.reminded.Equal(o.now()) {
+			return "reminded: twice at once"
+		}
+		s.reminded = o.now()
 		return ""
 	}
 	o.h.did["mail stage"]++

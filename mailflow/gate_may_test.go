@@ -53,6 +53,8 @@ func (o *oracle) mayGo(c *caseKnown, v string, s *seatKnown, stage cvd.Stage) st
 		return "early: the pause after a change of keys"
 	case len(o.usable(v, keyring.Trust(rank(rule.Trust)))) == 0:
 		return "no key can be used"
+	case stage != cvd.HeadsUp && c.texts[stage] == "" && s.annex[stage] == "":
+		return "empty: nobody wrote anything for it"
 	}
 	if inTime := o.mayGoInTime(c, v, s, rule); inTime != "" && late != "" {
 		return inTime + " (and late: " + late + ")"

@@ -23,12 +23,11 @@ func (o *oracle) heardOfObservers(c *caseKnown, line string) bool {
 	}
 	s := newSeat(o.now())
 	if old := c.seats[historyObserver]; old != nil {
-		told := old.told
 		*s = *old
-		s.gone, s.joined, s.told = false, o.now(), told
+		s.gone, s.joined = false, o.now()
 	}
 	s.observes, s.wave = true, 1
-	s.countsOwed += 1
+	s.countsOwed++
 	c.seats[historyObserver] = s
 	o.acts(c, historyObserver)
 	return true
@@ -96,18 +95,26 @@ func (o *oracle) judgeObserver(c *caseKnown, s *seatKnown, m historyMail) string
 // that left at the same time.
 func (o *oracle) countsFit(before map[cvd.CaseID]countsSeen) string {
 	for _, m := range o.counts {
-		got, low, high := readCounts(m.Text), before[m.id], o.count(o.cases[m.id])
-		within := func(got, a, b int) bool { return min(a, b) <= got && got <= max(a, b) }
-		fits := within(got.vendors, low.vendors, high.vendors) && within(got.told, low.told, high.told) && within(got.agreed, low.agreed, high.agreed)
-		for _, r := range o.policy(o.cases[m.id]).Stages {
-			fits = fits && within(got.know[r.Stage], low.know[r.Stage], high.know[r.Stage])
-		}
-		if !fits {
-			return fmt.Sprintf("miscounted: %+v, want from %+v to %+v", got, low, high)
+		if why := fits(readCounts(m.Text), before[m.id], o.count(o.cases[m.id])); why != "" {
+			return why
 		}
 	}
 	o.counts = nil
 	return ""
+}
+
+func fits(got, before, after countsSeen) string {
+	within := func(got, a, b int) bool { return min(a, b) <= got && got <= max(a, b) }
+	ok := within(got.vendors, before.vendors, after.vendors) && within(got.told, before.told, after.told) && within(got.agreed, before.agreed, after.agreed)
+	for _, s := range cvd.Stages() {
+		if _, has := got.know[s]; has || after.know[s] > 0 {
+			ok = ok && within(got.know[s], before.know[s], after.know[s])
+		}
+	}
+	if ok {
+		return ""
+	}
+	return fmt.Sprintf("miscounted: %+v, want from %+v to %+v", got, before, after)
 }
 
 func readCounts(text string) countsSeen {

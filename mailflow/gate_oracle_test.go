@@ -58,6 +58,7 @@ type seatKnown struct {
 	review       map[cvd.Stage]bool
 	statement    bool
 	firstUnheard time.Time
+	reminded     time.Time
 	observes     bool // it gets counts, and what is public
 	countsOwed   int  // how often it may get counts
 }

@@ -46,14 +46,12 @@ func (h *history) foreign(m historyMail) []string {
 	var out []string
 	for _, v := range historyParties {
 		c := h.o.cases[m.id]
-		if v == m.of { // whom it names, and nothing else of it
-			out = append(out, vendorWords[v])
-			continue
-		}
 		if v == m.party || c != nil && m.stage.Rank() >= cvd.Advisory.Rank() && c.seats[v] != nil && c.seats[v].statement {
 			continue
 		}
-		out = append(out, v+".example", v, vendorWords[v])
+		if out = append(out, vendorWords[v]); v != m.of { // whom an introduction names, and nothing else of it
+			out = append(out, v+".example", v)
+		}
 		for _, key := range historyKeys {
 			out = append(out, h.holder(v, key).Fingerprint())
 		}
