@@ -178,3 +178,33 @@ func TestAlone_Reminders(t *testing.T) {
 		return len(w.reminded("acme")) != 0
 	})
 }
+
+// What people refused does not leave, whatever wakes it.
+func TestAlone_Rejected(t *testing.T) {
+	without(t, "enough people said yes", func(t *testing.T) bool {
+		w, id := strict(t, "acme")
+		w.steps(6*time.Hour, 2*cvd.Day)
+		w.as(benSigned, "reject "+w.request(cvd.Scope).ID+` because "no"`)
+		w.in(id, "hold acme", "release acme")
+		w.steps(6*time.Hour, 2*cvd.Day)
+		return w.heard("acme", cvd.Scope)
+	})
+}
+
+// Who agreed to an earlier end learns no more, and who is told by hand gets no mail.
+func TestAlone_EndAndHand(t *testing.T) {
+	after := func(t *testing.T, then func(w *world, id cvd.CaseID)) bool {
+		w := newWorld(t)
+		id := w.started("acme")
+		w.answers("acme", id, true, "ACCEPT v1\n")
+		then(w, id)
+		w.after(25 * time.Hour)
+		return w.heard("acme", cvd.Scope)
+	}
+	without(t, "its participant agreed to the longer embargo", func(t *testing.T) bool {
+		return after(t, func(w *world, id cvd.CaseID) { w.in(id, `embargo 2027-01-20T09:00Z because "fix needs time"`) })
+	})
+	without(t, "it goes by mail", func(t *testing.T) bool {
+		return after(t, func(w *world, _ cvd.CaseID) { w.do("vendor edit acme channel hand") })
+	})
+}

@@ -156,3 +156,39 @@ func TestGuard_LackingKitIsNotWritten(t *testing.T) {
 		t.Errorf("the leak is %+v", got)
 	}
 }
+
+// A stage about which nobody wrote anything is not written either (rule V4).
+func TestGuard_EmptyIsNotWritten(t *testing.T) {
+	leftOut(t, "there is material for the stage")
+	w, id := lateCase(t, nil, "acme")
+	w.answers("acme", id, true, "ACCEPT v1\n")
+	p := w.Policies["fast"]
+	w.vendor("globex")
+	bare := cvd.FindCaseIDs(w.do(`case open "Something else" policy ` + p.Name))[0]
+	w.in(bare, "invite globex wave 1", "start now")
+	w.after(5 * w.Undo)
+	w.answers("globex", bare, true, "ACCEPT v1\n")
+	w.after(25 * time.Hour)
+	w.told("acme", "Heads-up", "Scope")
+	w.told("globex", "Heads-up")
+	if n := w.notice(bare, "globex", cvd.Scope); n.State != cvd.Held {
+		t.Errorf("scope is %s: %s", n.State, n.Why)
+	}
+}
+
+// An edit ends the yes that was given before it, and people are asked anew.
+func TestGuard_EditedIsAskedAnew(t *testing.T) {
+	leftOut(t, "it is what they said yes to")
+	w, id := strict(t, "acme")
+	w.steps(6*time.Hour, 2*cvd.Day)
+	a := w.request(cvd.Scope)
+	w.as(benSigned, "approve "+a.ID)
+	w.material(id, cvd.Scope, "other words")
+	w.steps(10*time.Minute, time.Hour)
+	if w.heard("acme", cvd.Scope) {
+		t.Error("scope left with words that nobody said yes to")
+	}
+	if again := w.request(cvd.Scope); again.ID == a.ID {
+		t.Error("nobody is asked anew")
+	}
+}

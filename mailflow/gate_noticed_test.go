@@ -68,16 +68,16 @@ var noticedBy = map[string]string{
 	"the other is not on hold":          "TestAlone_OtherHalf",
 	"the other half could leave":        "TestAlone_OtherHalf",
 
-	"there is material for the stage":              byHistories,
+	"there is material for the stage":              "TestGuard_EmptyIsNotWritten",
 	"somebody vouches for a key that can be used":  "TestGuard_SealsToKeysOnly",
 	"its participant did what the stage needs":     byHistories,
-	"its participant agreed to the longer embargo": byHistories,
+	"its participant agreed to the longer embargo": "TestAlone_EndAndHand",
 	"the pause after a change of keys is over":     byHistories,
 	"a request for it is decided":                  "TestGuard_OpenIsNotGranted",
-	"enough people said yes":                       byHistories,
-	"it is what they said yes to":                  byHistories,
+	"enough people said yes":                       "TestAlone_Rejected",
+	"it is what they said yes to":                  "TestGuard_EditedIsAskedAnew",
 	"a desk of one waited":                         "TestAlone_DeskOfOne",
-	"it goes by mail":                              byHistories,
+	"it goes by mail":                              "TestAlone_EndAndHand",
 }
 
 // A new row of the gate has somebody who notices that it is missing.
