@@ -49,3 +49,14 @@ func (c Clock) until(next time.Time) time.Duration {
 
 // clock is the instant now.
 func (b *Base) clock() time.Time { return b.Clock.Now() }
+
+// lastAct is from when on what a person did can still be undone, after one more
+// act at this instant: where the clock was put back since, the act before it may
+// last longer. One further ahead than a clock moves without stopping all (rule T5)
+// is of a wrong clock, and counts no more once a person acts by the right one.
+func lastAct(before, now time.Time) time.Time {
+	if before.Sub(now) > clockJump {
+		return now
+	}
+	return laterOf(before, now)
+}

@@ -98,7 +98,7 @@ var gate = []condition{
 	{"it is due", every, anyWay, func(q *Question) *Answer { return from(q, q.Notice.Due, "not due") }},
 	{"nobody can undo it any more", every, anyWay, func(q *Question) *Answer {
 		n := q.Notice
-		act := q.Sending.At
+		act := q.Sending.lastAct()
 		if !n.ByNeed {
 			act = laterOf(n.LastAct, act)
 		}

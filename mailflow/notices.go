@@ -242,7 +242,7 @@ func wakeOne(tx *store.Tx, n cvd.Notice, byNeed bool) error {
 	case byNeed && n.State == cvd.Waiting:
 		n.ByNeed = true
 	case !byNeed:
-		n.LastAct, n.ByNeed = tx.Now, false
+		n.LastAct, n.ByNeed = lastAct(n.LastAct, tx.Now), false
 	}
 	if n.State == cvd.Waiting {
 		n.State, n.Why = cvd.Planned, ""

@@ -129,19 +129,6 @@ type Coordinator struct {
 	Ended   time.Time
 }
 
-// Sending says whether notices may leave at all.
-type Sending struct {
-	Paused  bool
-	Overdue bool // only what was overdue when it was paused, and waits for a review
-	Reviews bool `json:",omitempty"` // of everything: it ends when the reviews that it began with are answered
-	Because string
-	By      string
-	At      time.Time
-}
-
-// Stops says that nothing at all may leave.
-func (s Sending) Stops() bool { return s.Paused && !s.Overdue }
-
 func caseKey(tx *store.Tx, id cvd.CaseID) []byte   { return tx.Name("case", string(id)) }
 func partyKey(tx *store.Tx, id cvd.PartyID) []byte { return tx.Name("party", string(id)) }
 

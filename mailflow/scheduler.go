@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"time"
 
-	"parley/mailflow/journal"
 	"parley/mailflow/store"
 )
 
@@ -271,47 +270,4 @@ func sooner(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-// sendingNow reads whether notices may leave.
-func sendingNow(tx *store.Tx) (Sending, error) {
-	s, err := sendingState.Get(tx, tx.Name("sending", "state"))
-	if errors.Is(err, store.ErrNotFound) {
-		return Sending{}, nil
-	}
-	return s, err
-}
-
-// setSending pauses or resumes all sending. Pausing is told to the desk.
-func (b *Base) setSending(tx *store.Tx, s Sending) error {
-	if err := errors.Join(sendingState.Put(tx, DeskScope, tx.Name("sending", "state"), s), allLettersChanged(tx)); err != nil {
-		return err
-	}
-	kind := "sending.resumed"
-	if s.Paused {
-		kind = "sending.paused"
-		r, err := b.Templates.Refusal(refusal("sending", pausedState(s), s.Because, b.pausedNext(s)))
-		if err != nil {
-			return err
-		}
-		subject := "Sending is paused: "
-		if s.By != byItself {
-			subject = "Sending is paused by " + s.By + ": "
-		}
-		if err := b.task(tx, "sending", Post{Subject: subject + s.Because, Text: r.Text, Kind: "sending"}); err != nil {
-			return err
-		}
-	} else if err := b.taskDone(tx, "sending"); err != nil {
-		return err
-	}
-	tx.Changed(store.Change{Topic: "due"})
-	tx.Changed(store.Change{Topic: "queue"})
-	return record(tx, journal.Record{Kind: kind, Actor: s.By, Detail: s.Because})
-}
-
-// SendingPaused says whether a person or rule T5 stopped all sending; the
-// delivery queue asks.
-func SendingPaused(tx *store.Tx) bool {
-	s, err := sendingNow(tx)
-	return err != nil || s.Stops()
 }

@@ -145,7 +145,7 @@ func (b *Base) waitingFate(tx *store.Tx, n cvd.Notice) (fate, bool, error) {
 		return stoppable(fate{"held", filled("HELD ("+name+"):", n.Why)}, name), true, nil
 	}
 	if !n.ByNeed && !n.LastAct.IsZero() {
-		leaves = laterOf(leaves, laterOf(n.LastAct, now.At).Add(b.Undo))
+		leaves = laterOf(leaves, laterOf(n.LastAct, now.lastAct()).Add(b.Undo))
 	}
 	return stoppable(fate{"waiting", []string{"waiting: leaves at " + leaves.UTC().Format("15:04 UTC, Mon 2 Jan 2006") + " (" + name + ")"}}, name), true, nil
 }

@@ -167,7 +167,7 @@ func (s *sitting) unrejectLetter(n cvd.Notice, messageID string) (string, error)
 	if n.State != cvd.Cancelled || !strings.HasPrefix(n.Why, rejectedBy(s.by.Name)) {
 		return "", notDone("%s is no letter that you took back; nothing was changed", noticeRef(n))
 	}
-	n.State, n.Why, n.LastAct, n.ByNeed = cvd.Planned, "", s.tx.Now, false
+	n.State, n.Why, n.LastAct, n.ByNeed = cvd.Planned, "", lastAct(n.LastAct, s.tx.Now), false
 	row := laterOf(n.Due, s.tx.Now)
 	if err := putNotice(s.tx, n, row); err != nil {
 		return "", err
