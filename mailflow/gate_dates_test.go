@@ -2,6 +2,7 @@ package mailflow
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"parley/keyring"
@@ -44,9 +45,21 @@ func (o *oracle) bound(c *caseKnown, s *seatKnown) time.Time {
 	return end
 }
 
-// due is before when a stage does not go to a vendor, by its policy, its wave and
-// the dates that people set.
+// due is before when a stage does not go to a vendor: as planned, or since the desk
+// said that this one, which is late, is told now.
 func (o *oracle) due(c *caseKnown, s *seatKnown, r cvd.StageRule) time.Time {
+	if !c.started.IsZero() && s.late != nil && s.late.Word == cvd.LateNow && slices.Contains(lateStages, r.Stage) {
+		return laterOf(s.late.At, s.joined)
+	}
+	return o.planned(c, s, r)
+}
+
+// lateStages are those that who is late is told, of those before the end.
+var lateStages = []cvd.Stage{cvd.Scope, cvd.Details, cvd.Advisory}
+
+// planned is when a stage falls due by the policy of a case, the wave of a vendor and
+// the dates that people set.
+func (o *oracle) planned(c *caseKnown, s *seatKnown, r cvd.StageRule) time.Time {
 	if c.started.IsZero() {
 		return o.now().Add(time.Hour)
 	}

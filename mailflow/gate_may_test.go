@@ -82,6 +82,8 @@ func (o *oracle) stopped(c *caseKnown, s *seatKnown) string {
 func (o *oracle) mayGoInTime(c *caseKnown, v string, s *seatKnown, rule cvd.StageRule) string {
 	end := c.ends[len(c.ends)-1]
 	switch everybody := rule.Stage == cvd.Public; {
+	case o.now().Before(o.planned(c, s, rule)):
+		return "early: not planned before " + utc(o.planned(c, s, rule))
 	case s.declined && !everybody:
 		return "not agreed: it declined"
 	case s.late != nil && s.late.Word == cvd.LateNever && !everybody && rule.Stage != cvd.HeadsUp:
@@ -113,7 +115,7 @@ func (o *oracle) mayGoLate(c *caseKnown, v string, s *seatKnown, stage cvd.Stage
 		from = s.late.At
 	}
 	switch {
-	case !slices.Contains([]cvd.Stage{cvd.Scope, cvd.Details, cvd.Advisory}, stage):
+	case !slices.Contains(lateStages, stage):
 		return "not a stage for the late"
 	case word == cvd.LateNever:
 		return "never"

@@ -98,10 +98,19 @@ func (o *oracle) acts(c *caseKnown, v string, ss ...cvd.Stage) {
 	for name, s := range c.seats {
 		for _, stage := range ss {
 			if v == "" || v == name {
-				s.acts[stage] = act{o.seq, o.now()}
+				s.acts[stage] = act{o.seq, o.lastOf(s.acts[stage].at)}
 			}
 		}
 	}
+}
+
+// lastOf is the later of two acts, the last of which is now: where the clock was put
+// back, by no more than stops everything, the one before it can be undone for longer.
+func (o *oracle) lastOf(before time.Time) time.Time {
+	if ahead := before.Sub(o.now()); ahead > 0 && ahead <= 5*time.Minute {
+		return before
+	}
+	return o.now()
 }
 
 // heard is a command of the desk that was done.
