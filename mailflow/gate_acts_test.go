@@ -43,7 +43,7 @@ func (h *history) brings(v, key string, cert []byte, trust keyring.Trust) {
 	if err != nil || len(certs) != 1 {
 		h.t.Fatalf("parse key: %v", err)
 	}
-	said := keyring.Pinned{Fingerprint: certs[0].Fingerprint(), Trust: trust, Address: "psirt@" + v + ".example", Cert: certs[0].Bytes()}
+	said := keyring.Pinned{Fingerprint: certs[0].Fingerprint(), Trust: trust, Address: addressOf(v, key), Cert: certs[0].Bytes()}
 	if trust == keyring.Confirmed {
 		said.Evidence = []keyring.Voucher{{By: "ana", Words: "phone"}}
 	}
@@ -114,17 +114,20 @@ func (h *history) approve(d deed) {
 	if len(all) == 0 {
 		return
 	}
-	h.saysYes(all[d.a%len(all)], []string{"ben", "cho", "ben", "cho", "ana"}[d.b%5], d.c%4 != 0)
+	h.saysYes(all[d.a%len(all)], h.approver(d), d.c%4 != 0)
 }
 
 func (h *history) saysYes(a cvd.ApprovalRequest, name string, signed bool) {
 	h.t.Helper()
+	h.undo = ""
 	t, err := h.desk.Do(context.Background(), Actor{Name: name, Via: ViaMail, Signed: signed}, []string{"approve " + a.ID})
 	if err != nil {
 		h.t.Fatalf("approve: %v", err)
 	}
+	h.traces(name+" approves "+string(a.Stage)+" to "+fmt.Sprint(a.Parties), t.Done())
 	if t.Done() {
 		h.did["approve"]++
+		h.offersUndo(t)
 		h.o.saidYes(a, name, signed)
 	}
 	h.settleAndJudge()
@@ -136,7 +139,7 @@ func (h *history) reject(d deed) {
 		return
 	}
 	a := all[d.a%len(all)]
-	t, err := h.desk.Do(context.Background(), desk("ben"), []string{"reject " + a.ID + ` because "no"`})
+	t, err := h.desk.Do(context.Background(), desk(h.approver(d)), []string{"reject " + a.ID + ` because "no"`})
 	if err != nil {
 		h.t.Fatalf("reject: %v", err)
 	}

@@ -3,6 +3,7 @@ package mailflow
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -26,6 +27,9 @@ type history struct {
 	words    int // counts the versions of texts, so that each has words of its own
 	keyPause time.Duration
 	tokens   map[string]string // of who takes part, by "acme in PAR-2026-0001"
+	people   []string          // the coordinators
+	undo     string            // what the last command offers
+	about    cameBackTo        // what a command about a delivery concerns
 }
 
 // Everything that people do counts signed; whether it has to be is other tests'
@@ -67,7 +71,7 @@ var deskDeeds = []deedKind{
 		h.command(d, fmt.Sprintf("stage %s %s at %s", h.vendorOf(d), s, instantOf(h.clock.Now().Add(time.Duration(d.c%200)*time.Hour))))
 	}},
 	{"material", 5, func(h *history, d deed) {
-		h.write(h.caseOf(d), cvd.Stages()[1+d.c%5], "", []string{"ana", "ben"}[d.b%2])
+		h.write(h.caseOf(d), cvd.Stages()[1+d.c%5], "", h.people[d.b%min(2, len(h.people))])
 	}},
 	{"annex", 2, func(h *history, d deed) { h.write(h.caseOf(d), cvd.Stages()[1+d.c%5], h.vendorOf(d), "ana") }},
 	{"approve", 9, (*history).approve},
@@ -96,6 +100,11 @@ var deskDeeds = []deedKind{
 	{"hand", 1, func(h *history, d deed) {
 		h.command(d, "vendor edit "+h.vendorOf(d)+" channel "+[]string{"hand", "pgp", "pgp"}[d.c%3])
 	}},
+	{"bounce", 4, (*history).bounce},
+	{"delivery", 3, (*history).delivery},
+	{"member", 4, (*history).member},
+	{"undo", 4, (*history).undone},
+	{"role", 2, (*history).role},
 	{"jump", 2, func(h *history, d deed) {
 		by := []time.Duration{-2 * time.Hour, -6 * time.Minute, -time.Minute, 4 * time.Minute, 20 * time.Minute, 40 * time.Hour}[d.a%6]
 		h.clock.Jump(by)
@@ -143,8 +152,11 @@ func (h *history) begin(j *historyJudge, dir string, seed int) {
 		h.keyPause = 6 * time.Hour
 	}
 	h.settings()
-	h.o = &oracle{h: h, cases: map[cvd.CaseID]*caseKnown{}, keys: map[string][]*keyKnown{}, hand: map[string]bool{}, pausedKey: map[string]time.Time{}}
-	for _, name := range []string{"ana", "ben", "cho"} {
+	h.o = &oracle{h: h, cases: map[cvd.CaseID]*caseKnown{}, keys: map[string][]*keyKnown{}, hand: map[string]bool{}, revokedAt: map[string]bool{}, pausedKey: map[string]time.Time{}}
+	if h.people = []string{"ana", "ben", "cho"}; seed/8%8 == 3 {
+		h.people = h.people[:1]
+	}
+	for _, name := range h.people {
 		h.update(func(tx *store.Tx) error {
 			return PutCoordinator(tx, Coordinator{Name: name, Address: name + "@" + h.DeskDomain, Added: tx.Now})
 		})
@@ -165,10 +177,18 @@ func (h *history) begin(j *historyJudge, dir string, seed int) {
 				h.write(id, s, "", "ana")
 			}
 		}
+		if seed/7%7 == 2 {
+			h.say(id, "invite "+vs[0]+" role finder")
+		}
 		for n, v := range vs {
 			h.say(id, h.invitation(v, 1+n%2))
 		}
-		h.say(id, "start now")
+		start := "now"
+		if seed/6%6 == 5 {
+			start = instantOf(h.clock.Now().Add(time.Duration(1+seed%72) * time.Hour))
+			h.did["later start"]++
+		}
+		h.say(id, "start "+start)
 	}
 	h.quiet = false
 	h.settleAndJudge()
@@ -216,16 +236,26 @@ func (h *history) command(d deed, line string) { h.say(h.caseOf(d), line) }
 
 func (h *history) say(id cvd.CaseID, line string) bool {
 	h.t.Helper()
+	h.undo = ""
 	t, err := h.desk.Do(context.Background(), desk("ana"), []string{"case " + string(id), line})
 	if err != nil {
 		h.t.Fatalf("%s: %v", line, err)
 	}
+	h.traces(line, t.Done())
 	if t.Done() {
 		h.did[strings.Fields(line)[0]]++
+		h.offersUndo(t)
 		h.o.heard(id, line)
 	} else {
 		h.did["refused"]++
 	}
 	h.settleAndJudge()
 	return t.Done()
+}
+
+// traces tells of each command, where GATE_TRACE says so.
+func (h *history) traces(line string, done bool) {
+	if os.Getenv("GATE_TRACE") != "" {
+		h.t.Logf("%s %s: %v", h.clock.Now().UTC().Format(time.DateTime), line, done)
+	}
 }

@@ -36,6 +36,12 @@ func (h *history) judgeNew() {
 	before := h.o.countsNow()
 	slices.SortStableFunc(fresh, func(a, b historyMail) int { return a.stage.Rank() - b.stage.Rank() })
 	for _, m := range fresh {
+		if h.sentBefore(m) {
+			if why := h.o.judgeAgain(m); why != "" {
+				h.t.Fatalf("%s\n%q to %s once more, at %s", why, m.Subject, m.party, utc(h.clock.Now()))
+			}
+			continue
+		}
 		if why := h.o.judge(m); why != "" {
 			h.t.Fatalf("%s\n%q to %s at %s, from scope on %s:\n%s", why, m.Subject, m.party, utc(h.clock.Now()), h.o.told(m), m.Text)
 		}
@@ -106,6 +112,9 @@ func (o *oracle) judge(m historyMail) string {
 	if date, err := m.Outer.Date(); err != nil || !date.Equal(o.now().Truncate(time.Second)) {
 		return fmt.Sprintf("misdated: %s", date)
 	}
+	if o.revokedAt[m.To] {
+		return "stopped: " + m.To + " was taken back"
+	}
 	if m.Clear {
 		o.h.did["mail clear"]++
 		if m.stage != "" || m.id != "" || len(textMark.FindAllString(m.everything(), -1)) > 0 || o.paused != "" {
@@ -150,6 +159,12 @@ func (o *oracle) judge(m historyMail) string {
 		return ""
 	}
 	o.h.did["mail stage"]++
+	if s.finder {
+		o.h.did["mail stage to a finder"]++
+	}
+	if rule, _ := o.policy(c).Rule(m.stage); len(o.h.people) == 1 && rule.Approvals > 0 {
+		o.h.did["mail stage of a desk of one"]++
+	}
 	if why := o.mayGo(c, m.party, s, m.stage); why != "" {
 		return why
 	}

@@ -57,21 +57,37 @@ func (h *history) signedBy(key string, id cvd.CaseID, v, text string) {
 	h.sends(key, true, id, v, text)
 }
 
-// sends is a letter sealed with one of the keys of a vendor, signed with it or not.
+// sends is a letter sealed with one of the keys of a vendor, signed with it or not,
+// and what counts of it.
 func (h *history) sends(key string, sign bool, id cvd.CaseID, v, text string) {
+	h.t.Helper()
+	if h.writes(key, sign, id, v, text) {
+		h.hears(id, v)
+	}
+}
+
+// writes is a letter, and whether its address takes any.
+func (h *history) writes(key string, sign bool, id cvd.CaseID, v, text string) bool {
 	h.t.Helper()
 	p := h.holder(v, key)
 	to := h.thread(id, cvd.PartyID(v))
 	env := Envelope{From: p.Address, To: []string{to}, Remote: "192.0.2.1"}
 	if h.intake.CheckRcpt(context.Background(), env, to) != nil {
-		return
+		return false
 	}
+	h.traces(v+" writes "+text, sign)
 	before := h.participant(id, cvd.PartyID(v))
 	h.arrives(p.Address, to, h.seal(p, to, sign, mailtest.Entity("Re: ["+string(id)+"]", text)))
 	if now := h.participant(id, cvd.PartyID(v)); !sign && (now.Accepted() != before.Accepted() || (now.Acknowledged == nil) != (before.Acknowledged == nil)) {
 		h.did["code counted"]++
 	}
 	h.did["answer"]++
+	return true
+}
+
+// hears is what follows from a letter.
+func (h *history) hears(id cvd.CaseID, v string) {
+	h.t.Helper()
 	h.o.answered(id, v)
 	h.settleAndJudge()
 }

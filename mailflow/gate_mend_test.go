@@ -16,6 +16,9 @@ import (
 func (h *history) mend() {
 	h.quiet = true
 	for _, v := range historyParties {
+		if h.o.revokedAt[addressOf(v, goodKey)] {
+			h.say(h.ids[0], "vendor edit "+v+" address "+addressOf(v, goodKey))
+		}
 		h.pin(v, spareKey, keyring.Claimed)
 		h.say(h.ids[0], "key confirm "+v+" "+h.holder(v, spareKey).Fingerprint()+` evidence "phone"`)
 		h.say(h.ids[0], "vendor edit "+v+" channel pgp")
@@ -63,7 +66,7 @@ func (h *history) allSayYes() {
 	}
 	h.quiet = true
 	for _, a := range all {
-		for _, name := range []string{"ben", "cho", "ana"} {
+		for _, name := range slices.Backward(h.people) {
 			h.saysYes(a, name, true)
 		}
 	}
@@ -82,6 +85,9 @@ func (h *history) letGo(id cvd.CaseID, c *caseKnown, all bool) {
 		}
 		if s.held || all {
 			h.say(id, "release "+v)
+		}
+		for stage := range s.back {
+			h.decides(id, v, stage, "again")
 		}
 		if !s.observes && !s.declined && s.reached != "" && s.accepted < len(c.ends) {
 			h.signedBy(spareKey, id, v, fmt.Sprintf("ACCEPT %s v%d\n", id, len(c.ends)))
@@ -108,7 +114,7 @@ func (h *history) nothingLost() {
 					h.t.Fatalf("lost: %s to %s in %s is %s (%s): %s", noticeName(n), v, id, n.State, n.Why, why)
 				}
 			}
-			if !s.gone && !c.closed && s.told[cvd.Public].IsZero() && !h.publicLater(all) && h.countIn("Held", v) == 0 {
+			if !s.gone && !c.closed && s.told[cvd.Public].IsZero() && !s.back[cvd.Public] && !h.publicLater(all) && h.countIn("Held", v) == 0 {
 				h.t.Fatalf("lost: %s was not told what is public of %s, and nothing is held: %+v\n%s", v, id, *s, noticesSaid(all))
 			}
 		}

@@ -16,7 +16,8 @@ import (
 // tried, also those of other vendors, whatever numbers it says.
 func (h *history) openMail(m mailtest.Received) historyMail {
 	h.t.Helper()
-	v, _, _ := strings.Cut(strings.TrimPrefix(m.To, "psirt@"), ".")
+	_, domain, _ := strings.Cut(m.To, "@")
+	v, _, _ := strings.Cut(domain, ".")
 	if made()[v] == nil {
 		h.t.Fatalf("misled: a mail to %s", m.To)
 	}
@@ -32,10 +33,18 @@ func (h *history) openMail(m mailtest.Received) historyMail {
 		h.openWithAll(v, m, readers)
 	}
 	out := h.read(historyMail{letterGot: got, party: v})
-	if want := h.o.keysFor(out); !slices.ContainsFunc(want, func(w []string) bool { return slices.Equal(w, readers) }) {
+	same := slices.Equal[[]string]
+	if h.sentBefore(out) { // the same bytes, while all their keys are in force
+		same = func(want, readers []string) bool { return within(readers, want) }
+	}
+	if want := h.o.keysFor(out); !slices.ContainsFunc(want, func(w []string) bool { return same(w, readers) }) {
 		h.t.Fatalf("wrong key: %q to %s is encrypted to its keys %q, want %q", out.Subject, v, readers, want)
 	}
 	return out
+}
+
+func within(some, all []string) bool {
+	return !slices.ContainsFunc(some, func(s string) bool { return !slices.Contains(all, s) })
 }
 
 // readersOf are the keys of a vendor that a mail says it is encrypted to (RFC 9580,

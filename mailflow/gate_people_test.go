@@ -30,9 +30,18 @@ const (
 	secondKey = "second" // is revoked by what a mail brings
 	spareKey  = "spare"  // for the end
 	falseKey  = "false"  // somebody else's, who claims that address
+	memberKey = "member" // of a person there who has an address of her own
 )
 
-var historyKeys = []string{goodKey, shortKey, secondKey, falseKey, spareKey}
+var historyKeys = []string{goodKey, shortKey, secondKey, falseKey, spareKey, memberKey}
+
+// addressOf is whose key it is at a vendor.
+func addressOf(v, key string) string {
+	if key == memberKey {
+		return "jo@" + v + ".example"
+	}
+	return "psirt@" + v + ".example"
+}
 
 // shortLife is how long after the start of a story the short key ends.
 const shortLife = 9 * cvd.Day
@@ -46,9 +55,9 @@ var made = sync.OnceValue(func() map[string]map[string]*historyKey {
 			if k == shortKey {
 				life = shortLife + cvd.Day
 			}
-			out[v][k] = newHistoryKey(v, life)
+			out[v][k] = newHistoryKey(v, addressOf(v, k), life)
 			for !apart(out[v][k], groups) {
-				out[v][k] = newHistoryKey(v, life)
+				out[v][k] = newHistoryKey(v, addressOf(v, k), life)
 			}
 		}
 	}
@@ -99,11 +108,11 @@ type historyKey struct {
 	revoked []byte
 }
 
-func newHistoryKey(vendor string, life time.Duration) *historyKey {
+func newHistoryKey(vendor, address string, life time.Duration) *historyKey {
 	born := func() time.Time { return storyStart.Add(-cvd.Day) }
 	seconds := uint32(life / time.Second)
 	cfg := &packet.Config{Time: born, Algorithm: packet.PubKeyAlgoEdDSA, KeyLifetimeSecs: seconds}
-	e, err := openpgp.NewEntity(vendor, "", "psirt@"+vendor+".example", cfg)
+	e, err := openpgp.NewEntity(vendor, "", address, cfg)
 	if err != nil {
 		panic(err)
 	}
@@ -134,7 +143,7 @@ func certOf(e *openpgp.Entity) []byte {
 
 // holder is whoever holds a key of a vendor, in one history.
 func (w *world) holder(vendor, key string) *mailtest.Person {
-	return &mailtest.Person{Name: vendor + " " + key, Address: "psirt@" + vendor + ".example", Entity: made()[vendor][key].entity, Now: w.clock.Now}
+	return &mailtest.Person{Name: vendor + " " + key, Address: addressOf(vendor, key), Entity: made()[vendor][key].entity, Now: w.clock.Now}
 }
 
 // whenOf reads an instant of a policy.
