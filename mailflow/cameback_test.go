@@ -1,11 +1,13 @@
 package mailflow
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"parley/mailflow/cvd"
+	"parley/mailflow/store"
 )
 
 // What a server refuses, or takes and gives back, told nobody anything: further
@@ -70,6 +72,13 @@ func TestCameBack_DroppedStaysSo(t *testing.T) {
 	if who := w.participant(id, "acme"); who.Reached != "" {
 		t.Errorf("acme knows %q", who.Reached)
 	}
+	w.view(func(tx *store.Tx) error {
+		all, err := Notices(tx, id, "acme")
+		if !slices.ContainsFunc(all, func(n cvd.Notice) bool { return n.Stage == cvd.HeadsUp && n.Why == "dropped by "+Operator }) {
+			t.Errorf("nothing says why the heads-up ended: %s", noticesSaid(all))
+		}
+		return err
+	})
 }
 
 // Who did not get what is public is not told either; it goes again after the end.

@@ -100,7 +100,8 @@ func (s *sitting) reopen(it queue.Item) error {
 	return s.Queue.Reopen(s.tx, it.ID)
 }
 
-// leaveOut keeps a notice that somebody dropped out of every later plan.
+// leaveOut keeps a notice that somebody dropped out of every later plan, and says
+// who that was.
 func (s *sitting) leaveOut(it queue.Item) error {
 	n, err := notices.Get(s.tx, noticeKey(s.tx, cvd.CaseID(it.Case), cvd.PartyID(it.Party), it.Notice))
 	if errors.Is(err, store.ErrNotFound) {
@@ -109,7 +110,7 @@ func (s *sitting) leaveOut(it queue.Item) error {
 	if err != nil {
 		return err
 	}
-	n.Dropped = true
+	n.Dropped, n.Why = true, "dropped by "+s.by.Name
 	return putNotice(s.tx, n, n.Row)
 }
 
