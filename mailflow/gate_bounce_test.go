@@ -16,24 +16,37 @@ type cameBackTo struct {
 	stage cvd.Stage
 }
 
-// bounce lets the server of a vendor give back the newest stage that it was told.
+// bounce lets the server of a vendor give back the newest stage that it was told. In
+// half of them a person says at once what becomes of it.
 func (h *history) bounce(d deed) {
-	id, v := h.caseOf(d), h.vendorOf(d)
-	s := h.o.cases[id].seats[v]
-	for _, m := range slices.Backward(h.mails) {
-		if m.id != id || m.party != v || m.stage == "" || m.repeat {
-			continue
-		}
-		from := Envelope{To: []string{m.From}, Remote: "192.0.2.1"}
-		if s.gone || s.reached != m.stage || s.told[m.stage].IsZero() || h.intake.CheckRcpt(context.Background(), from, m.From) != nil {
-			return
-		}
-		h.arrives("", m.From, []byte("From: MAILER-DAEMON@"+v+".example\r\nTo: "+m.From+"\r\nX-Failed-Recipients: "+m.To+"\r\n\r\nno such mailbox\r\n"))
-		h.did["came back"]++
-		s.cameBack(m.stage)
-		h.settleAndJudge()
+	all := h.newest()
+	if len(all) == 0 {
 		return
 	}
+	m := all[d.a%len(all)]
+	h.arrives("", m.From, []byte("From: MAILER-DAEMON@"+m.party+".example\r\nTo: "+m.From+"\r\nX-Failed-Recipients: "+m.To+"\r\n\r\nno such mailbox\r\n"))
+	h.did["came back"]++
+	h.o.cases[m.id].seats[m.party].cameBack(m.stage)
+	h.settleAndJudge()
+	if how := []string{"again", "sent", "drop", "", "", ""}[d.c%6]; how != "" {
+		h.decides(m.id, m.party, m.stage, how)
+	}
+}
+
+// newest are the mails with the last stage that somebody was told, and that can come
+// back.
+func (h *history) newest() (out []historyMail) {
+	for _, m := range h.mails {
+		c := h.o.cases[m.id]
+		if c == nil || m.stage == "" || m.repeat || c.seats[m.party] == nil {
+			continue
+		}
+		s, from := c.seats[m.party], Envelope{To: []string{m.From}, Remote: "192.0.2.1"}
+		if !s.gone && s.reached == m.stage && !s.told[m.stage].IsZero() && !s.twice[m.stage] && h.intake.CheckRcpt(context.Background(), from, m.From) == nil {
+			out = append(out, m)
+		}
+	}
+	return out
 }
 
 // cameBack: nobody read it, and what comes after it waits for a person.
@@ -41,7 +54,7 @@ func (s *seatKnown) cameBack(stage cvd.Stage) {
 	if s.firstUnheard.Equal(s.told[stage]) {
 		s.firstUnheard = time.Time{}
 	}
-	s.back[stage] = true
+	s.back[stage], s.twice[stage] = true, true
 	delete(s.told, stage)
 	s.reached = ""
 	for told := range s.told {

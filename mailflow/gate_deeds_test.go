@@ -103,7 +103,7 @@ var deskDeeds = []deedKind{
 	{"bounce", 4, (*history).bounce},
 	{"delivery", 3, (*history).delivery},
 	{"member", 4, (*history).member},
-	{"undo", 4, (*history).undone},
+	{"undo", 6, (*history).undone},
 	{"role", 2, (*history).role},
 	{"jump", 2, func(h *history, d deed) {
 		by := []time.Duration{-2 * time.Hour, -6 * time.Minute, -time.Minute, 4 * time.Minute, 20 * time.Minute, 40 * time.Hour}[d.a%6]

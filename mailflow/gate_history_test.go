@@ -59,8 +59,7 @@ func TestGate_Histories(t *testing.T) {
 var expected = []string{
 	"mail stage", "mail reminder", "mail leak", "mail other", "mail tried with all keys", "mail once more", "mail question", "mail introduction", "mail counts", "CONSENT counted", "mail stage to a finder", "mail stage of a desk of one",
 	"step restart", "step jump", "answer", "hold", "release", "embargo", "approve", "material", "code counted", "later start", "came back",
-	"delivery again", "delivery sent", "delivery drop", "revoked jo", "revoked ps", "took back approve", "took back hold", "took back release",
-	"took back stage", "took back embargo", "took back late", "took back case", "took back answer-all",
+	"delivery again", "delivery sent", "delivery drop", "revoked jo", "revoked ps", "took back approve", "took back hold", "took back embargo",
 }
 
 // liveThrough lives histories on as many goroutines as there are cores, until

@@ -1,6 +1,8 @@
 package mailflow
 
 import (
+	"time"
+
 	"parley/keyring"
 	"parley/mailflow/cvd"
 	"parley/mailflow/store"
@@ -17,6 +19,10 @@ func (h *history) member(d deed) {
 		h.command(d, "member add "+v+" "+jo)
 		h.pin(v, memberKey, keyring.Claimed)
 		h.command(d, "key confirm "+v+" "+h.holder(v, memberKey).Fingerprint()+" for "+jo+` evidence "phone"`)
+		if d.c%5 == 1 {
+			h.pass(time.Duration(d.a%60) * time.Hour)
+			h.takesAway(d, v, jo)
+		}
 	case 2:
 		h.takesAway(d, v, jo)
 	case 3:

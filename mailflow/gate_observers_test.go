@@ -146,5 +146,6 @@ func (o *oracle) countsNow() map[cvd.CaseID]countsSeen {
 
 func newSeat(joined time.Time) *seatKnown {
 	return &seatKnown{joined: joined, delays: map[cvd.Stage]time.Time{}, annex: map[cvd.Stage]string{}, told: map[cvd.Stage]time.Time{},
+		back: map[cvd.Stage]bool{}, resent: map[cvd.Stage]bool{}, twice: map[cvd.Stage]bool{},
 		leaked: map[cvd.Level]bool{}, acts: map[cvd.Stage]act{}, yes: map[cvd.Stage][]yesKnown{}, review: map[cvd.Stage]bool{}}
 }

@@ -53,6 +53,7 @@ type seatKnown struct {
 	delays       map[cvd.Stage]time.Time
 	annex        map[cvd.Stage]string
 	told         map[cvd.Stage]time.Time
+	twice        map[cvd.Stage]bool // what came back once, and will not again
 	resent       map[cvd.Stage]bool // a person has the same bytes go once more
 	back         map[cvd.Stage]bool // what its server gave back, until a person says what becomes of it
 	leaked       map[cvd.Level]bool

@@ -49,16 +49,26 @@ func (h *history) undone(d deed) {
 
 // undoable is something that can be taken back.
 func (h *history) undoable(d deed) string {
-	v, end := h.vendorOf(d), h.theCase(h.caseOf(d)).Embargo().End
+	c, v := h.o.cases[h.caseOf(d)], h.vendorOf(d)
+	later := func(end time.Time, most int) string {
+		return instantOf(end.Add(time.Duration(d.a%most) * time.Hour))
+	}
+	other := func(stopped bool, what string) string {
+		if stopped {
+			return "release " + what
+		}
+		return "hold " + what
+	}
 	h.words++
 	return []string{
-		"hold " + v, "hold case", "hold all", "release " + v, "release case", "release all",
-		fmt.Sprintf("stage %s %s at %s", v, cvd.Stages()[d.a%6], instantOf(h.clock.Now().Add(time.Duration(d.a%100)*time.Hour))),
-		fmt.Sprintf(`embargo %s because "agreed"`, instantOf(end.Add(time.Duration(d.a%240-120)*time.Hour))),
-		fmt.Sprintf("slip %dh", 1+d.a%24), "late " + v + ` now because "hospitals"`, "late " + v + ` never because "no"`,
-		"case close", "case reopen",
+		other(c.seats[v].held, v), other(c.held, "case"), other(h.o.paused != "", "all"),
+		fmt.Sprintf("stage %s %s at %s", v, cvd.Stages()[d.a%6], later(h.clock.Now(), 200)),
+		`embargo ` + later(h.clock.Now().Add(3*cvd.Day), 300) + ` because "agreed"`,
+		fmt.Sprintf("slip %dh", 1+d.a%24),
+		"late " + v + ` now because "hospitals"`, "late " + v + ` never because "no"`,
+		map[bool]string{false: "case close", true: "case reopen"}[c.closed],
 		fmt.Sprintf(`answer-all %s "Only shared%dfaq is affected."`, cvd.Stages()[1+d.a%2], h.words),
-	}[d.c%14]
+	}[d.c%10]
 }
 
 // remembers what people may take back of what they do next.
