@@ -95,7 +95,7 @@ func (b cameBackTo) answered(o *oracle, how string) {
 	switch how {
 	case "sent":
 		delete(s.back, b.stage)
-		s.told[b.stage], s.reached = o.now(), higher(s.reached, b.stage)
+		s.arrived(b.stage, o.now())
 	case "again":
 		delete(s.back, b.stage)
 		s.resent[b.stage] = true
@@ -120,9 +120,14 @@ func (o *oracle) judgeAgain(m historyMail) string {
 	}
 	o.h.did["mail once more"]++
 	delete(s.resent, m.stage)
-	s.told[m.stage], s.reached = o.now(), higher(s.reached, m.stage)
-	if s.firstUnheard.IsZero() && m.stage.Rank() < cvd.Advisory.Rank() {
-		s.firstUnheard = o.now()
-	}
+	s.arrived(m.stage, o.now())
 	return ""
+}
+
+// arrived: a stage came back, and then got there.
+func (s *seatKnown) arrived(stage cvd.Stage, at time.Time) {
+	s.told[stage], s.reached = at, higher(s.reached, stage)
+	if s.firstUnheard.IsZero() && stage.Rank() < cvd.Advisory.Rank() {
+		s.firstUnheard = at
+	}
 }

@@ -12,18 +12,18 @@ import (
 // knows the transcripts, and of a vendor's answers what counted; it asks neither
 // MayRelease nor Plan.
 type oracle struct {
-	h            *history
-	seq          int // of what people do, in order
-	paused       string
-	cases        map[cvd.CaseID]*caseKnown
-	keys         map[string][]*keyKnown
-	hand         map[string]bool
-	revokedAt    map[string]bool           // addresses that a vendor took from itself
-	before       map[cvd.CaseID]*caseKnown // the cases, before what may be taken back
-	pausedBefore string
-	pausedKey    map[string]time.Time // until when what is secret waits after a change of keys
-	said         string               // the word of a letter about an introduction, while it is read
-	counts       []historyMail        // to observers, whose numbers were not compared yet
+	h         *history
+	seq       int // of what people do, in order
+	paused    string
+	cases     map[cvd.CaseID]*caseKnown
+	keys      map[string][]*keyKnown
+	hand      map[string]bool
+	revokedAt map[string]bool           // addresses that a vendor took from itself
+	before    map[cvd.CaseID]*caseKnown // the cases, before what may be taken back
+	pauses    bool                      // it was to pause or resume all sending
+	pausedKey map[string]time.Time      // until when what is secret waits after a change of keys
+	said      string                    // the word of a letter about an introduction, while it is read
+	counts    []historyMail             // to observers, whose numbers were not compared yet
 }
 
 type caseKnown struct {

@@ -22,11 +22,15 @@ func countRows() (tally func() string, putBack func()) {
 		}
 	}
 	tally = func() string {
-		var out []string
+		var some, none []string
 		for i, row := range whole {
-			out = append(out, fmt.Sprintf("%7d %s", counts[i].Load(), row.must))
+			if n := counts[i].Load(); n > 0 {
+				some = append(some, fmt.Sprintf("%7d: %s", n, row.must))
+			} else {
+				none = append(none, row.must)
+			}
 		}
-		return strings.Join(out, "\n")
+		return strings.Join(some, "\n") + "\n   none: " + strings.Join(none, "; ")
 	}
 	return tally, func() { gate = whole }
 }

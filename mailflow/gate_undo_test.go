@@ -28,6 +28,7 @@ func (h *history) undone(d deed) {
 	} else {
 		line := h.undoable(d)
 		what = strings.Fields(line)[0]
+		h.o.pauses = strings.HasSuffix(line, " all")
 		h.say(h.caseOf(d), line)
 	}
 	if h.undo == "" {
@@ -73,7 +74,7 @@ func (h *history) undoable(d deed) string {
 
 // remembers what people may take back of what they do next.
 func (o *oracle) remembers() {
-	o.before, o.pausedBefore = map[cvd.CaseID]*caseKnown{}, o.paused
+	o.before, o.pauses = map[cvd.CaseID]*caseKnown{}, false
 	for id, c := range o.cases {
 		was := *c
 		was.ends, was.faqs, was.seats = slices.Clone(c.ends), maps.Clone(c.faqs), map[string]*seatKnown{}
@@ -89,10 +90,9 @@ func (o *oracle) remembers() {
 // takenBack: what the last command of somebody did is as if it had not been, but for
 // what left meanwhile. To take it back is an act like any other.
 func (o *oracle) takenBack(*caseKnown) {
-	if o.pausedBefore != o.paused && o.pausedBefore != "" {
-		o.pausedBefore = "by a person"
+	if o.pauses {
+		o.paused = map[bool]string{true: "by a person"}[o.paused == ""]
 	}
-	o.paused = o.pausedBefore
 	for id, c := range o.cases {
 		was := o.before[id]
 		if was == nil {
