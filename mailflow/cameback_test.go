@@ -99,3 +99,22 @@ func TestCameBack_Public(t *testing.T) {
 		t.Errorf("acme knows %q", who.Reached)
 	}
 }
+
+// Who was late since it did not answer, and never got what it was to answer, is not
+// late: nothing goes to it but what it agreed to.
+func TestCameBack_EndsSilence(t *testing.T) {
+	t.Parallel()
+	w, id := lateCase(t, []string{"ana"}, "globex")
+	w.vendor("acme")
+	w.in(id, "invite acme wave 1")
+	w.steps(6*time.Hour, 10*cvd.Day)
+	if who := w.participant(id, "acme"); who.Late == nil {
+		t.Fatal("acme did not answer, and is not late")
+	}
+	sent := w.sink.To("psirt@acme.example")[0]
+	w.arrives("", sent.From, []byte("From: MAILER-DAEMON@acme.example\r\nTo: "+sent.From+"\r\nX-Failed-Recipients: psirt@acme.example\r\n\r\nno such mailbox\r\n"))
+	w.settle()
+	if who := w.participant(id, "acme"); who.Late != nil {
+		t.Errorf("acme got nothing, and is late: %+v", *who.Late)
+	}
+}

@@ -148,7 +148,7 @@ func cameBack(n cvd.Notice) bool {
 }
 
 // reachAgain writes what a participant knows once a notice came back, or went
-// after all.
+// after all. Who was late for it was silent about nothing.
 func (b *Base) reachAgain(tx *store.Tx, n cvd.Notice) error {
 	who, err := ParticipantByID(tx, n.Case, n.Party)
 	if errors.Is(err, ErrNoParticipant) || err == nil && !disclosing(n) {
@@ -162,5 +162,13 @@ func (b *Base) reachAgain(tx *store.Tx, n cvd.Notice) error {
 		return err
 	}
 	who.Reached = reachedBy(all)
-	return PutParticipant(tx, who)
+	silent := who.Late != nil && !who.Late.Silent.IsZero() && who.Late.Word == ""
+	if !silent || len(who.Unanswered(all)) > 0 {
+		return PutParticipant(tx, who)
+	}
+	who.Late = nil // nobody answers what did not get there
+	if err := PutParticipant(tx, who); err != nil {
+		return err
+	}
+	return b.replan(tx, who.Case)
 }
