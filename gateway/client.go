@@ -33,6 +33,11 @@ func (f configFlag) call(ctx context.Context, w world, r ctl.Request) error {
 	if err != nil {
 		return err
 	}
+	return w.print(answer)
+}
+
+// print shows an answer; its error ends the process as the answer says.
+func (w world) print(answer ctl.Answer) error {
 	if _, err := io.WriteString(w.out, answer.Out); err != nil {
 		return err
 	}
@@ -115,6 +120,7 @@ func commands() map[string]command {
 		"key extend":           extendKey,
 		"key retire":           retireKey,
 		"web":                  makeSite,
+		"backup":               makeBackup,
 		"verify":               verifyStore,
 	}
 }

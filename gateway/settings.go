@@ -17,6 +17,7 @@ import (
 
 // settings are the values that the words of a configuration mean.
 type settings struct {
+	File       string // the configuration itself
 	Domain     string
 	DeskDomain string
 	CasePrefix string
@@ -76,6 +77,7 @@ func loadSettings(path string) (*settings, error) {
 func newSettings(c *config.Config) (*settings, error) {
 	r := &reader{c: c}
 	s := &settings{
+		File:       c.Path(),
 		Domain:     r.domain(c.Domain, "domain"),
 		CasePrefix: r.prefix(),
 		StateDir:   c.Resolve(r.text(c.StateDir, "state_dir")),

@@ -204,8 +204,12 @@ func (s *Scheduler) lateKeys(r shredRow, now time.Time, why string) (time.Time, 
 // tellShredded puts the end of a case into Status: of a restricted one only for
 // those who could see it (rule A2).
 func (b *Base) tellShredded(tx *store.Tx, r shredRow) error {
+	copies, err := copiesLeft(tx)
+	if err != nil {
+		return err
+	}
 	text := paragraphs(fmt.Sprintf("%s was destroyed on %s. Nothing of it is left here, and its key is gone; the desk and the spool have new keys, and the store has a new master key.", r.Case, instant(r.Erased)),
-		"Copies of the store that were made before still open with the credential of then. If they are to go, too, destroy them yourself.")
+		copies)
 	p := Post{Folder: "Status", Kind: "shredded", Subject: fmt.Sprintf("%s was shredded", r.Case), Text: text}
 	if len(r.Restricted) == 0 {
 		_, _, _, err := b.post(tx, p)

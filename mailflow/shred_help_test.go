@@ -36,7 +36,7 @@ var dumps = map[string]func(*store.Tx) []string{
 	"sealings": rowsOf(sealings), "faqs": rowsOf(faqs), "shreds": rowsOf(shreds),
 	"guardrenamings": rowsOf(renamings), "leaks": rowsOf(leakRows), "leakkits": rowsOf(kitRows), "materialsums": rowsOf(materialSums),
 	"superseded-views": rowsOf(superseded), "said": rowsOf(saidRows), "silences": rowsOf(silences), "silencesdue": rowsOf(silenceRows),
-	"introductions": rowsOf(introductions), "keyasks": rowsOf(keyAsks), "keyasksdue": rowsOf(keyAskRows),
+	"introductions": rowsOf(introductions), "keyasks": rowsOf(keyAsks), "keyasksdue": rowsOf(keyAskRows), "backups": rowsOf(backupRows),
 }
 
 func rowsOf[V any](t store.Table[V]) func(*store.Tx) []string {

@@ -66,13 +66,46 @@ func filesIn(s *message.Structure) int {
 }
 
 // whatShredDoes is told before each yes.
-func (b *Base) whatShredDoes(c cvd.Case, n shredCount) string {
+func (b *Base) whatShredDoes(tx *store.Tx, c cvd.Case, n shredCount) (string, error) {
+	copies, err := copiesLeft(tx)
 	return paragraphs(
 		fmt.Sprintf("What goes: %s; every text, name, date and key of a finder that is known here of %s, in everybody's folders; and the key that it is sealed under.", n, c.ID),
 		"What stays: its tag and the day, in the journal and for whoever asks; the links of the journal, whose records of it nobody can read any more; counts and sizes; what others were sent; and words of it that somebody wrote into a letter or note of another case.",
-		"Copies of the store that were made before still open with the credential of then: nothing here reaches them. If they are to go, too, destroy them yourself.") +
+		copies) +
 		"\nTo keep a copy that only you can open, on the server, first:\n\n" +
-		fmt.Sprintf("    parley do 'case %s' \\\n      'export case /root/%s.zip.pgp to YOU' \\\n      --config FILE\n", c.ID, c.ID.Lower())
+		fmt.Sprintf("    parley do 'case %s' \\\n      'export case /root/%s.zip.pgp to YOU' \\\n      --config FILE\n", c.ID, c.ID.Lower()), err
+}
+
+// mostCopies is how many backups are named.
+const mostCopies = 20
+
+// copiesLeft says what still gives a case back once its key is destroyed, and
+// which backups were made (rule H3).
+func copiesLeft(tx *store.Tx) (string, error) {
+	text := "Copies of the store that were made before still open with the credential of then"
+	all, err := Backups(tx)
+	if err != nil {
+		return "", err
+	}
+	if len(all) > 0 {
+		text += ", and backups with the key that they are sealed to"
+	}
+	text += ": nothing here reaches them. If they are to go, too, destroy them yourself."
+	if len(all) == 0 {
+		return text, nil
+	}
+	text += fmt.Sprintf(" There are %s:", count(len(all), "backup"))
+	if len(all) == 1 {
+		text = strings.Replace(text, "There are", "There is", 1)
+	}
+	if older := len(all) - mostCopies; older > 0 {
+		text, all = text+fmt.Sprintf(" %d older ones;", older), all[older:]
+	}
+	var names []string
+	for _, m := range all {
+		names = append(names, fmt.Sprintf("%s of %s (SHA-256 %.16s...)", m.File, m.At.UTC().Format("2 Jan 2006 15:04 MST"), m.SHA256))
+	}
+	return text + " " + strings.Join(names, "; ") + ".", nil
 }
 
 func paragraphs(all ...string) string {
@@ -93,8 +126,12 @@ func (s *sitting) postShred(c cvd.Case, a cvd.ApprovalRequest) error {
 	if len(a.Yes) > 0 {
 		said = saidBy(a) + " said yes"
 	}
+	what, err := s.whatShredDoes(s.tx, c, n)
+	if err != nil {
+		return err
+	}
 	text := paragraphs(fmt.Sprintf("%s asks to destroy %s, %s, for good. It takes the yes of two coordinators, each in a mail signed with the own OpenPGP key; %s. Then 7 days pass, in which one person can stop it.",
-		a.Author, c.ID, orNone(c.Title), said)) + "\n" + s.whatShredDoes(c, n) +
+		a.Author, c.ID, orNone(c.Title), said)) + "\n" + what +
 		fmt.Sprintf("\nTo approve: write, signed, to control@%s\n    approve %s\nTo refuse: drop this mail into Do/Reject, or write\n    reject %s because \"...\"\n", s.DeskDomain, a.ID, a.ID)
 	return s.task(s.tx, "approval:"+a.ID, Post{Folder: "Approvals", Case: c.ID, From: a.Author, Kind: "approval", Ref: a.ID,
 		Subject: fmt.Sprintf("Approve? %s is destroyed for good, %s", c.ID, n), Text: text})
@@ -110,8 +147,12 @@ func (b *Base) postScheduledShred(tx *store.Tx, c cvd.Case, r shredRow) error {
 	if err != nil {
 		return err
 	}
+	what, err := b.whatShredDoes(tx, c, n)
+	if err != nil {
+		return err
+	}
 	text := paragraphs(fmt.Sprintf("%s, %s, is destroyed for good on %s: %s said yes.", c.ID, orNone(c.Title), instant(r.Due), saidBy(a))) +
-		"\n" + b.stopShredWords(c, r.Approval) + "\n" + b.whatShredDoes(c, n)
+		"\n" + b.stopShredWords(c, r.Approval) + "\n" + what
 	return b.task(tx, shredTask(c.ID), Post{Folder: "Scheduled", Case: c.ID, Kind: "scheduled",
 		Subject: fmt.Sprintf("%s: %s is destroyed for good", instant(r.Due), c.ID), Text: text})
 }

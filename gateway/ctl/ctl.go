@@ -36,6 +36,9 @@ type Request struct {
 	Args    []string          `json:"args,omitempty"`
 	Flags   map[string]string `json:"flags,omitempty"`
 	Files   map[string][]byte `json:"files,omitempty"` // contents, by what the command calls them
+	// Output is a file that the command writes. It goes along open (unix(7), SCM_RIGHTS), since the daemon may not be able to
+	// make it, or see where it lies.
+	Output *os.File `json:"-"`
 }
 
 // Answer is what the command line prints, and exits with.
@@ -71,6 +74,9 @@ func Call(ctx context.Context, path string, r Request) (Answer, error) {
 	defer stop()
 
 	_ = conn.SetWriteDeadline(time.Now().Add(requestTime))
+	if err := pass(conn, r.Output); err != nil {
+		return a, err
+	}
 	if err := json.NewEncoder(conn).Encode(r); err != nil {
 		return a, fmt.Errorf("%w (%w)", ErrLost, err)
 	}

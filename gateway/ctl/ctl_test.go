@@ -180,3 +180,29 @@ func TestGarbageIsNoRequest(t *testing.T) {
 		t.Errorf("log: %s", &log)
 	}
 }
+
+// A file goes along open: the daemon writes into it, wherever it lies.
+func TestOutput(t *testing.T) {
+	t.Parallel()
+	path := start(t, t.TempDir(), quiet(), func(_ context.Context, r Request) Answer {
+		if r.Output == nil {
+			return Answer{Out: "no file came"}
+		}
+		_, err := r.Output.WriteString("written by the daemon")
+		return Answer{Out: r.Command, Err: fmt.Sprint(err)}
+	})
+	f, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	if a, err := Call(t.Context(), path, Request{Command: "backup", Output: f}); err != nil || a.Out != "backup" || a.Err != "<nil>" {
+		t.Errorf("got %+v, %v", a, err)
+	}
+	if got, err := os.ReadFile(f.Name()); err != nil || string(got) != "written by the daemon" {
+		t.Errorf("the file holds %q, %v", got, err)
+	}
+	if a, err := Call(t.Context(), path, Request{Command: "do"}); err != nil || a.Out != "no file came" {
+		t.Errorf("without one: %+v, %v", a, err)
+	}
+}

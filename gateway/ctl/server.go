@@ -102,6 +102,9 @@ func (s *Server) serve(conn *net.UnixConn) {
 		s.Log.Warn("control socket got no request", "err", err)
 		return
 	}
+	if r.Output != nil {
+		defer func() { _ = r.Output.Close() }() // whoever wrote it has synced it
+	}
 	_ = conn.SetReadDeadline(time.Time{})
 	ctx, cancel := context.WithCancel(s.ctx)
 	defer cancel()
@@ -117,18 +120,25 @@ func (s *Server) serve(conn *net.UnixConn) {
 }
 
 // readRequest reads one request, and gives what was read beyond it.
-func readRequest(conn io.Reader) (Request, io.Reader, error) {
-	var r Request
-	d := json.NewDecoder(io.LimitReader(conn, maxRequest))
+func readRequest(conn *net.UnixConn) (r Request, rest io.Reader, err error) {
+	first, output, err := take(conn)
+	if err != nil {
+		return r, nil, err
+	}
+	d := json.NewDecoder(io.LimitReader(io.MultiReader(bytes.NewReader(first), conn), maxRequest))
 	if err := d.Decode(&r); err != nil {
+		if output != nil {
+			_ = output.Close() // nothing was written
+		}
 		var syntax *json.SyntaxError
 		if errors.As(err, &syntax) {
 			err = errors.New("not a request") // json's text could quote it
 		}
 		return r, nil, err
 	}
-	rest, err := io.ReadAll(d.Buffered())
-	return r, bytes.NewReader(rest), err
+	r.Output = output
+	beyond, err := io.ReadAll(d.Buffered())
+	return r, bytes.NewReader(beyond), err
 }
 
 // answer runs the command. A panic ends that command and nothing else; its

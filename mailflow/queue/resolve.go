@@ -83,6 +83,32 @@ func (q *Queue) Reopen(tx *store.Tx, id uint64) error {
 	return items.Put(tx, it.Scope, store.Seq(it.ID), it)
 }
 
+// Doubt makes Unknown of all that waits or was under way, and says how many that are: the store was put back from a backup, and
+// what waits in it may have left since that was taken (T3). why is told with each.
+func (q *Queue) Doubt(tx *store.Tx, why string) (n int, err error) {
+	all, err := q.All(tx)
+	if err != nil {
+		return 0, err
+	}
+	for _, it := range all {
+		switch it.State {
+		case Waiting:
+			if err := dueRows.Delete(tx, dueKey(it)); err != nil {
+				return n, fmt.Errorf("doubt %s: %w", it, err)
+			}
+		case Sending:
+		default:
+			continue
+		}
+		it.Reply = why
+		if err := q.end(tx, it, Unknown); err != nil {
+			return n, fmt.Errorf("doubt %s: %w", it, err)
+		}
+		n++
+	}
+	return n, nil
+}
+
 // again begins anew with the same bytes under the same Message-ID.
 func (q *Queue) again(tx *store.Tx, it Item) error {
 	it.Attempts, it.Recalled = 0, false

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -169,6 +170,13 @@ func (t boltTx) buckets() []string {
 		names = append(names, string(name))
 	}
 	return names
+}
+
+func (t boltTx) size() int64 { return t.tx.Size() }
+
+func (t boltTx) copyTo(w io.Writer) error {
+	_, err := t.tx.WriteTo(w)
+	return err
 }
 
 // commit tells a full disk from a failed one. A page write that finds no space happens before the meta page names the new

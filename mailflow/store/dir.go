@@ -1,8 +1,10 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -89,13 +91,16 @@ func replaceFile(path string, data []byte) error {
 }
 
 // writeDurably makes a new file and fsyncs it; the directory is still the caller's to fsync.
-func writeDurably(path string, data []byte) (err error) {
+func writeDurably(path string, data []byte) error { return copyDurably(path, bytes.NewReader(data)) }
+
+// copyDurably is writeDurably of what r gives.
+func copyDurably(path string, r io.Reader) (err error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
 	if err != nil {
 		return full(err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if _, err := f.Write(data); err != nil {
+	if _, err := io.Copy(f, r); err != nil {
 		return full(err)
 	}
 	return f.Sync()

@@ -1,5 +1,7 @@
 package store
 
+import "io"
+
 // An engine keeps ordered buckets of bytes in transactions. It is the one seam between what the store means and where it
 // lies: everything above knows only this page; bolt.go and compact.go alone know bbolt. Any number of readers run beside one writer, each
 // on the snapshot of its begin.
@@ -22,6 +24,9 @@ type engineTx interface {
 	// cursor returns nil where the bucket does not exist.
 	cursor(bucket string) cursor
 	buckets() []string
+	// size is how many bytes copyTo writes: the whole file as the transaction sees it, free pages included.
+	size() int64
+	copyTo(w io.Writer) error
 	// commit is durable when it returns nil. An ErrFull left everything as it was; after any other error nothing is known.
 	commit() error
 	rollback()

@@ -130,12 +130,15 @@ func (h keyHead) bind() []byte {
 func (h keyHead) bindKeys() []byte { return fmt.Appendf(nil, "%s keys %x", h.Format, h.Master) }
 
 // save rewrites the key file and returns when that is durable.
-func (v *keyVault) save(ks *keySet) error {
+func (v *keyVault) save(ks *keySet) error { return v.write(ks.marshal()) }
+
+// write is save of keys that keySet.marshal wrote.
+func (v *keyVault) write(keys []byte) error {
 	line, err := json.Marshal(v.head)
 	if err != nil {
 		return err
 	}
-	sealed := v.master.seal(v.head.bindKeys(), ks.marshal())
+	sealed := v.master.seal(v.head.bindKeys(), keys)
 	return replaceFile(v.path, slices.Concat(line, []byte("\n"), sealed))
 }
 
