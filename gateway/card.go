@@ -116,7 +116,7 @@ func (c *card) person(tx *store.Tx, logins *auth.Logins) error {
 // the one being served, or the file's when no daemon runs.
 func (a *app) chain() ([]*x509.Certificate, error) {
 	if a.ports != nil {
-		return parseChain(a.ports.tls.Certificates[0])
+		return parseChain(*a.ports.tls.now.Load())
 	}
 	data, err := os.ReadFile(a.set.CertFile)
 	if err != nil {

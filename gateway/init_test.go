@@ -36,10 +36,10 @@ func TestSelfSignedCertificateServesBothDomains(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, err := set.tls()
-	if err != nil || c.MinVersion != tls.VersionTLS12 {
-		t.Fatalf("got %+v, %v", c, err)
+	if err != nil || c.config().MinVersion != tls.VersionTLS12 {
+		t.Fatal(err)
 	}
-	leaf := c.Certificates[0].Leaf
+	leaf := c.now.Load().Leaf
 	roots := x509.NewCertPool()
 	roots.AddCert(leaf)
 	for _, name := range []string{"vdp.example.org", "desk.vdp.example.org", "localhost", "127.0.0.1", "::1"} {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -14,14 +13,14 @@ import (
 // ports are the listeners and what has to be read before root is given up.
 type ports struct {
 	set       *settings
-	listeners map[string]net.Listener // smtp, submission, imap
+	listeners map[string]net.Listener // by portNames; those that are served
 	unlock    store.Unlock
 	password  string // of the smarthost's login
-	tls       *tls.Config
+	tls       *tlsFiles
 }
 
 // portNames is the order of the ready line.
-var portNames = [...]string{"smtp", "submission", "imap"}
+var portNames = [...]string{"smtp", "lmtp", "submission", "imap"}
 
 // preparePorts reads the secrets and takes the ports.
 func preparePorts(set *settings, ask asker) (p *ports, err error) {
@@ -35,19 +34,24 @@ func preparePorts(set *settings, ask asker) (p *ports, err error) {
 	if p.password, err = set.password(); err != nil {
 		return nil, err
 	}
+	given, err := passedListeners()
+	if err != nil {
+		return nil, err
+	}
 	for _, name := range portNames {
-		ln, err := net.Listen("tcp", set.Listen.of(name))
-		if err != nil {
+		if p.listeners[name] = given[name]; given[name] != nil || set.Listen.of(name) == "" {
+			continue
+		}
+		if p.listeners[name], err = net.Listen("tcp", set.Listen.of(name)); err != nil {
 			p.close()
 			return nil, listenError(name, set.Listen.of(name), err)
 		}
-		p.listeners[name] = ln
 	}
 	return p, nil
 }
 
 func (l listen) of(name string) string {
-	return map[string]string{"smtp": l.SMTP, "submission": l.Submission, "imap": l.IMAP}[name]
+	return map[string]string{"smtp": l.SMTP, "lmtp": l.LMTP, "submission": l.Submission, "imap": l.IMAP}[name]
 }
 
 func listenError(name, addr string, err error) error {
@@ -67,7 +71,9 @@ func listenError(name, addr string, err error) error {
 
 func (p *ports) close() {
 	for _, ln := range p.listeners {
-		_ = ln.Close()
+		if ln != nil {
+			_ = ln.Close()
+		}
 	}
 }
 
@@ -76,7 +82,9 @@ func (p *ports) ready() string {
 	var b strings.Builder
 	b.WriteString("ready")
 	for _, name := range portNames {
-		fmt.Fprintf(&b, " %s=%s", name, p.listeners[name].Addr())
+		if ln := p.listeners[name]; ln != nil {
+			fmt.Fprintf(&b, " %s=%s", name, ln.Addr())
+		}
 	}
 	return b.String()
 }

@@ -57,7 +57,7 @@ func (c serveCommand) Run(ctx context.Context, w world) (err error) {
 		return err
 	}
 	_, err = fmt.Fprintln(w.out, p.ready())
-	return errors.Join(err, g.wait(ctx))
+	return errors.Join(err, notify("READY=1"), g.wait(ctx))
 }
 
 // start opens the control socket and lets everything run. A loop that ends by
@@ -106,6 +106,7 @@ func contain(log *slog.Logger, f func() error) (err error) {
 // ports, so that what is under way gets its answer, then the loops.
 func (g *gateway) wait(ctx context.Context) error {
 	failed := g.untilOver(ctx)
+	_ = notify("STOPPING=1") // we stop, heard or not
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer cancel()
 	err := g.shutdown(drain)
@@ -137,7 +138,7 @@ func (g *gateway) untilOver(ctx context.Context) error {
 		case <-g.app.store.Broken():
 			return errors.New("the store could not be written: stopped, and what is on the disk is checked at the next start")
 		case <-hangups:
-			g.app.log.Warn("the configuration is read only at the start: restart to change it")
+			g.reload()
 		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 // settings are the values that the words of a configuration mean.
 type settings struct {
 	File       string // the configuration itself
+	read       *config.Config
 	Domain     string
 	DeskDomain string
 	CasePrefix string
@@ -51,8 +52,8 @@ type settings struct {
 	Warnings []*config.Error
 }
 
-// listen holds host:port per endpoint.
-type listen struct{ SMTP, Submission, IMAP string }
+// listen holds host:port per endpoint. SMTP or LMTP may be empty: not served.
+type listen struct{ SMTP, LMTP, Submission, IMAP string }
 
 // limits bound connections and what goes over them (rule M8).
 type limits struct {
@@ -78,6 +79,7 @@ func newSettings(c *config.Config) (*settings, error) {
 	r := &reader{c: c}
 	s := &settings{
 		File:       c.Path(),
+		read:       c,
 		Domain:     r.domain(c.Domain, "domain"),
 		CasePrefix: r.prefix(),
 		StateDir:   c.Resolve(r.text(c.StateDir, "state_dir")),

@@ -34,14 +34,29 @@ func (r *reader) domain(v string, key string) string {
 // listeners reads where each endpoint listens.
 func (r *reader) listeners() listen {
 	c := r.c
-	l := listen{SMTP: c.SMTP.Listen, Submission: c.Submission.Listen, IMAP: c.IMAP.Listen}
-	if c.SMTP.LMTP != "" {
-		r.fail([]string{"smtp", "lmtp"}, "is not served by this version: leave it empty and let the mail server relay to listen")
+	l := listen{SMTP: c.SMTP.Listen, LMTP: c.SMTP.LMTP, Submission: c.Submission.Listen, IMAP: c.IMAP.Listen}
+	if l.LMTP != "" && !c.Has("smtp", "listen") { // whoever names only this wants only this
+		l.SMTP = ""
 	}
-	r.address(l.SMTP, nil, "smtp", "listen")
-	r.address(l.Submission, []string{l.SMTP}, "submission", "listen")
-	r.address(l.IMAP, []string{l.SMTP, l.Submission}, "imap", "listen")
+	if l.LMTP != "" {
+		r.address(l.LMTP, nil, "smtp", "lmtp")
+	}
+	if l.SMTP != "" || l.LMTP == "" {
+		r.address(l.SMTP, []string{l.LMTP}, "smtp", "listen")
+	}
+	if l.LMTP != "" && !onLoopback(l.LMTP) {
+		r.warn([]string{"smtp", "lmtp"}, "is not a loopback address: whoever reaches it can say who wrote a mail, which the mail server in front is there to judge")
+	}
+	r.address(l.Submission, []string{l.SMTP, l.LMTP}, "submission", "listen")
+	r.address(l.IMAP, []string{l.SMTP, l.LMTP, l.Submission}, "imap", "listen")
 	return l
+}
+
+// onLoopback says that a host:port is on this machine alone.
+func onLoopback(v string) bool {
+	host, _, err := net.SplitHostPort(v)
+	ip := net.ParseIP(host)
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
 }
 
 // address checks a host:port to listen on that others do not have yet. Port 0

@@ -69,6 +69,7 @@ func TestExampleMeansTheDefaults(t *testing.T) {
 		}
 	}
 	documented.Policies, left.Policies = nil, nil
+	documented.read, left.read = nil, nil
 	documented.Warnings, left.Warnings = nil, nil
 	if !reflect.DeepEqual(documented, left) {
 		t.Errorf("example.toml:\n%+v\nnothing set:\n%+v", documented, left)

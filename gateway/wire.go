@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"runtime"
 	"sync"
 	"time"
@@ -101,6 +102,7 @@ type gateway struct {
 	app        *app
 	ctl        *ctl.Server
 	smtp       *smtpd.Server
+	lmtp       *smtpd.Server // for the mail server in front of us
 	submission *smtpd.Server
 	imap       *imapd.Server
 	ports      *ports
@@ -129,8 +131,13 @@ func (a *app) gateway(p *ports) (g *gateway, err error) {
 	}
 	g.lookups = &mailflow.Lookups{Base: a.base, Client: client}
 	limiter := auth.NewLimiter(a.set.Limits.Connections, a.set.Limits.ConnectionsPerIP)
-	smtp := smtpd.Config{Domain: a.set.Domain, Limits: a.smtpLimits(), TLS: p.tls, Limiter: limiter, Intake: g.intake, Log: a.log}
+	smtp := smtpd.Config{Domain: a.set.Domain, Limits: a.smtpLimits(), TLS: p.tls.config(), Limiter: limiter, Intake: g.intake, Log: a.log}
 	if g.smtp, err = smtpd.New(smtp); err != nil {
+		return nil, err
+	}
+	behind := smtp
+	behind.LMTP, behind.TLS = true, nil // RFC 2033 is for one machine
+	if g.lmtp, err = smtpd.New(behind); err != nil {
 		return nil, err
 	}
 	smtp.Intake, smtp.Submission, smtp.Logins = nil, &mailflow.Submission{Base: a.base, Desk: a.desk}, a.logins
@@ -138,7 +145,7 @@ func (a *app) gateway(p *ports) (g *gateway, err error) {
 		return nil, err
 	}
 	g.imap = imapd.New(imapd.Config{
-		Seats: g.seats, Logins: a.logins, Limiter: limiter, TLS: p.tls, Log: a.log,
+		Seats: g.seats, Logins: a.logins, Limiter: limiter, TLS: p.tls.config(), Log: a.log,
 		Login: a.set.Limits.Command, Write: a.set.Limits.Command,
 	})
 	g.ctl = &ctl.Server{Handle: a.handle, Log: a.log}
@@ -155,12 +162,15 @@ func (a *app) smtpLimits() smtpd.Limits {
 
 // endpoints answer peers until shutdown.
 func (g *gateway) endpoints() map[string]func() error {
-	return map[string]func() error{
-		"control socket": g.ctl.Serve,
-		"smtp":           func() error { return g.smtp.Serve(g.ports.listeners["smtp"]) },
-		"submission":     func() error { return g.submission.Serve(g.ports.listeners["submission"]) },
-		"imap":           func() error { return g.imap.Serve(g.ports.listeners["imap"]) },
+	all := map[string]func() error{"control socket": g.ctl.Serve}
+	for name, serve := range map[string]func(net.Listener) error{
+		"smtp": g.smtp.Serve, "lmtp": g.lmtp.Serve, "submission": g.submission.Serve, "imap": g.imap.Serve,
+	} {
+		if ln := g.ports.listeners[name]; ln != nil {
+			all[name] = func() error { return serve(ln) }
+		}
 	}
+	return all
 }
 
 // loops do what is due until their context ends.
@@ -171,6 +181,8 @@ func (g *gateway) loops() map[string]func(context.Context) error {
 		"queue":     g.app.base.Queue.Run,
 		"seats":     g.seats.Run,
 		"guard":     g.app.base.KeepGuard,
+		"watchdog":  g.keepAlive,
+		"tls":       func(ctx context.Context) error { return g.ports.tls.keep(ctx, g.app.log) },
 	}
 	if g.app.set.Discovery.On {
 		all["discovery"] = g.lookups.Run
@@ -180,7 +192,7 @@ func (g *gateway) loops() map[string]func(context.Context) error {
 
 // shutdown lets each endpoint finish what is under way, all at once.
 func (g *gateway) shutdown(ctx context.Context) error {
-	stops := []func(context.Context) error{g.smtp.Shutdown, g.submission.Shutdown, g.imap.Shutdown, g.ctl.Shutdown}
+	stops := []func(context.Context) error{g.smtp.Shutdown, g.lmtp.Shutdown, g.submission.Shutdown, g.imap.Shutdown, g.ctl.Shutdown}
 	errs := make([]error, len(stops))
 	var all sync.WaitGroup
 	for i, stop := range stops {

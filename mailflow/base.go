@@ -9,6 +9,7 @@ package mailflow
 import (
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"parley/keyring"
@@ -56,6 +57,19 @@ type Base struct {
 	// Draw makes the picture of a case file; nil draws it. Who lives through thousands
 	// of cases and looks at none leaves it out.
 	Draw func(timeline.Picture) ([]byte, error)
+
+	fresh atomic.Pointer[map[string]cvd.Policy] // in place of Settings.Policies, once they were reloaded
+}
+
+// UsePolicies is what cases that are opened, or get another policy, choose from now
+// on. A case keeps its own copy.
+func (b *Base) UsePolicies(all map[string]cvd.Policy) { b.fresh.Store(&all) }
+
+func (b *Base) policies() map[string]cvd.Policy {
+	if all := b.fresh.Load(); all != nil {
+		return *all
+	}
+	return b.Policies
 }
 
 // signer is our signing key.

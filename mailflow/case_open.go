@@ -64,10 +64,11 @@ func (b *Base) policyNamed(name string) (cvd.Policy, error) {
 	if name == "" {
 		name = defaultPolicy
 	}
-	known := slices.Sorted(maps.Keys(b.Policies))
+	all := b.policies()
+	known := slices.Sorted(maps.Keys(all))
 	for _, k := range known {
 		if strings.EqualFold(k, name) {
-			p := b.Policies[k]
+			p := all[k]
 			p.Name, p.Stages, p.Remind = k, slices.Clone(p.Stages), slices.Clone(p.Remind)
 			return p, nil
 		}
