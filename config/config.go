@@ -20,6 +20,7 @@ type Config struct {
 	IMAP        Listener          `toml:"imap"`
 	TLS         TLS               `toml:"tls"`
 	Outbound    Outbound          `toml:"outbound"`
+	Monitor     Monitor           `toml:"monitor"`
 	Reports     Reports           `toml:"reports"`
 	Desk        Desk              `toml:"desk"`
 	Keys        Keys              `toml:"keys"`
@@ -39,6 +40,11 @@ type SMTP struct {
 // Listener is a port with implicit TLS.
 type Listener struct {
 	Listen string `toml:"listen"` // host:port
+}
+
+// Monitor is where a monitoring system asks.
+type Monitor struct {
+	Address string `toml:"address"` // loopback host:port, unix:PATH, or empty
 }
 
 // TLS names the certificate chain and key, PEM files.

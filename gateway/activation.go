@@ -14,7 +14,7 @@ import (
 const firstPassed = 3
 
 // passedListeners takes over the sockets that systemd opened for us, by the names
-// of their units (FileDescriptorName=): smtp, lmtp, submission, imap. So a port
+// of their units (FileDescriptorName=): smtp, lmtp, submission, imap, monitor. So a port
 // below 1024 needs no capability, and mail that comes while we start waits.
 func passedListeners() (map[string]net.Listener, error) {
 	n, err := strconv.Atoi(os.Getenv("LISTEN_FDS"))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"parley/gateway/auth"
+	"parley/gateway/monitor"
 	"parley/mailflow"
 	"parley/mailflow/store"
 )
@@ -20,6 +21,7 @@ type app struct {
 	base   *mailflow.Base
 	desk   *mailflow.Desk
 	logins *auth.Logins
+	counts *monitor.Counts
 	kept   *store.Unlock  // the credential, where it cannot be read again
 	ports  *ports         // nil where no daemon serves
 	close  []func() error // last first

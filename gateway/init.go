@@ -80,9 +80,9 @@ func (c initCommand) configuration() (string, error) {
 		{`= "vdp.example.org"`, "= " + tomlQuote(domain)},
 		{`= "desk.vdp.example.org"`, "= " + tomlQuote(desk)},
 		{`= "file:unlock"`, "= " + tomlQuote(c.Unlock)},
-		{`listen = "127.0.0.1:25"`, "listen = " + tomlQuote(listenAt(25, 2525))},
-		{`listen = "127.0.0.1:465"`, "listen = " + tomlQuote(listenAt(465, 4465))},
-		{`listen = "127.0.0.1:993"`, "listen = " + tomlQuote(listenAt(993, 4993))},
+		{`listen = "127.0.0.1:25"`, "listen = " + tomlQuote(freeAddress(25, 2525))},
+		{`listen = "127.0.0.1:465"`, "listen = " + tomlQuote(freeAddress(465, 4465))},
+		{`listen = "127.0.0.1:993"`, "listen = " + tomlQuote(freeAddress(993, 4993))},
 	} {
 		if strings.Count(text, r[0]) != 1 {
 			return "", fmt.Errorf("the example configuration does not hold %s once", r[0])
@@ -97,9 +97,9 @@ func tomlQuote(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
 }
 
-// listenAt is the loopback address with the port that everybody expects, or
+// freeAddress is the loopback address with the port that everybody expects, or
 // the other one where we may not have that: serve is to work at once.
-func listenAt(port, other int) string {
+func freeAddress(port, other int) string {
 	addr := fmt.Sprintf("127.0.0.1:%d", port)
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {

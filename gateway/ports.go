@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
+	"os"
 	"strings"
 	"syscall"
 
@@ -20,7 +22,7 @@ type ports struct {
 }
 
 // portNames is the order of the ready line.
-var portNames = [...]string{"smtp", "lmtp", "submission", "imap"}
+var portNames = [...]string{"smtp", "lmtp", "submission", "imap", "monitor"}
 
 // preparePorts reads the secrets and takes the ports.
 func preparePorts(set *settings, ask asker) (p *ports, err error) {
@@ -42,7 +44,7 @@ func preparePorts(set *settings, ask asker) (p *ports, err error) {
 		if p.listeners[name] = given[name]; given[name] != nil || set.Listen.of(name) == "" {
 			continue
 		}
-		if p.listeners[name], err = net.Listen("tcp", set.Listen.of(name)); err != nil {
+		if p.listeners[name], err = listenAt(set.Listen.of(name)); err != nil {
 			p.close()
 			return nil, listenError(name, set.Listen.of(name), err)
 		}
@@ -50,8 +52,23 @@ func preparePorts(set *settings, ask asker) (p *ports, err error) {
 	return p, nil
 }
 
+// listenAt takes a port, or makes a unix socket in the place of one that a killed
+// daemon left.
+func listenAt(addr string) (net.Listener, error) {
+	path, unix := strings.CutPrefix(addr, unixListen)
+	if !unix {
+		return net.Listen("tcp", addr)
+	}
+	if info, err := os.Lstat(path); err == nil && info.Mode().Type() == fs.ModeSocket {
+		if err := os.Remove(path); err != nil {
+			return nil, err
+		}
+	}
+	return net.Listen("unix", path)
+}
+
 func (l listen) of(name string) string {
-	return map[string]string{"smtp": l.SMTP, "lmtp": l.LMTP, "submission": l.Submission, "imap": l.IMAP}[name]
+	return map[string]string{"smtp": l.SMTP, "lmtp": l.LMTP, "submission": l.Submission, "imap": l.IMAP, "monitor": l.Monitor}[name]
 }
 
 func listenError(name, addr string, err error) error {

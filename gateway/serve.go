@@ -106,6 +106,7 @@ func contain(log *slog.Logger, f func() error) (err error) {
 // ports, so that what is under way gets its answer, then the loops.
 func (g *gateway) wait(ctx context.Context) error {
 	failed := g.untilOver(ctx)
+	close(g.stopping)
 	_ = notify("STOPPING=1") // we stop, heard or not
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer cancel()

@@ -52,8 +52,9 @@ type settings struct {
 	Warnings []*config.Error
 }
 
-// listen holds host:port per endpoint. SMTP or LMTP may be empty: not served.
-type listen struct{ SMTP, LMTP, Submission, IMAP string }
+// listen holds host:port per endpoint; of Monitor also unix:PATH. SMTP, LMTP or
+// Monitor may be empty: not served.
+type listen struct{ SMTP, LMTP, Submission, IMAP, Monitor string }
 
 // limits bound connections and what goes over them (rule M8).
 type limits struct {

@@ -34,7 +34,7 @@ func (r *reader) domain(v string, key string) string {
 // listeners reads where each endpoint listens.
 func (r *reader) listeners() listen {
 	c := r.c
-	l := listen{SMTP: c.SMTP.Listen, LMTP: c.SMTP.LMTP, Submission: c.Submission.Listen, IMAP: c.IMAP.Listen}
+	l := listen{SMTP: c.SMTP.Listen, LMTP: c.SMTP.LMTP, Submission: c.Submission.Listen, IMAP: c.IMAP.Listen, Monitor: c.Monitor.Address}
 	if l.LMTP != "" && !c.Has("smtp", "listen") { // whoever names only this wants only this
 		l.SMTP = ""
 	}
@@ -49,8 +49,20 @@ func (r *reader) listeners() listen {
 	}
 	r.address(l.Submission, []string{l.SMTP, l.LMTP}, "submission", "listen")
 	r.address(l.IMAP, []string{l.SMTP, l.LMTP, l.Submission}, "imap", "listen")
+	switch path, unix := strings.CutPrefix(l.Monitor, unixListen); {
+	case unix && path != "":
+		l.Monitor = unixListen + c.Resolve(path)
+	case l.Monitor == "":
+	case !onLoopback(l.Monitor):
+		r.fail([]string{"monitor", "address"}, "is %q; it can be a loopback address and port such as 127.0.0.1:9464, or unix:PATH", l.Monitor)
+	default:
+		r.address(l.Monitor, []string{l.SMTP, l.LMTP, l.Submission, l.IMAP}, "monitor", "address")
+	}
 	return l
 }
+
+// unixListen begins the address of a unix socket.
+const unixListen = "unix:"
 
 // onLoopback says that a host:port is on this machine alone.
 func onLoopback(v string) bool {

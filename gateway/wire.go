@@ -13,6 +13,7 @@ import (
 	"parley/gateway/auth"
 	"parley/gateway/ctl"
 	"parley/gateway/imapd"
+	"parley/gateway/monitor"
 	"parley/gateway/smtpd"
 	"parley/keyring"
 	"parley/mailflow"
@@ -39,7 +40,7 @@ type given struct {
 
 // openApp opens the store and builds the flows over it. Nothing runs yet.
 func openApp(set *settings, with given) (a *app, err error) {
-	a = &app{set: set, log: with.log}
+	a = &app{set: set, log: with.log, counts: monitor.NewCounts()}
 	a.keepUnlock(with.unlock)
 	defer func() {
 		if err != nil {
@@ -71,7 +72,8 @@ func openApp(set *settings, with given) (a *app, err error) {
 	}
 	a.base.Queue = a.queue(with)
 	a.desk = &mailflow.Desk{Base: a.base}
-	a.logins = &auth.Logins{Store: a.store, DeskDomain: set.DeskDomain, Failures: set.Limits.AuthFailures, Now: with.clock.Now}
+	a.logins = &auth.Logins{Store: a.store, DeskDomain: set.DeskDomain, Failures: set.Limits.AuthFailures, Now: with.clock.Now,
+		Tried: func(result string) { a.counts.Logins.WithLabelValues(result).Inc() }}
 	if err := a.base.Setup(); err != nil {
 		return a, fmt.Errorf("prepare store: %w", err)
 	}
@@ -93,7 +95,7 @@ func (a *app) queue(with given) *queue.Queue {
 		Password: func() (string, error) { return with.password, nil },
 	}
 	a.close = append(a.close, func() error { c.Close(); return nil })
-	q.Courier = c
+	q.Courier = countedDeliveries{c, a.counts}
 	return q
 }
 
@@ -105,7 +107,10 @@ type gateway struct {
 	lmtp       *smtpd.Server // for the mail server in front of us
 	submission *smtpd.Server
 	imap       *imapd.Server
+	monitor    *monitor.Server
 	ports      *ports
+	limiter    *auth.Limiter
+	stopping   chan struct{} // closed once it stops
 
 	intake    *mailflow.Intake
 	scheduler *mailflow.Scheduler
@@ -120,7 +125,7 @@ type gateway struct {
 
 // gateway puts the ports in front of the flows.
 func (a *app) gateway(p *ports) (g *gateway, err error) {
-	g = &gateway{app: a, ports: p, failed: make(chan error, 1)}
+	g = &gateway{app: a, ports: p, failed: make(chan error, 1), stopping: make(chan struct{})}
 	a.ports = p
 	g.intake = &mailflow.Intake{Base: a.base, Parallel: 4 * runtime.GOMAXPROCS(0)}
 	g.scheduler = &mailflow.Scheduler{Base: a.base, Outbox: &mailflow.Outbox{Base: a.base}}
@@ -130,22 +135,25 @@ func (a *app) gateway(p *ports) (g *gateway, err error) {
 		return nil, err
 	}
 	g.lookups = &mailflow.Lookups{Base: a.base, Client: client}
-	limiter := auth.NewLimiter(a.set.Limits.Connections, a.set.Limits.ConnectionsPerIP)
-	smtp := smtpd.Config{Domain: a.set.Domain, Limits: a.smtpLimits(), TLS: p.tls.config(), Limiter: limiter, Intake: g.intake, Log: a.log}
+	g.limiter = auth.NewLimiter(a.set.Limits.Connections, a.set.Limits.ConnectionsPerIP)
+	g.monitor = monitor.New(a.counts, g.isReady, g.figures, a.log)
+	smtp := smtpd.Config{Domain: a.set.Domain, Limits: a.smtpLimits(), TLS: p.tls.config(), Limiter: g.limiter,
+		Intake: countedPublic{g.intake, a.counts, "smtp"}, Log: a.log}
 	if g.smtp, err = smtpd.New(smtp); err != nil {
 		return nil, err
 	}
 	behind := smtp
 	behind.LMTP, behind.TLS = true, nil // RFC 2033 is for one machine
+	behind.Intake = countedPublic{g.intake, a.counts, "lmtp"}
 	if g.lmtp, err = smtpd.New(behind); err != nil {
 		return nil, err
 	}
-	smtp.Intake, smtp.Submission, smtp.Logins = nil, &mailflow.Submission{Base: a.base, Desk: a.desk}, a.logins
+	smtp.Intake, smtp.Submission, smtp.Logins = nil, countedSubmission{&mailflow.Submission{Base: a.base, Desk: a.desk}, a.counts}, a.logins
 	if g.submission, err = smtpd.New(smtp); err != nil {
 		return nil, err
 	}
 	g.imap = imapd.New(imapd.Config{
-		Seats: g.seats, Logins: a.logins, Limiter: limiter, TLS: p.tls.config(), Log: a.log,
+		Seats: g.seats, Logins: a.logins, Limiter: g.limiter, TLS: p.tls.config(), Log: a.log,
 		Login: a.set.Limits.Command, Write: a.set.Limits.Command,
 	})
 	g.ctl = &ctl.Server{Handle: a.handle, Log: a.log}
@@ -164,7 +172,7 @@ func (a *app) smtpLimits() smtpd.Limits {
 func (g *gateway) endpoints() map[string]func() error {
 	all := map[string]func() error{"control socket": g.ctl.Serve}
 	for name, serve := range map[string]func(net.Listener) error{
-		"smtp": g.smtp.Serve, "lmtp": g.lmtp.Serve, "submission": g.submission.Serve, "imap": g.imap.Serve,
+		"smtp": g.smtp.Serve, "lmtp": g.lmtp.Serve, "submission": g.submission.Serve, "imap": g.imap.Serve, "monitor": g.monitor.Serve,
 	} {
 		if ln := g.ports.listeners[name]; ln != nil {
 			all[name] = func() error { return serve(ln) }
@@ -192,7 +200,7 @@ func (g *gateway) loops() map[string]func(context.Context) error {
 
 // shutdown lets each endpoint finish what is under way, all at once.
 func (g *gateway) shutdown(ctx context.Context) error {
-	stops := []func(context.Context) error{g.smtp.Shutdown, g.lmtp.Shutdown, g.submission.Shutdown, g.imap.Shutdown, g.ctl.Shutdown}
+	stops := []func(context.Context) error{g.smtp.Shutdown, g.lmtp.Shutdown, g.submission.Shutdown, g.imap.Shutdown, g.ctl.Shutdown, g.monitor.Shutdown}
 	errs := make([]error, len(stops))
 	var all sync.WaitGroup
 	for i, stop := range stops {

@@ -52,6 +52,8 @@ type Logins struct {
 	Failures   int              // per login and address in ten minutes; 10 where zero
 	Now        func() time.Time // time.Now where nil
 	Cost       Cost             // of new passwords; DefaultCost where zero
+	// Tried hears how each try ended, "good", "bad" or "throttled"; nil is nobody.
+	Tried func(result string)
 
 	setup    sync.Once
 	key      [32]byte // of this process: names in memory and cached passwords are HMACs under it

@@ -37,6 +37,7 @@ func (l *Logins) Check(ctx context.Context, login, password, remote string) (Log
 	name := l.canonical(login)
 	try := attempt{login: digest(l.key, name), from: from}
 	if l.throttle.closed(try, l.Now()) {
+		l.tried("throttled")
 		return Login{}, ErrThrottled
 	}
 	rec, known, err := l.record(name)
@@ -49,10 +50,18 @@ func (l *Logins) Check(ctx context.Context, login, password, remote string) (Log
 	}
 	if !ok || !known {
 		l.throttle.failed(try, l.Now())
+		l.tried("bad")
 		return Login{}, ErrDenied
 	}
 	l.throttle.forget(try)
+	l.tried("good")
 	return rec.login(), nil
+}
+
+func (l *Logins) tried(result string) {
+	if l.Tried != nil {
+		l.Tried(result)
+	}
 }
 
 // Current tells whether a login that once passed Check still stands, with the

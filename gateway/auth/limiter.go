@@ -41,6 +41,13 @@ func (l *Limiter) Enter(remote net.Addr) (leave func(), err error) {
 	return sync.OnceFunc(func() { l.leave(from) }), nil
 }
 
+// Open is how many connections there are.
+func (l *Limiter) Open() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all
+}
+
 func (l *Limiter) leave(from string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

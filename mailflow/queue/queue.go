@@ -101,6 +101,11 @@ func (q *Queue) Item(tx *store.Tx, id uint64) (Item, error) {
 	return it, nil
 }
 
+// Counts says how many deliveries wait, and how many are under way, without opening one.
+func (q *Queue) Counts(tx *store.Tx) (waiting, sending int) {
+	return dueRows.Count(tx, nil), underway.Count(tx, nil)
+}
+
 // All lists every delivery that still opens, oldest first.
 func (q *Queue) All(tx *store.Tx) ([]Item, error) {
 	var out []Item
