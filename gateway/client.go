@@ -121,6 +121,7 @@ func commands() map[string]command {
 		"key retire":           retireKey,
 		"web":                  makeSite,
 		"backup":               makeBackup,
+		"doctor":               examine,
 		"verify":               verifyStore,
 	}
 }
