@@ -1,0 +1,82 @@
+package message
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Each file of testdata/bounces is a mail as servers of that name write them, with
+// names of our own; its first line says how it is to be read.
+func TestReadBounce(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/bounces/*.eml")
+	if err != nil || len(files) < 15 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, name := range files {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, raw, _ := strings.Cut(string(data), "\n")
+		want := strings.TrimSpace(strings.TrimPrefix(first, "# "))
+		p, err := Parse([]byte(strings.ReplaceAll(raw, "\n", "\r\n")), Limits{})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		b := ReadBounce(p)
+		if got := strings.TrimSpace(string(b.Fate) + " " + b.Status); got != want {
+			t.Errorf("%s: %s (%s), want %s", filepath.Base(name), got, b.Said, want)
+		}
+		if b.Status != "" && b.Said == "" {
+			t.Errorf("%s: their words are lost", name)
+		}
+	}
+	if b := ReadBounce(nil); b.Fate != Bounced {
+		t.Errorf("what is no message is %s", b.Fate)
+	}
+}
+
+// What a mail that came back says of itself is not what is said about it.
+func TestReadBounce_Returned(t *testing.T) {
+	t.Parallel()
+	p, err := Parse([]byte("From: MAILER-DAEMON@mx.acme.example\r\nSubject: failure notice\r\n\r\nHi. I'm afraid I wasn't able to deliver your message.\r\n\r\n--- Below this line is a copy of the message.\r\n\r\nSubject: your mail is delayed\r\n"), Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b := ReadBounce(p); b.Fate != Bounced {
+		t.Errorf("it is %s", b.Fate)
+	}
+}
+
+func FuzzReadBounce(f *testing.F) {
+	files, err := filepath.Glob("testdata/bounces/*.eml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, name := range files {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		_, raw, _ := strings.Cut(string(data), "\n")
+		f.Add([]byte(raw))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		p, err := Parse(raw, Limits{})
+		if err != nil {
+			p = nil
+		}
+		b := ReadBounce(p)
+		switch b.Fate {
+		case Bounced, Delayed, Delivered, Replied:
+		default:
+			t.Errorf("it is %q", b.Fate)
+		}
+		if CheckHeaderValue(b.Said) != nil || len([]rune(b.Said)) > longestSaid || strings.ContainsAny(b.Status, "\r\n ") {
+			t.Errorf("said %q, status %q", b.Said, b.Status)
+		}
+	})
+}
