@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"parley/gateway/auth"
 	"parley/gateway/monitor"
 	"parley/mailflow"
+	"parley/mailflow/cvd"
 	"parley/mailflow/store"
 )
 
@@ -22,9 +24,11 @@ type app struct {
 	desk   *mailflow.Desk
 	logins *auth.Logins
 	counts *monitor.Counts
-	kept   *store.Unlock  // the credential, where it cannot be read again
-	ports  *ports         // nil where no daemon serves
-	close  []func() error // last first
+	// policies are those that a reload brought.
+	policies atomic.Pointer[map[string]cvd.Policy]
+	kept     *store.Unlock  // the credential, where it cannot be read again
+	ports    *ports         // nil where no daemon serves
+	close    []func() error // last first
 }
 
 // Close lets go of everything, the store at last.

@@ -29,7 +29,7 @@ func (g *gateway) reload() {
 		log.Error("the TLS certificate cannot be read; the configuration before stays", "err", err)
 		return
 	}
-	g.app.base.UsePolicies(set.Policies)
+	g.app.policies.Store(&set.Policies)
 	later := slices.DeleteFunc(config.Differ(g.app.set.read, c), func(key string) bool { return strings.HasPrefix(key, "policy.") })
 	if len(later) > 0 {
 		log.Warn("the configuration was read; these keys change with a restart", "keys", strings.Join(later, " "))

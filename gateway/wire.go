@@ -18,6 +18,7 @@ import (
 	"parley/keyring"
 	"parley/mailflow"
 	"parley/mailflow/courier"
+	"parley/mailflow/cvd"
 	"parley/mailflow/queue"
 	"parley/mailflow/store"
 )
@@ -69,6 +70,12 @@ func openApp(set *settings, with given) (a *app, err error) {
 		},
 		Clock: with.clock, Store: a.store, Own: own, Certs: keyring.NewCache(certificates), Templates: words, Guard: new(mailflow.Guard), Log: with.log,
 		Credential: a.credential,
+	}
+	a.base.Reloaded = func() map[string]cvd.Policy {
+		if all := a.policies.Load(); all != nil {
+			return *all
+		}
+		return nil
 	}
 	a.base.Queue = a.queue(with)
 	a.desk = &mailflow.Desk{Base: a.base}

@@ -9,7 +9,6 @@ package mailflow
 import (
 	"fmt"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"parley/keyring"
@@ -57,17 +56,18 @@ type Base struct {
 	// Draw makes the picture of a case file; nil draws it. Who lives through thousands
 	// of cases and looks at none leaves it out.
 	Draw func(timeline.Picture) ([]byte, error)
-
-	fresh atomic.Pointer[map[string]cvd.Policy] // in place of Settings.Policies, once they were reloaded
+	// Reloaded are policies in place of those of Settings, once the operator changed
+	// them while we run: cases that get one choose from these, and a case keeps its
+	// own copy. nil, or none of them, is those of Settings.
+	Reloaded func() map[string]cvd.Policy
 }
 
-// UsePolicies is what cases that are opened, or get another policy, choose from now
-// on. A case keeps its own copy.
-func (b *Base) UsePolicies(all map[string]cvd.Policy) { b.fresh.Store(&all) }
-
+// policies are what a case can choose from now.
 func (b *Base) policies() map[string]cvd.Policy {
-	if all := b.fresh.Load(); all != nil {
-		return *all
+	if b.Reloaded != nil {
+		if all := b.Reloaded(); all != nil {
+			return all
+		}
 	}
 	return b.Policies
 }

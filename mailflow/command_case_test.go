@@ -157,7 +157,7 @@ func TestCommands_Refused(t *testing.T) {
 		{asOperator, "vendor add initech x@y.example zone CET", "is not a time zone"},
 		{asOperator, "vendor add initech x@y.example channel fax", "is not a channel"},
 		{asOperator, "vendor add initech x@y.example lead soon", "is not a duration"},
-		{asOperator, "vendor add initech x@y.example wave 2", `"wave" is not understood here`},
+		{asOperator, "vendor add initech x@y.example stage 2", `"stage" is not understood here`},
 		{asOperator, "vendor edit acme", "nothing is to be changed"},
 		{asOperator, "vendor edit amce zone UTC", "did you mean acme?"},
 		{asOperator, "vendor edit globex address psirt@acme.example", "belongs to acme already"},

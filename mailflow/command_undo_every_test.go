@@ -57,7 +57,7 @@ var undoRows = []struct {
 var undoneElsewhere = map[string]string{
 	"start": "TestUndo_WhatRestsOnIt", "case open": "TestUndo_OpenedFromReport", "approve": "TestUndo_Decisions", "reject": "TestUndo_Decisions", "record delivered": "TestUndo_Delivered",
 	"go": "TestGo_Undo", "introduce": "TestUndo_Introductions",
-	"record consent": "TestUndo_Introductions", "record introduced": "TestUndo_Introductions",
+	"record consent": "TestUndo_Introductions", "record introduced": "TestUndo_Introductions", "record requested": "TestUndo_Requested",
 }
 
 // onlyTells are the commands that change nothing, beside those that answer with a

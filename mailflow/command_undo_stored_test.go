@@ -39,7 +39,7 @@ func (r *deskRig) stored() string {
 }
 
 var (
-	undoBare  = regexp.MustCompile(`"(ID|Number|Row|LastAct|ByNeed|Code|UID|Joined|Since|Message|Closed)":("[^"]*"|\w+),?|"At":"[^"]*"}$`)
+	undoBare  = regexp.MustCompile(`"At":"[^"]*","Acted":"[^"]*"|"(ID|Number|Row|LastAct|Dated|ByNeed|Code|UID|Joined|Since|Message|Closed)":("[^"]*"|\w+),?|"At":"[^"]*"}$`)
 	undoEmpty = regexp.MustCompile(`:(\[\]|{})`)
 	undoHolds = regexp.MustCompile(`"(Hold|LegalHold)":{"Because":("[^"]*"),"By":"[^"]*","At":"[^"]*"}`)
 )

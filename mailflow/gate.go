@@ -218,9 +218,6 @@ var gate = []condition{
 	{"both agreed", anIntroduction, anyWay, func(q *Question) *Answer {
 		return unless(follows(q) || q.Intro.agreed(), Never, "not both agreed")
 	}},
-	{"the other is not on hold", anIntroduction, anyWay, func(q *Question) *Answer {
-		return unless(follows(q) || q.Intro.Other.Hold == nil, HoldIt, "%s"+partyHoldWhy+"%s", q.Intro.Other.Party, because(q.Intro.Other.Hold))
-	}},
 	{"the other half could leave", anIntroduction, anyWay, func(q *Question) *Answer {
 		may := q.Intro.OtherMay
 		switch {

@@ -145,9 +145,6 @@ func TestAlone_OtherHalf(t *testing.T) {
 		w.after(time.Hour)
 		return len(w.about("globex", introduce)) != 0
 	}
-	without(t, "the other is not on hold", func(t *testing.T) bool {
-		return agreed(t, func(w *world, id cvd.CaseID) { w.in(id, "hold acme") })
-	})
 	without(t, "the other half could leave", func(t *testing.T) bool {
 		return agreed(t, func(w *world, _ cvd.CaseID) {
 			w.do("key reject acme " + w.people["acme"].Fingerprint() + ` because "not theirs"`)

@@ -47,7 +47,7 @@ func TestGuard_LeakHasItsKit(t *testing.T) {
 // about its participant nothing is made, and a person is told. Halves are planned
 // when both agreed, and cancelled when one of them, or the desk, thinks better.
 func TestGuard_HalvesFollowTheWords(t *testing.T) {
-	leftOut(t, "there is such an introduction", "nobody took the introduction back", "both agreed")
+	leftOut(t, "there is such an introduction", "nobody took the introduction back", "no other notice took its place", "both agreed")
 	w, id := meeting(t)
 	w.in(id, "introduce acme globex")
 	w.in(id, `introduce acme globex cancel because "no use"`)

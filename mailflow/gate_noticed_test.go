@@ -65,7 +65,7 @@ var noticedBy = map[string]string{
 	"nobody took the introduction back": "TestGuard_HalvesFollowTheWords",
 	"the other was not withdrawn":       "TestGuard_WithdrawnIsCancelled",
 	"both agreed":                       "TestGuard_HalvesFollowTheWords",
-	"the other is not on hold":          "TestAlone_OtherHalf",
+	"no other notice took its place":    "TestGuard_HalvesFollowTheWords",
 	"the other half could leave":        "TestAlone_OtherHalf",
 
 	"there is material for the stage":              "TestGuard_EmptyIsNotWritten",

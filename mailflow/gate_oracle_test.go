@@ -67,6 +67,7 @@ type seatKnown struct {
 	reminded     time.Time
 	observes     bool // it gets counts, and what is public
 	countsOwed   int  // how often it may get counts
+	asked        int  // of these for its own question, which nobody here has to undo
 }
 
 type act struct {
@@ -141,6 +142,9 @@ func (o *oracle) answered(id cvd.CaseID, v string) {
 	s.acked, s.accepted, s.declined, s.late = p.Acknowledged != nil || p.Accepted() > 0, p.Accepted(), p.Declined != nil, p.Late
 	s.statement = len(p.Statements) > 0
 	s.countsOwed++
+	if s.observes {
+		s.asked++
+	}
 	o.saidOfPairs(id, v)
 	if p.AnsweredTo(s.reached, s.told[s.reached]) {
 		s.firstUnheard = time.Time{}

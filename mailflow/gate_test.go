@@ -93,7 +93,6 @@ var alone = map[string]struct {
 	"nobody took the introduction back": {beforehand, func(q *Question) { q.Intro.Ended = &cvd.Hold{Because: "x"} }, Never, "the introduction was taken back: x"},
 	"the other was not withdrawn":       {introduced, func(q *Question) { q.Intro.Other.Withdrawn = &cvd.Hold{} }, Never, "globex was withdrawn"},
 	"both agreed":                       {introduced, func(q *Question) { q.Intro.Sides[1].Yes = nil }, Never, "not both agreed"},
-	"the other is not on hold":          {introduced, func(q *Question) { q.Intro.Other.Hold = &cvd.Hold{Because: "x"} }, HoldIt, "globex is on hold: x"},
 	"the other half could leave":        {introduced, func(q *Question) { q.Intro.OtherMay = Answer{Decision: HoldIt, Why: "no key"} }, HoldIt, "the other half could not leave: no key"},
 	"no other notice took its place":    {introduced, func(q *Question) { q.Intro.Sides[0].Told++ }, Never, "another notice took its place"},
 

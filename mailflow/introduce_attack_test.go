@@ -139,9 +139,13 @@ var introStops = []struct {
 	}, func(w *world, _ cvd.CaseID) { w.confirm("globex", w.person("globex, later", "psirt@globex.example")) }},
 	{"globex revokes its address", func(w *world, id cvd.CaseID) {
 		w.saysOnly("globex", id, "MEMBER REVOKE "+string(id)+" psirt@globex.example\n")
-	}, func(w *world, _ cvd.CaseID) {
+	}, func(w *world, id cvd.CaseID) {
 		w.do("vendor edit globex address new@globex.example")
-		w.confirm("globex", w.person("globex, later", "new@globex.example"))
+		later := w.person("globex, later", "new@globex.example")
+		w.confirm("globex", later)
+		w.after(5 * w.Undo) // it is asked again, at the address that it has now
+		to := w.thread(id, "globex")
+		w.arrives(later.Address, to, w.seal(later, to, true, mailtest.Entity("Re: ["+string(id)+"]", "CONSENT "+string(id)+"\n")))
 	}},
 }
 

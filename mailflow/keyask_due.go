@@ -159,7 +159,7 @@ func (b *Base) KeyAsksDue(now time.Time) (next time.Time, err error) {
 		return err
 	})
 	for _, d := range due {
-		failed := b.Store.Update(func(tx *store.Tx) error { return b.askAgain(tx, d) })
+		failed := b.Store.Update(func(tx *store.Tx) error { return b.askKeyAgain(tx, d) })
 		if failed != nil {
 			next, err = sooner(next, now.Add(time.Minute)), errors.Join(err, failed)
 		}
@@ -167,9 +167,9 @@ func (b *Base) KeyAsksDue(now time.Time) (next time.Time, err error) {
 	return next, err
 }
 
-// askAgain asks one contact once more, if its key is still wanted, the mail before
+// askKeyAgain asks one contact once more, if its key is still wanted, the mail before
 // has left, and nobody holds what would go there.
-func (b *Base) askAgain(tx *store.Tx, d keyAskDue) error {
+func (b *Base) askKeyAgain(tx *store.Tx, d keyAskDue) error {
 	if err := b.keepKeyAsks(tx, d.Owner); err != nil {
 		return err
 	}

@@ -86,10 +86,6 @@ func homeOf(tx *store.Tx, c cvd.Case, who cvd.Participant) (h home, err error) {
 func (b *Base) bareParcel(h home, n cvd.Notice, now time.Time) *parcel {
 	p := &parcel{Pinned: h.Pinned, Ours: b.Own.now.Load(), Question: Question{Now: now, Undo: b.Undo, Notice: n, Sending: h.Sending,
 		Case: h.Case, Participant: h.Participant, Party: h.Party, Prior: h.All}}
-	var err error
-	if p.Ref, err = b.refInForce(tx, h.Participant); err != nil {
-		return nil, err
-	}
 	p.CannotSign = p.Ours.cannotSign(now)
 	p.Keys = keyring.Select(b.Certs, h.Pinned, need(p.Question), now)
 	p.Pause = pauseOf(h.Pinned, p.Keys.Standing, h.Case.Policy)
@@ -99,6 +95,10 @@ func (b *Base) bareParcel(h home, n cvd.Notice, now time.Time) *parcel {
 // parcelOf makes the parcel of one notice to a participant.
 func (b *Base) parcelOf(tx *store.Tx, h home, n cvd.Notice, now time.Time, l *looks) (*parcel, error) {
 	p := b.bareParcel(h, n, now)
+	var err error
+	if p.Ref, err = b.refInForce(tx, h.Participant); err != nil {
+		return nil, err
+	}
 	switch n.Kind {
 	case cvd.KindKey:
 		letter, err := b.keyLetter(p)

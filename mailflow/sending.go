@@ -41,7 +41,7 @@ func (b *Base) setSending(tx *store.Tx, s Sending) error {
 		return err
 	}
 	s.Acted = lastAct(before.lastAct(), s.At)
-	if err := sendingState.Put(tx, DeskScope, tx.Name("sending", "state"), s); err != nil {
+	if err := errors.Join(sendingState.Put(tx, DeskScope, tx.Name("sending", "state"), s), allLettersChanged(tx)); err != nil {
 		return err
 	}
 	kind := "sending.resumed"

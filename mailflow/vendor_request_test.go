@@ -1,6 +1,7 @@
 package mailflow
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -87,6 +88,23 @@ func TestRequest_Recorded(t *testing.T) {
 	w.refuses(theOperator, "asked for proof already", tag, line)
 	w.steps(6*time.Hour, 2*cvd.Day)
 	w.told("acme", "Heads-up", "Scope", "Details", "Proof")
+}
+
+// Who filed it takes it back, and the proof does not go.
+func TestUndo_Requested(t *testing.T) {
+	t.Parallel()
+	w, id := onRequest(t, "acme")
+	out := w.in(id, `record acme requested proof via phone "Jo Doe"`)
+	number := regexp.MustCompile(`undo (U\d+)`).FindStringSubmatch(out)
+	if number == nil || !w.who(id, "acme").Meets(cvd.Requested, cvd.Proof) {
+		t.Fatalf("record:\n%s", out)
+	}
+	w.do("undo " + number[1])
+	if w.who(id, "acme").Meets(cvd.Requested, cvd.Proof) {
+		t.Error("what was taken back counts")
+	}
+	w.steps(6*time.Hour, 2*cvd.Day)
+	w.told("acme", "Heads-up", "Scope", "Details")
 }
 
 // What REQUEST is, and what only looks like it.
