@@ -24,9 +24,9 @@ func pass(conn net.Conn, f *os.File) error {
 	return nil
 }
 
-// take reads the first byte of a request, with the file that came along, if any.
+// take reads the beginning of a request, with the file that came along, if any.
 func take(conn *net.UnixConn) (first []byte, f *os.File, err error) {
-	first, rights := make([]byte, 1), make([]byte, syscall.CmsgSpace(4))
+	first, rights := make([]byte, 4096), make([]byte, syscall.CmsgSpace(4))
 	n, size, _, _, err := conn.ReadMsgUnix(first, rights)
 	if err != nil {
 		return nil, nil, err
