@@ -22,7 +22,7 @@ const (
 var storyCourses = map[string]string{
 	silent:   "stage heads-up 0, reminder heads-up 3, embargo 4, reminder heads-up 7, leak details 20, stage advisory 20, stage public 21",
 	urgent:   "stage heads-up 0, reminder heads-up 3, embargo 4, reminder heads-up 7, stage advisory 8, stage details 8, stage scope 8, leak details 20, stage public 21",
-	expiring: "stage heads-up 0, stage scope 1, clear 3, clear 4, clear 4, embargo 5, stage details 5, stage proof 11, leak details 20, stage advisory 20, stage public 21",
+	expiring: "stage heads-up 0, stage scope 1, clear 3, clear 4, embargo 5, stage details 5, stage proof 11, leak details 20, stage advisory 20, stage public 21",
 	unable:   "stage heads-up 12, leak details 20, stage advisory 20, stage public 21",
 	bouncing: "",
 	offline:  "",
