@@ -105,7 +105,7 @@ func TestFind_ShortWords(t *testing.T) {
 		return letterGot{Opened: &mailtest.Opened{Files: map[string]string{"a": text}}}
 	}
 	armor := strings.Repeat("x", 64) + "\r\nacme\r\n=Acme\r\n-----END PGP MESSAGE-----\r\n"
-	for text, want := range map[string]string{armor: "", armor + "we asked acme": "acme", strings.Repeat("F", 40) + "\nacme": "acme", "we asked Acme too": "acme", "\xff\x00aCmE\xfe": "", "\xffpsirt@acme.example\xfe": "acme.example", "xxxxxxxxxxxxacmexxxxxxxxx": ""} {
+	for text, want := range map[string]string{armor: "", armor + "we asked acme": "acme", strings.Repeat("F", 40) + "\nacme": "acme", "we asked Acme too": "acme", "\xff\x00aCmE\xfe": "", "\xffpsirt@acme.example\xfe": "acme.example", "xxxxxxxxxxxxacmexxxxxxxxx": "", "the code 58FX-ACME": ""} {
 		if got := in(text).find([]string{"acme.example", "acme"}); got != want {
 			t.Errorf("in %q it found %q, want %q", text, got, want)
 		}

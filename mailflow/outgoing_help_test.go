@@ -108,12 +108,12 @@ func (l letterGot) find(words []string) string {
 		low := lower(layer)
 		plain := ""
 		if utf8.ValidString(layer) { // ciphertext holds any four letters once in some ten thousand mails
-			plain = lower(withoutBase64(layer))
+			plain = lower(withoutBase64(codeMark.ReplaceAllString(layer, " ")))
 		}
 		for i, word := range small {
 			in := low
 			if len(word) < 8 {
-				in = plain // three or four letters stand in random base64 sooner or later
+				in = plain // three or four letters stand in random base64, or a code, sooner or later
 			}
 			if word != "" && strings.Contains(in, word) {
 				return words[i]
