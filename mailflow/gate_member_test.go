@@ -83,4 +83,5 @@ func (o *oracle) tookAway(v, addr string) {
 			delete(o.pausedKey, v+" "+k.name)
 		}
 	}
+	o.askedAnew(v)
 }

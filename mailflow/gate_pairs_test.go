@@ -17,6 +17,7 @@ import (
 type pairKnown struct {
 	of    [2]string
 	yes   map[string]bool
+	phone map[string]bool   // whose word the desk filed
 	asked map[string]int    // under what number each was asked; 0: not yet
 	told  map[string]bool   // who was told who the other is
 	filed map[string]string // what waits for a second person: whose word, by the approval
@@ -68,7 +69,7 @@ func (o *oracle) heardOfPairs(c *caseKnown, line string) bool {
 			p.ended = true
 		}
 	case w[0] == "introduce":
-		p := &pairKnown{of: [2]string{w[1], w[2]}, yes: map[string]bool{}, asked: map[string]int{}, told: map[string]bool{}, filed: map[string]string{}}
+		p := &pairKnown{of: [2]string{w[1], w[2]}, yes: map[string]bool{}, phone: map[string]bool{}, asked: map[string]int{}, told: map[string]bool{}, filed: map[string]string{}}
 		c.pairs = append(c.pairs, p)
 		o.actOn(p)
 	case w[0] == "release":
@@ -123,7 +124,7 @@ func (o *oracle) saidOfPairs(id cvd.CaseID, v string) {
 // recorded is what the desk filed: a word by telephone, or that it told by hand.
 func (o *oracle) recorded(id cvd.CaseID, p *pairKnown, v string, told bool) {
 	if !told {
-		p.yes[v] = true
+		p.yes[v], p.phone[v] = true, true
 		o.actOn(p)
 		return
 	}
@@ -132,6 +133,19 @@ func (o *oracle) recorded(id cvd.CaseID, p *pairKnown, v string, told bool) {
 		o.h.t.Fatalf("introduced by hand: %s learns of %s: %s", v, p.other(v), why)
 	}
 	p.told[v] = true
+}
+
+// askedAnew: who took an address from itself is asked again what it agreed to by mail
+// and that led to nothing yet, since whoever reads there may have said it. What the
+// desk filed stands.
+func (o *oracle) askedAnew(v string) {
+	for _, c := range o.cases {
+		for _, p := range c.between(v, "") {
+			if p.yes[v] && !p.phone[v] && !p.begun() {
+				p.yes[v], p.asked[v] = false, 0
+			}
+		}
+	}
 }
 
 // filedSaidYes: a second person said yes to a word that was filed.
