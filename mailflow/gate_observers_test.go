@@ -42,7 +42,7 @@ type countsSeen struct {
 func (o *oracle) count(c *caseKnown) countsSeen {
 	n := countsSeen{know: map[cvd.Stage]int{}}
 	for _, s := range c.seats {
-		if s.observes || s.gone {
+		if s.observes || s.gone || s.finderOnly {
 			continue
 		}
 		n.vendors++
