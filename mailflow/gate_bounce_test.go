@@ -51,14 +51,16 @@ func (h *history) newest() (out []historyMail) {
 
 // cameBack: nobody read it, and what comes after it waits for a person.
 func (s *seatKnown) cameBack(stage cvd.Stage) {
-	if s.firstUnheard.Equal(s.told[stage]) {
-		s.firstUnheard = time.Time{}
-	}
+	since := s.told[stage]
 	s.back[stage], s.twice[stage] = true, true
 	delete(s.told, stage)
 	s.reached = ""
-	for told := range s.told {
-		s.reached = higher(s.reached, told)
+	alone := true // or another that left with it has no answer either
+	for told, at := range s.told {
+		s.reached, alone = higher(s.reached, told), alone && !at.Equal(since)
+	}
+	if alone && s.firstUnheard.Equal(since) {
+		s.firstUnheard = time.Time{}
 	}
 	for level := range s.leaked {
 		s.reached = higher(s.reached, level.Stage())
