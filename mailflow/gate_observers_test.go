@@ -81,7 +81,7 @@ func (o *oracle) judgeObserver(c *caseKnown, s *seatKnown, m historyMail) string
 	switch {
 	case c.closed:
 		return "observed: the case is closed"
-	case s.asked == 0 && o.now().Before(s.acts[cvd.Public].at.Add(o.h.Undo)) && s.need.seq < s.acts[cvd.Public].seq:
+	case s.asked == 0 && o.now().Before(s.acted.Add(o.h.Undo)) && s.need.seq < s.acts[cvd.Public].seq:
 		return "observed: early, it can be undone"
 	case s.countsOwed == 0:
 		return "observed: nothing moved, and it did not ask"

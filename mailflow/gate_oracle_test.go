@@ -65,9 +65,10 @@ type seatKnown struct {
 	statement    bool
 	firstUnheard time.Time
 	reminded     time.Time
-	observes     bool // it gets counts, and what is public
-	countsOwed   int  // how often it may get counts
-	asked        int  // of these for its own question, which nobody here has to undo
+	observes     bool      // it gets counts, and what is public
+	countsOwed   int       // how often it may get counts
+	asked        int       // of these for its own question, which nobody here has to undo
+	acted        time.Time // the last act of people that gives it new ones, by the clock of then: each is a notice of its own
 }
 
 type act struct {
@@ -104,6 +105,9 @@ func (o *oracle) acts(c *caseKnown, v string, ss ...cvd.Stage) {
 		ss = cvd.Stages()
 	}
 	for name, s := range c.seats {
+		if v == "" || v == name {
+			s.acted = o.now()
+		}
 		for _, stage := range ss {
 			if v == "" || v == name {
 				s.acts[stage] = act{o.seq, o.lastOf(s.acts[stage].at)}

@@ -101,12 +101,12 @@ func TestV2_ObserverControls(t *testing.T) {
 		t.Errorf("%d vendors were counted, and %d told", now[m.id].vendors, got.vendors)
 	}
 	s := *c.seats[historyObserver]
-	s.countsOwed, s.acts = 1, map[cvd.Stage]act{}
+	s.countsOwed, s.acted, s.acts = 1, h.clock.Now().Add(-h.Undo), map[cvd.Stage]act{}
 	for name, change := range map[string]func(s *seatKnown, m *historyMail){
 		"":                          func(*seatKnown, *historyMail) {},
 		"an observer is told":       func(_ *seatKnown, m *historyMail) { m.stage = cvd.Scope },
 		"nothing moved, and it did": func(s *seatKnown, _ *historyMail) { s.countsOwed = 0 },
-		"it can be undone":          func(s *seatKnown, _ *historyMail) { s.acts[cvd.Public] = act{1 << 30, h.clock.Now()} },
+		"it can be undone":          func(s *seatKnown, _ *historyMail) { s.acts[cvd.Public], s.acted = act{seq: 1 << 30}, h.clock.Now() },
 	} {
 		s, m := s, m
 		s.acts = map[cvd.Stage]act{}
