@@ -4,9 +4,12 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"log/slog"
 	"os"
@@ -42,7 +45,8 @@ func (c restoreCommand) Run(ctx context.Context, w world) (err error) {
 		return pathless(err)
 	}
 	defer func() { _ = sealed.Close() }() // only read
-	plain, err := openBackup(sealed, c.Identity)
+	read := &tally{sum: sha256.New()}
+	plain, err := openBackup(io.TeeReader(sealed, read), c.Identity)
 	if err != nil {
 		return err
 	}
@@ -57,12 +61,24 @@ func (c restoreCommand) Run(ctx context.Context, w world) (err error) {
 	if err != nil {
 		return err
 	}
-	set, report, err := prepareRestored(ctx, c.To, head, u, w)
+	from := mailflow.Backup{At: head.Taken, File: filepath.Base(c.File), SHA256: hex.EncodeToString(read.sum.Sum(nil)), Size: read.size, Head: head.Head}
+	set, report, err := prepareRestored(ctx, c.To, from, u, w)
 	if err != nil {
 		return err
 	}
 	_, err = io.WriteString(w.out, c.report(set, head, report))
 	return err
+}
+
+// tally counts and digests what is read.
+type tally struct {
+	sum  hash.Hash
+	size int64
+}
+
+func (t *tally) Write(b []byte) (int, error) {
+	t.size += int64(len(b))
+	return t.sum.Write(b)
 }
 
 // openBackup decrypts a backup with the identities of a file.
@@ -182,7 +198,7 @@ func placed(text []byte) []byte {
 
 // prepareRestored reads everything of the new store, and makes it send nothing by
 // itself.
-func prepareRestored(ctx context.Context, dir string, head backupHead, u store.Unlock, w world) (set *settings, report store.Report, err error) {
+func prepareRestored(ctx context.Context, dir string, from mailflow.Backup, u store.Unlock, w world) (set *settings, report store.Report, err error) {
 	if set, err = loadSettings(filepath.Join(dir, configName)); err != nil {
 		return nil, report, err
 	}
@@ -200,7 +216,7 @@ func prepareRestored(ctx context.Context, dir string, head backupHead, u store.U
 	if len(report.Problems) > 0 {
 		return nil, report, fmt.Errorf("the store in it is damaged: %s, the first: %s", count(len(report.Problems), "problem"), report.Problems[0])
 	}
-	return set, report, a.base.Restored(head.Taken)
+	return set, report, a.base.Restored(from)
 }
 
 // report says what was made and what to do next.

@@ -13,7 +13,7 @@ import (
 type Backup struct {
 	At         time.Time // what was committed by then is in it
 	File       string    // its name, without the folder
-	Recipients []string  // age recipients that open it
+	Recipients []string  // age recipients that open it; none are known of one that this store was put back from
 	SHA256     string    // of the file, in hex
 	Size       int64
 	Head       string // of the journal
@@ -26,11 +26,8 @@ var backupRows = store.WriteOnce[Backup]("backups")
 // BackedUp notes a backup.
 func (b *Base) BackedUp(m Backup) error {
 	return b.Store.Update(func(tx *store.Tx) error {
-		n, err := tx.Next("backup")
+		n, err := noteBackup(tx, m)
 		if err != nil {
-			return err
-		}
-		if err := backupRows.Put(tx, DeskScope, store.Seq(n), m); err != nil {
 			return err
 		}
 		return record(tx, journal.Record{Kind: "store.backed-up", Actor: Operator, Ref: fmt.Sprint(n),
@@ -38,20 +35,31 @@ func (b *Base) BackedUp(m Backup) error {
 	})
 }
 
+func noteBackup(tx *store.Tx, m Backup) (n uint64, err error) {
+	if n, err = tx.Next("backup"); err != nil {
+		return 0, err
+	}
+	return n, backupRows.Put(tx, DeskScope, store.Seq(n), m)
+}
+
 // Backups are those that were made, oldest first.
 func Backups(tx *store.Tx) ([]Backup, error) { return collect(backupRows.All(tx, nil), nil) }
 
-// Restored is asked once, of a store that was put back from a backup of an
-// instant, before anything runs. What left after that instant is not known here.
+// Restored is asked once, of a store that was put back from a backup, before anything
+// runs. That backup is not in itself, and is noted: it is a copy like the others. What
+// left after it was taken is not known here.
 // So nothing leaves until a person resumes sending (rule H7): what waited in the
 // queue is unknown, what is overdue waits for a review, and every UIDVALIDITY is
 // higher than any before.
-func (b *Base) Restored(taken time.Time) error {
+func (b *Base) Restored(from Backup) error {
 	return b.Store.Update(func(tx *store.Tx) error {
+		if _, err := noteBackup(tx, from); err != nil {
+			return err
+		}
 		if err := tx.RaiseValidity(); err != nil {
 			return err
 		}
-		since := taken.UTC().Format("Mon 2 Jan 2006, 15:04:05 MST")
+		since := from.At.UTC().Format("Mon 2 Jan 2006, 15:04:05 MST")
 		doubted, err := b.Queue.Doubt(tx, "the gateway was put back from a backup of "+since+"; it may have left after that")
 		if err != nil {
 			return err

@@ -44,8 +44,12 @@ func TestH7_Restored(t *testing.T) {
 	if waiting == 0 {
 		t.Fatal("nothing waits in the queue")
 	}
-	w.must(w.Restored(taken))
+	from := Backup{At: taken, File: "week-9.age", SHA256: "abcd", Size: 7}
+	w.must(w.Restored(from))
 	w.view(func(tx *store.Tx) error {
+		if all, err := Backups(tx); err != nil || len(all) != 1 || all[0].File != from.File || !all[0].At.Equal(taken) {
+			t.Errorf("the backup that it is of is not noted, and gives a shredded case back: %+v, %v", all, err)
+		}
 		after, err := tx.Mailboxes()
 		for i, m := range after[:len(before)] {
 			if m.UIDValidity <= before[i].UIDValidity {
