@@ -31,6 +31,10 @@ type restoreCommand struct {
 
 const stateName = "state"
 
+// unfinishedName is what the configuration is called until nothing leaves by itself:
+// of a restore that was killed nobody can serve what it left (rule H7).
+const unfinishedName = configName + ".restoring"
+
 // Run makes a gateway of a backup. Nothing of it leaves before a person resumes
 // sending (rule H7). What fails leaves the directory as it was.
 func (c restoreCommand) Run(ctx context.Context, w world) (err error) {
@@ -63,11 +67,21 @@ func (c restoreCommand) Run(ctx context.Context, w world) (err error) {
 	}
 	from := mailflow.Backup{At: head.Taken, File: filepath.Base(c.File), SHA256: hex.EncodeToString(read.sum.Sum(nil)), Size: read.size, Head: head.Head}
 	set, report, err := prepareRestored(ctx, c.To, from, u, w)
+	if err == nil {
+		err = m.finish(c.To)
+	}
 	if err != nil {
 		return err
 	}
 	_, err = io.WriteString(w.out, c.report(set, head, report))
 	return err
+}
+
+// finish gives the configuration its name.
+func (m *maker) finish(dir string) error {
+	path := filepath.Join(dir, configName)
+	m.made = append(m.made, path)
+	return errors.Join(os.Rename(filepath.Join(dir, unfinishedName), path), syncDir(dir))
 }
 
 // tally counts and digests what is read.
@@ -168,7 +182,7 @@ func (m *maker) beside(r io.Reader, name, dir string, head *backupHead) error {
 		return fmt.Errorf("%q does not belong into a backup", name)
 	}
 	if local == configName {
-		data = placed(data)
+		local, data = unfinishedName, placed(data)
 	}
 	path := filepath.Join(dir, filepath.FromSlash(local))
 	if err := m.dir(filepath.Dir(path)); err != nil {
@@ -199,7 +213,7 @@ func placed(text []byte) []byte {
 // prepareRestored reads everything of the new store, and makes it send nothing by
 // itself.
 func prepareRestored(ctx context.Context, dir string, from mailflow.Backup, u store.Unlock, w world) (set *settings, report store.Report, err error) {
-	if set, err = loadSettings(filepath.Join(dir, configName)); err != nil {
+	if set, err = loadSettings(filepath.Join(dir, unfinishedName)); err != nil {
 		return nil, report, err
 	}
 	if want := filepath.Join(dir, stateName); set.StateDir != want {
