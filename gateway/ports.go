@@ -40,6 +40,9 @@ func preparePorts(set *settings, ask asker) (p *ports, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if ln := given["monitor"]; ln != nil && !privateAddr(ln.Addr()) {
+		return nil, fmt.Errorf("take socket monitor from systemd: it listens on %s; ListenStream= can be a loopback address and port, or a unix socket", ln.Addr())
+	}
 	for _, name := range portNames {
 		if p.listeners[name] = given[name]; given[name] != nil || set.Listen.of(name) == "" {
 			continue
@@ -51,6 +54,9 @@ func preparePorts(set *settings, ask asker) (p *ports, err error) {
 	}
 	return p, nil
 }
+
+// privateAddr says that an address is reached from this machine alone.
+func privateAddr(a net.Addr) bool { return a.Network() == "unix" || onLoopback(a.String()) }
 
 // listenAt takes a port, or makes a unix socket in the place of one that a killed
 // daemon left.

@@ -208,6 +208,21 @@ func TestService_UnknownSocket(t *testing.T) {
 	m.logs(`its name is "parley.socket"; set FileDescriptorName=`)
 }
 
+// Metrics are for this machine alone, also on a socket that systemd opened.
+func TestService_PublicMonitorSocket(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp", "0.0.0.0:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	m := manage(t, newGateway(t, filepath.Join(t.TempDir(), "gw")), "monitor", ln)
+	if m.ready != "" {
+		t.Errorf("it serves: %q", m.ready)
+	}
+	m.logs("can be a loopback address and port, or a unix socket")
+}
+
 // Behind a mail server only LMTP is served where only that is set (RFC 2033).
 func TestService_LMTP(t *testing.T) {
 	t.Parallel()
