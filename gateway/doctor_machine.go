@@ -42,16 +42,16 @@ func (s *settings) examineTLS(now time.Time) finding {
 		return finding{wrong, err.Error(), "renew it, or name another in [tls]"}
 	}
 	leaf := t.now.Load().Leaf
+	until := leaf.NotAfter.UTC().Format("Mon 2 Jan 2006")
+	if leaf.NotAfter.Before(now.Add(certificateSoon)) {
+		return finding{wrong, fmt.Sprintf("the TLS certificate %s expires on %s", s.CertFile, until), "renew it; a running gateway finds the new one by itself"}
+	}
 	for _, name := range []string{s.Domain, s.DeskDomain} {
 		if leaf.VerifyHostname(name) != nil && leaf.VerifyHostname("mx."+name) != nil {
 			return finding{later, fmt.Sprintf("the TLS certificate %s is for %s, and not for %s", s.CertFile, strings.Join(leaf.DNSNames, ", "), name), "get one for both domains"}
 		}
 	}
-	until := leaf.NotAfter.UTC().Format("Mon 2 Jan 2006")
-	switch {
-	case leaf.NotAfter.Before(now.Add(certificateSoon)):
-		return finding{wrong, fmt.Sprintf("the TLS certificate %s expires on %s", s.CertFile, until), "renew it; a running gateway finds the new one by itself"}
-	case vouchesForItself(leaf):
+	if vouchesForItself(leaf) {
 		return finding{later, fmt.Sprintf("the TLS certificate, until %s, is signed by itself: each mail client has to be told to trust it", until), "parley coordinator card prints its fingerprint; or get one from an authority"}
 	}
 	return finding{fine, "the TLS certificate is good until " + until, ""}

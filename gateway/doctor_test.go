@@ -102,6 +102,14 @@ func TestDoctor_Files(t *testing.T) {
 	if got := set.examineTLS(set.tlsEnd(t).Add(-10 * 24 * time.Hour)); got.grave != wrong {
 		t.Errorf("shortly before its end: %+v", got)
 	}
+	elsewhere := *set
+	elsewhere.Domain = "vdp.example.net"
+	if got := elsewhere.examineTLS(time.Now()); got.grave != later || !strings.Contains(got.what, "not for vdp.example.net") {
+		t.Errorf("for another domain: %+v", got)
+	}
+	if got := elsewhere.examineTLS(set.tlsEnd(t).Add(-10 * 24 * time.Hour)); got.grave != wrong {
+		t.Errorf("for another domain, shortly before its end: %+v", got)
+	}
 	swaps := filepath.Join(t.TempDir(), "swaps")
 	for text, want := range map[string]grade{"Filename Type Size\n": fine, "Filename Type Size\n/dev/sda2 partition 8\n": later} {
 		if err := os.WriteFile(swaps, []byte(text), 0o600); err != nil {
