@@ -11,8 +11,12 @@ import (
 	"parley/mailflow/store"
 )
 
+// notifyTime is how long systemd may take to read what it is told.
+const notifyTime = 2 * time.Second
+
 // notify tells systemd how it goes (sd_notify(3)): READY=1, RELOADING=1,
-// STOPPING=1 or WATCHDOG=1. Elsewhere it does nothing.
+// STOPPING=1 or WATCHDOG=1. Elsewhere it does nothing. Where nobody reads, nothing
+// waits for that: not the end of the gateway either.
 func notify(state string) error {
 	path := os.Getenv("NOTIFY_SOCKET")
 	if path == "" {
@@ -25,6 +29,7 @@ func notify(state string) error {
 	if err != nil {
 		return err
 	}
+	_ = conn.SetWriteDeadline(time.Now().Add(notifyTime)) // an open socket has one
 	_, err = conn.Write([]byte(state))
 	return errors.Join(err, conn.Close())
 }
