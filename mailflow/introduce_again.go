@@ -10,13 +10,20 @@ import (
 
 // asksConsentAgain takes back what a party agreed to by mail and that has led to
 // nothing yet, once it revoked an address: whoever reads there may have said it. It is
-// asked again, with a fresh code. It counts those questions.
+// asked again, with a fresh code. It counts those questions. A REVEAL that nobody made
+// an introduction of is gone, and `introduce` asks.
 func (b *Base) asksConsentAgain(tx *store.Tx, p cvd.PartyID) (asked int, err error) {
 	all, err := seats(tx, string(p))
 	if err != nil {
 		return asked, err
 	}
 	for _, who := range all {
+		if len(who.Reveals) > 0 {
+			who.Reveals = nil
+			if err := PutParticipant(tx, who); err != nil {
+				return asked, err
+			}
+		}
 		intros, err := introsOf(tx, who.Case)
 		if err != nil {
 			return asked, err

@@ -50,6 +50,32 @@ func TestS5_RevokedMemberConsents(t *testing.T) {
 	}
 }
 
+// What a revoked member revealed of a party that is a finder, too, is no consent of
+// that party: it is asked.
+func TestS5_RevokedMemberReveals(t *testing.T) {
+	t.Parallel()
+	w, id := meeting(t)
+	w.in(id, "invite acme role finder", "member add acme jo@acme.example")
+	jo, to := w.person("jo", "jo@acme.example"), w.thread(id, "acme")
+	w.confirm("acme", jo)
+	w.arrives(jo.Address, to, w.seal(jo, to, true, mailtest.Entity("["+string(id)+"]", "REVEAL "+string(id)+" globex\n")))
+	w.settle()
+	if n := len(w.participant(id, "acme").Reveals); n != 1 {
+		t.Fatalf("%d reveals", n)
+	}
+	w.answers("acme", id, true, "MEMBER REVOKE jo@acme.example\n")
+	w.in(id, "introduce acme globex")
+	w.after(5 * w.Undo)
+	if n := len(w.about("acme", asks)); n != 1 {
+		t.Errorf("acme was asked %d times", n)
+	}
+	w.answers("globex", id, true, "CONSENT "+string(id)+"\n")
+	w.after(cvd.Day)
+	if n := len(w.about("globex", introduce)); n != 0 {
+		t.Error("globex learns who acme is on the word of a revoked member")
+	}
+}
+
 // The code of an answer that came after the case was closed dies as well.
 func TestS5_RevokedMemberOfAClosedCase(t *testing.T) {
 	t.Parallel()
