@@ -1,6 +1,7 @@
 package mailflow
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -23,9 +24,18 @@ type Backup struct {
 // copies of it are left (rule H3).
 var backupRows = store.WriteOnce[Backup]("backups")
 
-// BackedUp notes a backup.
+// BackedUp notes a backup. One that holds a case which was destroyed while it was
+// made is refused: nobody was told of it among the copies that are left.
 func (b *Base) BackedUp(m Backup) error {
 	return b.Store.Update(func(tx *store.Tx) error {
+		for r, err := range shreds.All(tx, nil) {
+			if err != nil {
+				return err
+			}
+			if r.Value.Erased.After(m.At) {
+				return errors.New("a case was destroyed while it was made, and is in it: it is not kept, make another")
+			}
+		}
 		n, err := noteBackup(tx, m)
 		if err != nil {
 			return err

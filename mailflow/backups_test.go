@@ -92,3 +92,26 @@ func TestH7_Restored(t *testing.T) {
 		t.Error("nothing leaves after a person resumed sending")
 	}
 }
+
+// A backup that was begun before a case was destroyed, and ended after it, is not
+// kept: the desk was told of the copies that are left without it (rule H3).
+func TestH3_BackupOverAShred(t *testing.T) {
+	t.Parallel()
+	w, id, _ := shredStory(t)
+	begun := w.clock.Now()
+	w.gaveUp(id)
+	w.steps(cvd.Day, 9*cvd.Day)
+	if w.shredOf(id).Done.IsZero() {
+		t.Fatal("the case is still there")
+	}
+	if err := w.BackedUp(Backup{At: begun, File: "a.age"}); err == nil || !strings.Contains(err.Error(), "make another") {
+		t.Errorf("a backup of before: %v", err)
+	}
+	w.must(w.BackedUp(Backup{At: w.clock.Now(), File: "b.age"}))
+	w.view(func(tx *store.Tx) error {
+		if all, err := Backups(tx); err != nil || len(all) != 1 || all[0].File != "b.age" {
+			t.Errorf("noted are %+v, %v", all, err)
+		}
+		return nil
+	})
+}
