@@ -65,6 +65,9 @@ func listenAt(addr string) (net.Listener, error) {
 	if !unix {
 		return net.Listen("tcp", addr)
 	}
+	if conn, err := net.Dial("unix", path); err == nil {
+		return nil, errors.Join(syscall.EADDRINUSE, conn.Close())
+	}
 	if info, err := os.Lstat(path); err == nil && info.Mode().Type() == fs.ModeSocket {
 		if err := os.Remove(path); err != nil {
 			return nil, err

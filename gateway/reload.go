@@ -25,9 +25,10 @@ func (g *gateway) reload() {
 		log.Error("the configuration is wrong; the one before stays", "err", err)
 		return
 	}
-	if err := g.ports.tls.read(); err != nil {
-		log.Error("the TLS certificate cannot be read; the configuration before stays", "err", err)
-		return
+	if g.ports.tls.changed() { // its key may be root's alone, which we are no more
+		if err := g.ports.tls.read(); err != nil {
+			log.Error("the TLS certificate changed and cannot be read; the one before goes on", "err", err)
+		}
 	}
 	g.app.policies.Store(&set.Policies)
 	later := slices.DeleteFunc(config.Differ(g.app.set.read, c), func(key string) bool { return strings.HasPrefix(key, "policy.") })
