@@ -110,6 +110,9 @@ func (b *Base) planRows(tx *store.Tx, c cvd.Case, p cvd.Participant) ([]planRow,
 		return nil, err
 	}
 	row := planRow{Question: Question{Case: c, Participant: p}}
+	if row.Sending, err = sendingNow(tx); err != nil {
+		return nil, err
+	}
 	if row.known, err = ownerKeys(tx, OwnerOf(p)); err != nil {
 		return nil, err
 	}
@@ -221,7 +224,8 @@ func planWhat(r planRow) string {
 
 // stateNow is the state of a notice as things stand in this transaction: a hold
 // counts from the line that ordered it to the line that ended it, though notices
-// note it only when the clockwork asks about them.
+// note it only when the clockwork asks about them. A request that people were asked
+// ahead of its day can be decided now, and is named.
 func stateNow(q Question) string {
 	n := q.Notice
 	switch n.State {
@@ -231,12 +235,21 @@ func stateNow(q Question) string {
 	}
 	party := string(q.Participant.Party) + partyHoldWhy
 	switch {
+	case q.Sending.Stops():
+		n.State, n.Why = cvd.Held, pausedWhy+q.Sending.Because
 	case q.Case.Hold != nil:
 		n.State, n.Why = cvd.Held, caseHoldWhy+because(q.Case.Hold)
 	case q.Participant.Hold != nil:
 		n.State, n.Why = cvd.Held, party+because(q.Participant.Hold)
-	case n.State == cvd.Held && (strings.HasPrefix(n.Why, caseHoldWhy) || strings.HasPrefix(n.Why, party)):
+	case n.State == cvd.Held && (strings.HasPrefix(n.Why, pausedWhy) || strings.HasPrefix(n.Why, caseHoldWhy) || strings.HasPrefix(n.Why, party)):
 		n.State = cvd.Planned
+	}
+	asked := q.Approval != nil && q.Approval.Open()
+	switch {
+	case asked && n.State == cvd.Planned:
+		return "waiting " + q.Approval.ID
+	case asked && n.State == cvd.Waiting:
+		return "waiting " + q.Approval.ID + ": " + n.Why
 	}
 	return planState(n)
 }

@@ -3,6 +3,8 @@ package mailflow
 import (
 	"crypto/sha256"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +55,59 @@ func (r *deskRig) settles(p cvd.PartyID, s cvd.Stage, a Answer) {
 	r.t.Helper()
 	n := r.stageNotice("PAR-2026-0001", p, s)
 	r.update(func(tx *store.Tx) error { return r.settle(tx, n, a) })
+}
+
+// A request that people were asked ahead of its day stands in the plan by its ID, so
+// that who reads it can decide; so it does where something else is missing as well.
+func TestPlan_RequestAheadOfItsDay(t *testing.T) {
+	t.Parallel()
+	w := newDesk(t, "ana ben")
+	p := w.Policies["fast"]
+	p.Stages = slices.Clone(p.Stages)
+	p.Stages[1].Approvals, p.Stages[2].Approvals = 1, 1
+	w.Policies["fast"] = p
+	id := w.caseWith("acme")
+	w.in(id, "start now")
+	w.after(10 * time.Minute)
+	waits := func(stage, why string) string {
+		t.Helper()
+		m := regexp.MustCompile(stage + `  \S+  waiting ([0-9a-f]{4}-[0-9a-f]{4})` + why + `  key .*approval`).FindStringSubmatch(w.in(id, "plan acme"))
+		if m == nil {
+			t.Fatalf("%s does not wait:\n%s", stage, w.in(id, "plan acme"))
+		}
+		return m[1]
+	}
+	details := waits("3/4 details", "")
+	if details != w.request(cvd.Details).ID {
+		t.Errorf("details wait for %s", details)
+	}
+	w.as(benSigned, "approve "+waits("2/4 scope", ""))
+	if out := w.in(id, "plan acme"); !regexp.MustCompile(`2/4 scope  \S+  planned  key`).MatchString(out) {
+		t.Errorf("with a yes:\n%s", out)
+	}
+	w.steps(6*time.Hour, 3*cvd.Day) // nobody answers, and both fall due
+	if waits("3/4 details", ": scope has not gone yet") != details {
+		t.Errorf("once due:\n%s", w.in(id, "plan acme"))
+	}
+}
+
+// A plan tells of a pause of everything from the line that ordered it to the one that
+// ends it.
+func TestPlan_PausedAtOnce(t *testing.T) {
+	t.Parallel()
+	r := newDeskRig(t)
+	r.openedCase()
+	r.say(asOperator, "case PAR-2026-0001", "start now")
+	out := r.say(asOperator, "case PAR-2026-0001", `hold all because "a call"`, "plan acme")
+	r.settles("acme", cvd.HeadsUp, Answer{Decision: HoldIt, Why: pausedWhy + "a call"}) // as the clockwork does
+	for _, got := range []string{out, r.say(asOperator, "case PAR-2026-0001", "plan acme")} {
+		if n := strings.Count(got, "held: sending is paused: a call"); n != 4 {
+			t.Errorf("%d of 4 notices are held:\n%s", n, got)
+		}
+	}
+	if got := r.say(asOperator, "case PAR-2026-0001", "release all", "plan acme"); strings.Contains(got, "held") {
+		t.Errorf("after it:\n%s", got)
+	}
 }
 
 func TestPlan_States(t *testing.T) {
