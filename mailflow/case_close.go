@@ -100,7 +100,11 @@ func caseReopen(s *sitting, p *phrase) (string, error) {
 	if err := s.resumeIntros(s.tx, c.ID); err != nil {
 		return "", err
 	}
-	return caseLine(c) + stopped, s.replan(s.tx, c.ID)
+	if err := s.replan(s.tx, c.ID); err != nil {
+		return "", err
+	}
+	reviewed, err := s.reviewAgain(c.ID)
+	return caseLine(c) + stopped + reviewed, err
 }
 
 func closedFolder(at time.Time) string {
