@@ -105,6 +105,8 @@ func (b *Base) needsYes(tx *store.Tx, h home, n cvd.Notice, l *looks) (bool, err
 		return false, nil
 	case n.Kind == cvd.KindLetter:
 		return n.ApprovalID != "", nil
+	case overtaken(h.Case, n, tx.Now):
+		return false, nil
 	case n.Kind == cvd.KindReminder:
 		fresh, err := remindsAnew(tx, h, n, l)
 		if rule, _ := h.Case.Policy.Rule(n.Stage); err != nil || fresh && (rule.Approvals > 0 || lateFor(h.Case, h.Participant, n)) {

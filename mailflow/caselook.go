@@ -175,8 +175,12 @@ func (l caseLook) view() templates.CaseFile {
 	return v
 }
 
-// today is an instant that stands for the whole day.
+// today is an instant that stands for the whole day; on that of the end, for what is
+// left of it.
 func (l caseLook) today() time.Time {
+	if end := l.Embargo().End; l.ended() && date(end).Equal(date(l.moment())) {
+		return end
+	}
 	if today := date(l.moment()); !l.Started() || today.After(l.Start) || l.moment().Before(l.Start) {
 		return today
 	}

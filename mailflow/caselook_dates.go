@@ -159,8 +159,11 @@ func (l caseLook) lane(v vendorLook) timeline.Lane {
 
 // alt says in words what the picture shows.
 func (l caseLook) alt() string {
-	day, days := l.day()
-	words := fmt.Sprintf("Timeline of %s: day %d of %d, %s", l.ID, day, days, l.told())
+	day := l.dayWords()
+	if day == "" {
+		day = "not begun"
+	}
+	words := fmt.Sprintf("Timeline of %s: %s, %s", l.ID, day, l.told())
 	if all := l.coming(); len(all) > 0 {
 		words += "; next " + all[0].String()
 	}

@@ -2,6 +2,7 @@ package mailflow
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"parley/mailflow/cvd"
@@ -10,7 +11,8 @@ import (
 
 // A case file says what day of the embargo it is, and for how many days vendors are
 // silent. Each case in which a day changes something has a row among the due ones, in
-// the first hour after midnight UTC: not all at one instant.
+// the first hour after midnight UTC: not all at one instant. The end of the embargo
+// is such an instant, too.
 
 // dayRow is the next day on which the case file of a case reads differently by itself.
 type dayRow struct {
@@ -31,16 +33,35 @@ func (l caseLook) nextDay() time.Time {
 	if !l.Started() || !l.Closed.IsZero() {
 		return time.Time{}
 	}
+	var end time.Time
+	if e := l.Embargo().End; l.now.Before(e) {
+		end = e
+	}
 	minute := time.Duration(l.Number%60) * time.Minute
 	tomorrow := date(l.now).AddDate(0, 0, 1)
 	day, days := l.day()
 	switch {
 	case day < 1: // it counts from its start on
-		return laterOf(tomorrow, date(l.Start)).Add(minute)
+		return sooner(laterOf(tomorrow, date(l.Start)).Add(minute), end)
 	case day <= days+1, l.anySilent():
-		return tomorrow.Add(minute)
+		return sooner(tomorrow.Add(minute), end)
 	}
-	return time.Time{}
+	return end
+}
+
+// ended says that the embargo of a case is over, or was when it was closed.
+func (l caseLook) ended() bool { return l.Started() && !l.moment().Before(l.Embargo().End) }
+
+// dayWords is how far a case is, "day 12 of 90"; "" before its start.
+func (l caseLook) dayWords() string {
+	day, days := l.day()
+	switch {
+	case l.ended():
+		return "ended " + l.Embargo().End.UTC().Format("Mon 2 Jan")
+	case day < 1:
+		return ""
+	}
+	return fmt.Sprintf("day %d of %d", min(day, days), days)
 }
 
 // anySilent says whether the silence of somebody is counted, or will be.
@@ -91,10 +112,43 @@ func (b *Base) DaysDue(now time.Time) (next time.Time, err error) {
 	return next, b.Store.Update(func(tx *store.Tx) error {
 		for _, id := range due {
 			b.moved(tx, id)
+			if err := askOvertaken(tx, id); err != nil {
+				return err
+			}
 			if err := keepDay(tx, id, time.Time{}); err != nil { // the case file that is made says when next
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// askOvertaken lets the gate end what waits for something when the embargo is over,
+// with the requests and tasks that stand before the desk because of it: no answer lets
+// it leave any more.
+func askOvertaken(tx *store.Tx, id cvd.CaseID) error {
+	c, err := CaseByID(tx, id)
+	if err != nil || tx.Now.Before(c.Embargo().End) {
+		return err
+	}
+	ps, err := Participants(tx, id)
+	if err != nil {
+		return err
+	}
+	for _, p := range ps {
+		all, err := Notices(tx, id, p.Party)
+		if err != nil {
+			return err
+		}
+		for _, n := range all {
+			waits := n.Row.IsZero() || n.Row.After(tx.Now)
+			if n.State.Over() || !waits || !overtaken(c, n, tx.Now) {
+				continue
+			}
+			if err := putNotice(tx, n, tx.Now); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -78,8 +78,8 @@ func (b *Base) tellCase(tx *store.Tx, d *digest, l caseLook) error {
 	if len(l.needs) > 0 {
 		d.Count += len(l.needs)
 		head := strings.TrimSpace(tag + " " + l.Title)
-		if day, days := l.day(); day > 0 {
-			head += fmt.Sprintf(" - day %d of %d", min(day, days), days)
+		if day := l.dayWords(); day != "" {
+			head += " - " + day
 		}
 		d.Needs = append(d.Needs, templates.DigestPart{Head: head, Lines: firstOf(l.needs, mostOf)})
 	}

@@ -105,6 +105,12 @@ func inPolicy(q *Question) bool {
 	return ok
 }
 
+// overtaken says that the embargo ended before a stage or a reminder left: there is
+// no answer but Never for it any more.
+func overtaken(c cvd.Case, n cvd.Notice, now time.Time) bool {
+	return aStageOrReminder(n.Kind) && n.Stage != cvd.Public && c.Started() && !now.Before(c.Embargo().End)
+}
+
 // stepBefore is the stage before a notice's, of those that its participant gets,
 // and where that stands: Sent as well where a leak told it, or where the
 // participant knows more than a policy that left it out. One that the plan does

@@ -3,6 +3,7 @@ package templates
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // labelled is the width of the labels on the left of a mail to the desk.
@@ -34,7 +35,7 @@ func caseTail(v CaseFile) string {
 	case v.Start.IsZero():
 	case v.Day < 1:
 		tail = " - starts " + v.Start.UTC().Format("Mon 2 Jan")
-	case v.Now.After(v.End) || v.Day > v.Days+1:
+	case !v.Now.Before(v.End):
 		tail = " - ended " + v.End.UTC().Format("Mon 2 Jan")
 	default:
 		tail = fmt.Sprintf(" - day %d of %d", min(v.Day, v.Days), v.Days)
@@ -81,9 +82,10 @@ func embargo(v CaseFile) string {
 		return label + "not started"
 	}
 	s := fmt.Sprintf("%sv%d until %s", label, v.Version, at(v.End, ""))
-	left := v.Days + 1 - v.Day
+	const day = 24 * time.Hour
+	left := int(v.End.UTC().Truncate(day).Sub(v.Now.UTC().Truncate(day)) / day)
 	switch {
-	case v.Now.After(v.End) || left < 0:
+	case !v.Now.Before(v.End):
 		s += "; it is over"
 	case v.Day < 1:
 		return s + below + "starts " + at(v.Start, "")
