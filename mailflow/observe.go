@@ -55,9 +55,13 @@ func (b *Base) countsLetter(tx *store.Tx, p *parcel) (*Letter, error) {
 		return nil, err
 	}
 	c, e := p.Case, p.Case.Embargo()
-	v := templates.Observed{Us: b.usWith(p.Ours), To: spoken(p.Participant, p.Party), Case: c.ID, TLP: countsTLP(c), Counts: countsOf(ps),
+	v := templates.Observed{Us: b.usWith(p.Ours), To: spoken(p.Participant, p.Party), Case: c.ID, TLP: countsTLP(c), Counts: countsFor(ps, p.Participant),
 		Severity: c.Severity, Start: c.Start, End: e.End, Version: e.Version, Zone: p.Party.Zone, Code: p.Notice.Code}
+	v.Vendor = p.Participant.Has(cvd.RoleVendor)
 	for _, r := range c.Policy.Stages {
+		if v.Vendor {
+			break
+		}
 		v.Stages = append(v.Stages, templates.Reached{Stage: r.Stage, Vendors: toldBy(ps, r.Stage)})
 	}
 	text, err := b.Templates.Observed(v)

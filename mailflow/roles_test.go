@@ -201,6 +201,37 @@ func TestV4_ObserversSeeCounts(t *testing.T) {
 	}
 }
 
+// Who is a vendor of the case as well learns by counting no more than a vendor does:
+// where there is one other, that is what the other said (rule V2).
+func TestV2_VendorsObserveLess(t *testing.T) {
+	t.Parallel()
+	for _, language := range []string{"en", "de"} {
+		w := newDesk(t, "")
+		id := w.caseWith("acme", "globex")
+		w.do("vendor edit acme language " + language)
+		w.in(id, "invite acme role observer", "start now")
+		w.after(5 * w.Undo)
+		w.answers("globex", id, true, "ACCEPT v1\nREADY BY 2026-12-20\nSTATUS affected 4.1\n")
+		w.answers("acme", id, true, "STATE\n")
+		var got []string
+		for _, o := range w.got("acme") {
+			if strings.Contains(o.Text, "STATE "+string(id)) && strings.Contains(o.Text, "2, ") {
+				got = append(got, strings.Join(strings.Fields(o.Text), " "))
+			}
+		}
+		if len(got) < 2 {
+			t.Fatalf("%s: it got counts %d times", language, len(got))
+		}
+		last := got[len(got)-1]
+		wants(t, last, map[string]string{"en": "agreed 1 keep", "de": "Zusagen 1 schweigen"}[language])
+		for _, word := range []string{"affected", "betroffen", "ready ", "fertig", "know heads-up", "know scope", "kennen:"} {
+			if strings.Contains(last, word) {
+				t.Errorf("%s: a vendor reads %q:\n%s", language, word, last)
+			}
+		}
+	}
+}
+
 // Counts go to a key that somebody vouches for, and a start that was undone tells
 // nobody anything (rule V5).
 func TestV5_CountsAreHeldWithoutAKey(t *testing.T) {

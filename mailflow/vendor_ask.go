@@ -31,10 +31,7 @@ func stateOf(tx *store.Tx, c cvd.Case, who cvd.Participant) (templates.Result, e
 	if err != nil {
 		return templates.Result{}, err
 	}
-	n := countsOf(ps)
-	if who.Has(cvd.RoleVendor) { // of few vendors a count would tell what another one said (rule V2)
-		n = templates.Counts{Vendors: n.Vendors, Told: n.Told, Agreed: n.Agreed}
-	}
+	n := countsFor(ps, who)
 	r, inReport, err := reportOf(tx, c.ID)
 	switch {
 	case err != nil:
@@ -49,6 +46,16 @@ func stateOf(tx *store.Tx, c cvd.Case, who cvd.Participant) (templates.Result, e
 		return templates.Result{Word: templates.ResultNotStarted, Counts: n}, nil
 	}
 	return templates.Result{Word: templates.ResultState, Counts: n, At: c.Start, End: c.Embargo().End}, nil
+}
+
+// countsFor is what a participant may count. Of few vendors more would tell one of
+// them what another said (rule V2).
+func countsFor(ps []cvd.Participant, who cvd.Participant) templates.Counts {
+	n := countsOf(ps)
+	if who.Has(cvd.RoleVendor) {
+		return templates.Counts{Vendors: n.Vendors, Told: n.Told, Agreed: n.Agreed}
+	}
+	return n
 }
 
 // countsOf counts where the vendors of a case stand.

@@ -14,6 +14,7 @@ type Observed struct {
 	Case     cvd.CaseID
 	TLP      cvd.TLP
 	Counts   Counts
+	Vendor   bool      // it is one itself, and learns neither Stages nor what the others said
 	Stages   []Reached // in the order of the policy
 	Severity string    // band, or empty
 	Start    time.Time // zero before there is one
@@ -67,10 +68,12 @@ func betweenSamples(us Us, t time.Time) []sample {
 	late.Counts = Counts{Vendors: 7, Told: 5, Agreed: 4, Ready: 2, Affected: 3, NotAffected: 1, Fixed: 2, Investigating: 1}
 	late.Stages = []Reached{{cvd.HeadsUp, 5}, {cvd.Scope, 4}}
 	late.Start, late.End = t, t.Add(90*cvd.Day)
+	fellow := late
+	fellow.Vendor, fellow.Stages, fellow.Counts = true, nil, Counts{Vendors: 2, Told: 2, Agreed: 1}
 	known := Introduction{Us: us, Case: "PAR-2026-0007", Other: "globex", Address: "psirt@globex.example"}
 	finder := known
 	finder.TLP, finder.Finder = "AMBER", true
-	return []sample{{"counts", early}, {"counts", late}, {"introduction", known}, {"introduction", finder},
+	return []sample{{"counts", early}, {"counts", late}, {"counts", fellow}, {"introduction", known}, {"introduction", finder},
 		{"question", Ask{Us: us, Case: "PAR-2026-0007", Number: 1, Code: "K7Q3-X9PM"}},
 		{"question", Ask{Us: us, Case: "PAR-2026-0007", TLP: "AMBER", Number: 2, Code: "K7Q3-X9PM"}}}
 }
