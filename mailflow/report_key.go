@@ -13,17 +13,21 @@ import (
 // receiptKey is the key that a receipt is encrypted to, with the evidence for it,
 // or nil: the one that came inside the encryption and signed all of it, or one
 // that is confirmed for the party whose address the report came from and signed it
-// (rule S7).
+// (rule S7). Of a report that is one encrypted file that is asked of the file.
 func (in *Intake) receiptKey(tx *store.Tx, a *arrival, finder cvd.Participant) (*keyring.Pinned, error) {
-	for _, s := range soundSignatures(a) {
+	sound := soundSignatures(a)
+	if a.opened.Sole {
+		sound = withoutSpoiled(a.opened.Documents[0].Signatures)
+	}
+	for _, s := range sound {
 		if pin, err := in.confirmedFor(tx, s.Signer, finder.Address); err != nil || pin != nil {
 			return pin, err
 		}
 	}
-	if !a.encrypted() {
+	if !a.encrypted() && !a.opened.Sole {
 		return nil, nil
 	}
-	for _, s := range soundSignatures(a) {
+	for _, s := range sound {
 		if s.CertInside && s.Cert.CanEncrypt(a.row.At) == nil && !slices.Contains(a.secretKeys(), s.Signer) {
 			return &keyring.Pinned{Fingerprint: s.Signer, Trust: keyring.Claimed, Evidence: []keyring.Voucher{{Words: "came inside the encrypted report that it signed"}},
 				Address: finder.Address, Cert: s.Cert.Bytes()}, nil
@@ -38,9 +42,12 @@ func soundSignatures(a *arrival) []pgpmime.Signature {
 	if !a.opened.WholeSigned || !a.opened.FromAgrees(a.from()) {
 		return nil
 	}
-	var out []pgpmime.Signature
-	for _, s := range a.opened.Signatures {
-		spoiled := slices.ContainsFunc(a.opened.Signatures, func(o pgpmime.Signature) bool {
+	return withoutSpoiled(a.opened.Signatures)
+}
+
+func withoutSpoiled(all []pgpmime.Signature) (out []pgpmime.Signature) {
+	for _, s := range all {
+		spoiled := slices.ContainsFunc(all, func(o pgpmime.Signature) bool {
 			return o.Err != nil && (o.Signer == s.Signer || errors.Is(o.Err, keyring.FaultTooMany))
 		})
 		if s.Err == nil && s.Cert != nil && !spoiled {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -68,6 +69,27 @@ func TestS7_Receipt(t *testing.T) {
 			block := sealTo(w.t, []byte("canarytext\n"+string(p.finder.PublicKey())), w.ourKey(), p.finder.Entity, &packet.Config{Time: w.clock.Now})
 			return mailtest.Plain(p.finder.Address, reportTo, "canarysubject", "Hello\n"+string(block), w.clock.Now())
 		}, false},
+		"one file, and a text in clear": {func(w *world, p people) []byte {
+			return w.fileMail(p.finder, "Please see the file.", w.sealedFile(p.finder, p.finder, "report.txt.asc"))
+		}, true},
+		"one file alone": {func(w *world, p people) []byte {
+			f := w.sealedFile(p.finder, p.finder, "report.asc")
+			return fmt.Appendf(nil, "From: %s\r\nSubject: canarysubject\r\nMIME-Version: 1.0\r\nContent-Type: application/octet-stream\r\nContent-Disposition: attachment; filename=report.asc\r\n\r\n%s", p.finder.Address, f.Data)
+		}, true},
+		"one file, signed by another key": {func(w *world, p people) []byte {
+			return w.fileMail(p.finder, "Please see the file.", w.sealedFile(p.other, p.finder, "report.asc"))
+		}, false},
+		"one file, its key beside it": {func(w *world, p people) []byte {
+			f := mailtest.File{Name: "report.asc", Type: "application/octet-stream",
+				Data: string(sealTo(w.t, []byte("canarytext\n"), w.ourKey(), p.finder.Entity, &packet.Config{Time: w.clock.Now}))}
+			return w.fileMail(p.finder, "My key:\n"+string(p.finder.PublicKey()), f)
+		}, false},
+		"two files": {func(w *world, p people) []byte {
+			return w.fileMail(p.finder, "Please see the files.", w.sealedFile(p.finder, p.finder, "report.asc"), w.sealedFile(p.finder, p.finder, "more.asc"))
+		}, false},
+		"one file beside one in clear": {func(w *world, p people) []byte {
+			return w.fileMail(p.finder, "Please see the files.", w.sealedFile(p.finder, p.finder, "report.asc"), mailtest.File{Name: "notes.txt", Type: "text/plain", Data: "canarytext"})
+		}, false},
 		"inside, cannot be encrypted to": {func(w *world, p people) []byte {
 			p.finder.Entity.Subkeys = nil
 			return w.seal(p.finder, reportTo, true, mailtest.Entity("canarysubject", "canarytext", key(p.finder)))
@@ -99,6 +121,19 @@ func TestS7_Receipt(t *testing.T) {
 			w.isReceipt(l, raw)
 		})
 	}
+}
+
+// sealedFile is a report as a file, encrypted to us, that holds a key and is signed
+// by somebody.
+func (w *world) sealedFile(by, key *mailtest.Person, name string) mailtest.File {
+	w.t.Helper()
+	data := sealTo(w.t, []byte("canarytext\n"+string(key.PublicKey())), w.ourKey(), by.Entity, &packet.Config{Time: w.clock.Now})
+	return mailtest.File{Name: name, Type: "application/octet-stream", Data: string(data)}
+}
+
+// fileMail is a mail in clear with files.
+func (w *world) fileMail(from *mailtest.Person, text string, files ...mailtest.File) []byte {
+	return append([]byte("From: "+from.Address+"\r\n"), mailtest.Entity("canarysubject", text, files...)...)
 }
 
 // isReceipt checks what a receipt says (product.md section 3).

@@ -188,7 +188,12 @@ func (j *job) openDocument(p piece) {
 	if encrypted {
 		j.noteEncrypted(m)
 	}
+	around := j.joined
+	if j.sole && encrypted {
+		j.joined = j.keysIn(m.Data)
+	}
 	d := Document{Name: p.name, Data: m.Data, Charset: p.charset, Encrypted: encrypted, Signatures: j.verify(m.Signatures, m.Data), Body: m.Body}
+	j.joined = around
 	j.lookInto(p, &d)
 }
 

@@ -29,8 +29,11 @@ func (o *Opener) Open(ctx context.Context, root *Part, at time.Time) (*Opened, e
 	} else if found, ok := j.signedRoot(root); ok {
 		j.out.Signatures, j.out.WholeSigned = found, len(found) > 0
 		j.setProtected(root)
+	} else {
+		j.sole = isSoleFile(root)
 	}
 	j.openDocuments(j.out.Root)
+	j.out.Sole = j.sole && len(j.failed) == 0 && len(j.out.Documents) == 1 && j.out.Documents[0].Encrypted
 	j.findSecretKeys(root)
 	j.noteAutocryptSecrets(root)
 	if err := ctx.Err(); err != nil {
@@ -54,6 +57,7 @@ type job struct {
 	limits Limits
 	out    *Opened
 	joined []*keyring.Certificate // out.Inside, each joined with what is known of it
+	sole   bool                   // it is one file, with at most a text beside it
 	opened int                    // encrypted layers and documents
 	failed []error                // those that were not
 	spent  int64                  // plaintext produced so far

@@ -102,6 +102,9 @@ type Opened struct {
 	WholeSigned bool
 	Signatures  []Signature
 	Documents   []Document
+	// Sole says that the one Document is an encrypted file, with nothing beside it but
+	// a text in clear. Of that one alone Signature.CertInside is about its own plaintext.
+	Sole bool
 
 	Inside       []*keyring.Certificate // attached inside the encrypted payload
 	Outside      []*keyring.Certificate // attached in clear or in an Autocrypt header: only claimed

@@ -149,18 +149,23 @@ func (j *job) findInside(root *Part) {
 		j.out.Inside, j.out.Certificates = append(j.out.Inside, a.Certificate), append(j.out.Certificates, a)
 	}
 	for _, c := range j.out.Inside {
-		for _, k := range j.known(c.KeyIDs()[0]) {
-			if k.Fingerprint() != c.Fingerprint() {
-				continue
-			}
-			if m, _, err := keyring.Merge(k, c); err == nil {
-				c = m
-			} else {
-				c = k
-			}
-		}
-		j.joined = append(j.joined, c)
+		j.joined = append(j.joined, j.join(c))
 	}
+}
+
+// join joins a certificate with what is known of its key.
+func (j *job) join(c *keyring.Certificate) *keyring.Certificate {
+	for _, k := range j.known(c.KeyIDs()[0]) {
+		if k.Fingerprint() != c.Fingerprint() {
+			continue
+		}
+		if m, _, err := keyring.Merge(k, c); err == nil {
+			c = m
+		} else {
+			c = k
+		}
+	}
+	return c
 }
 
 func (j *job) known(keyID uint64) []*keyring.Certificate {
