@@ -189,7 +189,7 @@ func (j *job) openDocument(p piece) {
 		j.noteEncrypted(m)
 	}
 	around := j.joined
-	if j.sole && encrypted {
+	if j.sole && encrypted && len(j.out.Documents) == 0 { // of more than one none is looked for
 		j.joined = j.keysIn(m.Data)
 	}
 	d := Document{Name: p.name, Data: m.Data, Charset: p.charset, Encrypted: encrypted, Signatures: j.verify(m.Signatures, m.Data), Body: m.Body}
