@@ -25,7 +25,10 @@ func (h *history) openMail(m mailtest.Received) historyMail {
 		return h.read(historyMail{letterGot: h.opened(h.holder(v, goodKey), m), party: v})
 	}
 	readers := h.readersOf(v, m)
-	got := h.opened(h.holder(v, readers[0]), m)
+	got, again := h.sameBytes(m)
+	if !again {
+		got = h.opened(h.holder(v, readers[0]), m)
+	}
 	if len(got.Keys) != len(readers) {
 		h.t.Fatalf("wrong key: a mail to %s is encrypted to %X, of which %q are known", v, got.Keys, readers)
 	}
@@ -41,6 +44,19 @@ func (h *history) openMail(m mailtest.Received) historyMail {
 		h.t.Fatalf("wrong key: %q to %s is encrypted to its keys %q, want %q", out.Subject, v, readers, want)
 	}
 	return out
+}
+
+// sameBytes is a mail that left before, byte for byte. Its signature was verified
+// then, and may be ahead of a clock that was put back since.
+func (h *history) sameBytes(m mailtest.Received) (got letterGot, again bool) {
+	for _, o := range h.mails {
+		if bytes.Equal(o.Raw, m.Raw) {
+			got = o.letterGot
+			got.Received = m
+			return got, true
+		}
+	}
+	return got, false
 }
 
 func within(some, all []string) bool {
