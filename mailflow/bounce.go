@@ -22,11 +22,8 @@ func (in *Intake) fileBounce(tx *store.Tx, a *arrival, p place) error {
 	if err != nil {
 		return err
 	}
-	failed := gaveBack(a.root)
-	what, kind := "Answer of a machine", "delivery.answered"
-	if failed {
-		what, kind = "Bounced", "delivery.bounced"
-	}
+	said := message.ReadBounce(a.root)
+	what, kind := fateNames(said.Fate)
 	v := view{name: "Mail server", alias: "control", kind: "bounce",
 		subject: fmt.Sprintf("%s: %s to %s in %s", what, noticeName(n), p.Party, home), note: words(a, p)}.within(home)
 	m, err := in.present(tx, a, p, v)
@@ -40,77 +37,78 @@ func (in *Intake) fileBounce(tx *store.Tx, a *arrival, p place) error {
 	if _, err := tx.File(box.Number, m.ID); err != nil {
 		return err
 	}
-	if failed && n.State == cvd.Sent {
-		n.Bounced = tx.Now
-		if err := putNotice(tx, n, n.Row); err != nil {
-			return err
-		}
-		if err := in.reachAgain(tx, n); err != nil {
-			return err
-		}
-		in.moved(tx, n.Case)
-		if err := restate(tx, n.Delivery, n.Case); err != nil {
-			return err
-		}
-		if err := in.bounced(tx, n); err != nil {
-			return err
-		}
-		if err := in.keepAskingOf(tx, n.Case, n.Party); err != nil {
-			return err
-		}
-		if err := wakeOtherHalves(tx, n.Case, n.Party, true); err != nil {
-			return err
-		}
+	if n.State == cvd.Sent {
+		err = in.heardOfDelivery(tx, n, said)
+	}
+	if err != nil {
+		return err
 	}
 	return received(tx, a, p, kind, m)
 }
 
-// gaveBack says whether a mail to the envelope sender of a delivery says that
-// it failed. A report says so itself (RFC 3464 section 2.3.3); of the rest all do
-// but the automatic replies of people (RFC 3834), since servers that write no
-// report write anything.
-func gaveBack(root *message.Part) bool {
-	if root == nil {
-		return true
+// fateNames are what a mail server's mail is called, for people and in the journal.
+func fateNames(f message.Fate) (what, kind string) {
+	switch f {
+	case message.Bounced:
+		return "Bounced", "delivery.bounced"
+	case message.Delayed:
+		return "Delayed", "delivery.delayed"
+	case message.Delivered:
+		return "Delivered", "delivery.delivered"
 	}
-	reported, failed := false, false
-	root.Walk(func(p *message.Part) bool {
-		if p.MediaType != "message/delivery-status" && p.MediaType != "message/global-delivery-status" {
-			return true
-		}
-		reported = true
-		text, err := p.Body()
-		failed = failed || err != nil || saysFailed(string(text))
-		return true
-	})
-	switch {
-	case reported:
-		return failed
-	case root.Header.Has("X-Failed-Recipients"):
-		return true
-	}
-	return !strings.HasPrefix(strings.ToLower(root.Header.Get("Auto-Submitted")), "auto-replied")
+	return "Answer of a machine", "delivery.answered"
 }
 
-// saysFailed reads the Action fields of a delivery status.
-func saysFailed(status string) bool {
-	for line := range strings.Lines(status) {
-		name, value, _ := strings.Cut(line, ":")
-		if strings.EqualFold(strings.TrimSpace(name), "Action") && strings.EqualFold(strings.TrimSpace(value), "failed") {
-			return true
+// heardOfDelivery notes what a mail server says of a notice that it took. One that
+// came back is back for good, whatever another server says.
+func (in *Intake) heardOfDelivery(tx *store.Tx, n cvd.Notice, said message.Bounce) error {
+	switch {
+	case !n.Bounced.IsZero() || said.Fate != message.Bounced && said.Fate != message.Delayed:
+		return nil
+	case said.Fate == message.Delayed:
+		if n.Delayed.IsZero() {
+			n.Delayed = tx.Now
+		}
+		n.Returned = theirWords(said)
+		return errors.Join(putNotice(tx, n, n.Row), in.showsAnew(tx, n))
+	}
+	n.Bounced, n.Returned = tx.Now, theirWords(said)
+	for _, step := range []func(*store.Tx, cvd.Notice) error{
+		func(tx *store.Tx, n cvd.Notice) error { return putNotice(tx, n, n.Row) }, in.reachAgain, in.showsAnew, in.bounced,
+	} {
+		if err := step(tx, n); err != nil {
+			return err
 		}
 	}
-	return false
+	return in.keepAskingOf(tx, n.Case, n.Party)
+}
+
+// showsAnew has what the desk sees of a notice brought up to date.
+func (in *Intake) showsAnew(tx *store.Tx, n cvd.Notice) error {
+	in.moved(tx, n.Case)
+	return restate(tx, n.Delivery, n.Case)
+}
+
+// theirWords are what a server gave as a reason, its code first.
+func theirWords(b message.Bounce) string {
+	if b.Status == "" || strings.Contains(b.Said, b.Status) {
+		return b.Said
+	}
+	return strings.TrimSpace(b.Status + " " + b.Said)
 }
 
 // bounceKey names the task about a notice that bounced.
 func bounceKey(n cvd.Notice) string { return "bounce:" + noticeRef(n) }
 
 func (in *Intake) bounced(tx *store.Tx, n cvd.Notice) error {
+	why := "the delivery bounced"
+	if n.Returned != "" {
+		why += ", and their server says: " + plainWords(n.Returned)
+	}
 	r, err := in.Templates.Refusal(refusal(
 		fmt.Sprintf("%s to %s in %s", noticeName(n), n.Party, n.Case),
 		"Their mail server took the notice and gave it back later, so nobody may have read it. "+waitsBehind(n)+"; no date changed.",
-		"the delivery bounced", fmt.Sprintf("find out what is wrong with their address. Where another one is right, write in a signed mail to control@%s\n    vendor edit %s address ADDRESS\nand then\n    delivery D%d again", in.DeskDomain, n.Party, n.Delivery)))
+		why, fmt.Sprintf("find out what is wrong with their address. Where another one is right, write in a signed mail to control@%s\n    vendor edit %s address ADDRESS\nand then\n    delivery D%d again", in.DeskDomain, n.Party, n.Delivery)))
 	if err != nil {
 		return err
 	}

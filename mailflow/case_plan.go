@@ -271,6 +271,9 @@ func planState(n cvd.Notice) string {
 		if cameBack(n) {
 			return fmt.Sprintf("bounced delivery D%d", n.Delivery)
 		}
+		if !n.Delayed.IsZero() {
+			return fmt.Sprintf("delayed delivery D%d", n.Delivery)
+		}
 		if n.Delivery == 0 && n.Why != "" {
 			return "sent " + n.Why
 		}

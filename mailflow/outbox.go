@@ -144,7 +144,8 @@ func (o *Outbox) enqueue(tx *store.Tx, row dueRow, now time.Time, mark string, s
 			return err
 		}
 	}
-	n.State, n.Why, n.MessageID, n.Hash, n.Bounced = cvd.Queued, "", s.messageID, mark, time.Time{}
+	n.State, n.Why, n.MessageID, n.Hash = cvd.Queued, "", s.messageID, mark
+	n.Bounced, n.Delayed, n.Returned = time.Time{}, time.Time{}, ""
 	if n.Kind == cvd.KindStage || n.Kind == cvd.KindReminder {
 		n.Words = p.Words
 	}

@@ -86,7 +86,7 @@ func (b *Base) planAgain(tx *store.Tx, n cvd.Notice, by string) (cvd.Notice, err
 		return n, err
 	}
 	n.State, n.Why, n.Delivery, n.MessageID, n.Hash, n.Keys = cvd.Planned, "", 0, "", "", nil
-	n.SentAt, n.Bounced = time.Time{}, time.Time{}
+	n.SentAt, n.Bounced, n.Delayed, n.Returned = time.Time{}, time.Time{}, time.Time{}, ""
 	n.LastAct, n.ByNeed = lastAct(n.LastAct, tx.Now), false
 	row := laterOf(n.Due, tx.Now)
 	err := putNotice(tx, n, row)

@@ -191,7 +191,7 @@ func (b *Base) Delivered(tx *store.Tx, it queue.Item) error {
 		return err
 	}
 	was := cameBack(n)
-	n.Bounced = time.Time{}
+	n.Bounced, n.Delayed, n.Returned = time.Time{}, time.Time{}, ""
 	switch it.State {
 	case queue.Sent:
 		n.State, n.SentAt = cvd.Sent, tx.Now

@@ -38,7 +38,9 @@ func fateOf(it queue.Item, n cvd.Notice) fate {
 	at, name := instant(it.Last), it.String()
 	switch {
 	case it.State == queue.Sent && !n.Bounced.IsZero() && n.Delivery == it.ID:
-		return fate{"bounced", filled("BOUNCED on "+instant(n.Bounced)+" ("+name+"):", "accepted and given back later, so nobody may have read it")}
+		return fate{"bounced", append(filled("BOUNCED on "+instant(n.Bounced)+" ("+name+"):", "accepted and given back later, so nobody may have read it"), returned(n)...)}
+	case it.State == queue.Sent && !n.Delayed.IsZero() && n.Delivery == it.ID:
+		return fate{"delayed", append(filled("DELAYED since "+instant(n.Delayed)+" ("+name+"):", "accepted, and a server of theirs still tries"), returned(n)...)}
 	case it.State == queue.Sent:
 		return fate{"accepted", append([]string{"accepted on " + at + " (" + name + ")"}, replied(it)...)}
 	case it.State == queue.Failed:
@@ -70,6 +72,14 @@ func replied(it queue.Item) []string {
 		return nil
 	}
 	return filled("the answer:", words)
+}
+
+// returned is what a server wrote later of a mail that it had accepted.
+func returned(n cvd.Notice) []string {
+	if words := plainWords(n.Returned); words != "" {
+		return filled("it says:", words)
+	}
+	return nil
 }
 
 // plainWords makes a text one that looks the same in every encoding of a mail, so

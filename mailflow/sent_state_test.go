@@ -96,8 +96,15 @@ func TestSentMailSaysWhatBecameOfIt(t *testing.T) {
 		t.Errorf("the bytes of the old UID changed: %v", err)
 	}
 	sent := w.sink.To("psirt@acme.example")[0]
-	w.arrives("", sent.From, []byte("From: MAILER-DAEMON@acme.example\r\nTo: "+sent.From+"\r\nX-Failed-Recipients: psirt@acme.example\r\n\r\nno such mailbox\r\n"))
-	w.shows(id, "bounced", "BOUNCED on Tue 1 Dec 2026")
+	w.arrives("", sent.From, []byte("From: MAILER-DAEMON@acme.example\r\nTo: "+sent.From+"\r\nSubject: Warning: message delayed 4 hours\r\n\r\n451 4.4.1 in.acme.example: no answer\r\n"))
+	w.shows(id, "delayed", "DELAYED since Tue 1 Dec 2026", "(D1): accepted,", "and a server of theirs still tries", "it says: 451 4.4.1 in.acme.example: no answer")
+	if out := w.in(id, "plan acme"); !strings.Contains(out, "delayed delivery D1") || w.countIn("INBOX", "D1") != 0 {
+		t.Errorf("a delay is a task, or the plan does not say it:\n%s", out)
+	}
+	w.arrives("", sent.From, []byte("From: MAILER-DAEMON@acme.example\r\nTo: "+sent.From+"\r\nX-Failed-Recipients: psirt@acme.example\r\n\r\n550 5.1.1 no such mailbox\r\n"))
+	w.shows(id, "bounced", "BOUNCED on Tue 1 Dec 2026", "it says: 550 5.1.1 no such mailbox")
+	w.arrives("", sent.From, []byte("From: MAILER-DAEMON@acme.example\r\nTo: "+sent.From+"\r\nSubject: Warning: message delayed 8 hours\r\n\r\nstill tried\r\n"))
+	w.shows(id, "bounced") // for good
 	w.restart()
 	w.shows(id, "bounced")
 	if out := w.in(id, "plan acme"); !strings.Contains(out, "bounced delivery D1") {

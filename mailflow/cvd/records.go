@@ -399,6 +399,8 @@ type Notice struct {
 	Delivery   uint64 // queue item
 	SentAt     time.Time
 	Bounced    time.Time // when a server that had accepted it gave it back; zero: none did
+	Delayed    time.Time `json:",omitzero"`  // when one said first that it still tries; zero: none did
+	Returned   string    `json:",omitempty"` // what it wrote as the reason of either
 	Dropped    bool      `json:",omitempty"` // a coordinator said that it is not sent: no plan brings it again
 	Version    int       // of the embargo it speaks of
 	To         string    // of a content-free note: the address it goes to, where that is not the participant's
