@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/smtp"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -19,19 +18,8 @@ import (
 func TestH6_Metrics(t *testing.T) {
 	t.Parallel()
 	config := newGateway(t, filepath.Join(t.TempDir(), "gw"))
-	data, err := os.ReadFile(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := strings.Replace(string(data), `address = ""`, `address = "unix:m.sock"`, 1)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = ln.Close() }()
+	reconfigure(t, config, `address = ""`, `address = "unix:m.sock"`)
+	ln := freePort(t)
 	m := manage(t, config, "smtp", ln)
 	socket := filepath.Join(filepath.Dir(config), "m.sock")
 	if !strings.HasSuffix(m.ready, " monitor="+socket+"\n") {

@@ -85,6 +85,37 @@ func manage(t *testing.T, config, name string, passed net.Listener) *serviceMana
 	return m
 }
 
+// freePort is a socket that systemd opened.
+func freePort(t *testing.T) net.Listener {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ln.Close() })
+	return ln
+}
+
+// reconfigure changes a configuration: each text, which must be there, into the one
+// behind it.
+func reconfigure(t *testing.T, config string, pairs ...string) {
+	t.Helper()
+	data, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(data)
+	for i := 0; i < len(pairs); i += 2 {
+		if strings.Count(text, pairs[i]) != 1 {
+			t.Fatalf("%s does not hold %q once", config, pairs[i])
+		}
+		text = strings.Replace(text, pairs[i], pairs[i+1], 1)
+	}
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // hears waits for what the service manager is told.
 func (m *serviceManager) hears(want string) {
 	m.Helper()
@@ -116,11 +147,7 @@ func (m *serviceManager) logs(want string) {
 // keeps what it had.
 func TestService(t *testing.T) {
 	t.Parallel()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = ln.Close() }()
+	ln := freePort(t)
 	config := newGateway(t, filepath.Join(t.TempDir(), "gw"))
 	m := manage(t, config, "imap", ln)
 	m.hears("READY=1")
@@ -196,11 +223,7 @@ func leaf(t *testing.T, addr string) []byte {
 // use it.
 func TestService_UnknownSocket(t *testing.T) {
 	t.Parallel()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = ln.Close() }()
+	ln := freePort(t)
 	m := manage(t, newGateway(t, filepath.Join(t.TempDir(), "gw")), "parley.socket", ln)
 	if m.ready != "" {
 		t.Errorf("it serves: %q", m.ready)
@@ -227,20 +250,8 @@ func TestService_PublicMonitorSocket(t *testing.T) {
 func TestService_LMTP(t *testing.T) {
 	t.Parallel()
 	config := newGateway(t, filepath.Join(t.TempDir(), "gw"))
-	data, err := os.ReadFile(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := strings.Replace(string(data), "[smtp]\nlisten = \"127.0.0.1:0\"", "[smtp]", 1)
-	text = strings.Replace(text, `lmtp   = ""`, `lmtp = "127.0.0.1:0"`, 1)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = ln.Close() }()
+	reconfigure(t, config, "[smtp]\nlisten = \"127.0.0.1:0\"", "[smtp]", `lmtp   = ""`, `lmtp = "127.0.0.1:0"`)
+	ln := freePort(t)
 	m := manage(t, config, "lmtp", ln)
 	if !strings.HasPrefix(m.ready, "ready lmtp="+ln.Addr().String()+" submission=") {
 		t.Fatalf("ready line %q: %s", m.ready, m.log)
