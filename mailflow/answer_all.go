@@ -143,7 +143,7 @@ func (s *sitting) answerEach(c cvd.Case, stage cvd.Stage, text string) ([]cvd.Pa
 			return nil, err
 		}
 		n := cvd.Notice{Case: c.ID, Party: p.Party, Kind: cvd.KindLetter, LastAct: s.tx.Now}
-		if n, err = s.newNotice(s.tx, n, &Letter{Subject: r.Subject, Text: r.Text, Author: s.by.Name}); err != nil {
+		if n, err = s.newNotice(s.tx, n, &Letter{Subject: r.Subject, Text: r.Text, Author: s.by.Name, For: stage}); err != nil {
 			return nil, err
 		}
 		s.undo.Notices = append(s.undo.Notices, n.ID)

@@ -166,6 +166,12 @@ var gate = []condition{
 		return unless(before == "" || state == cvd.Failed || hasLeft(state), Wait, "%s has not gone yet", before)
 	}},
 
+	// What answers everybody at a stage goes to who was told it, and not where that
+	// came back.
+	{"its participant was told what it answers for", every, anyWay, func(q *Question) *Answer {
+		return unless(q.Participant.Reached.Rank() >= q.For.Rank(), Wait, "%s was not told %s, or its server gave that back", q.Participant.Party, q.For)
+	}},
+
 	// Of a leak: somebody fired it, and people said yes to exactly this level of the
 	// kit. There is no lead, no need and no order of stages in it: what is public
 	// cannot be told too early.

@@ -2,10 +2,14 @@ package mailflow
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"parley/mailflow/cvd"
+	"parley/mailflow/mailtest"
 )
 
 // Stories that notice the lack of a row which histories come by hardly ever.
@@ -203,5 +207,30 @@ func TestAlone_EndAndHand(t *testing.T) {
 	})
 	without(t, "it goes by mail", func(t *testing.T) bool {
 		return after(t, func(w *world, _ cvd.CaseID) { w.do("vendor edit acme channel hand") })
+	})
+}
+
+// An answer for all at a stage does not go where that stage came back, and does once
+// it got there.
+func TestAlone_AnswerForAll(t *testing.T) {
+	without(t, "its participant was told what it answers for", func(t *testing.T) bool {
+		w := newWorld(t)
+		id := w.started("acme")
+		w.answers("acme", id, true, "ACCEPT "+string(id)+" v1\n")
+		w.steps(time.Hour, 25*time.Hour)
+		w.told("acme", "Heads-up", "Scope")
+		scope := w.notice(id, "acme", cvd.Scope)
+		w.in(id, `answer-all scope "Only the old format is read so."`)
+		all := w.sink.To("psirt@acme.example")
+		bounce := all[slices.IndexFunc(all, func(m mailtest.Received) bool { return strings.Contains(string(m.Raw), scope.MessageID) })].From
+		w.arrives("", bounce, []byte("From: MAILER-DAEMON@acme.example\r\nTo: "+bounce+"\r\nX-Failed-Recipients: psirt@acme.example\r\n\r\n550 no\r\n"))
+		w.after(time.Hour)
+		before := len(w.about("acme", "An answer for all"))
+		w.do(fmt.Sprintf("delivery D%d again", scope.Delivery))
+		w.after(time.Hour)
+		if n := len(w.about("acme", "An answer for all")); n != 1 {
+			t.Errorf("once scope got there acme has %d answers", n)
+		}
+		return before != 0
 	})
 }

@@ -14,7 +14,11 @@ func (o *oracle) exactly(c *caseKnown, v string, s *seatKnown, stage cvd.Stage) 
 	p := o.policy(c)
 	rule, _ := p.Rule(stage)
 	keys := o.usable(v, keyring.Trust(rank(rule.Trust)))
-	return fmt.Sprint(c.texts[stage], s.annexFor(stage), keys, o.due(c, s, rule).Unix(), c.policy, len(c.ends), o.bound(c, s).Unix())
+	bound := o.bound(c, s)
+	if stage == cvd.Public { // which waits for the end of the case, and says nothing of this vendor's
+		bound = c.ends[len(c.ends)-1]
+	}
+	return fmt.Sprint(c.texts[stage], s.annexFor(stage), keys, o.due(c, s, rule).Unix(), c.policy, len(c.ends), bound.Unix())
 }
 
 // annexFor is what was written for this vendor alone. At publication that of the

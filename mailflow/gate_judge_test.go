@@ -34,7 +34,7 @@ func (h *history) judgeNew() {
 	}
 	h.seen = len(all)
 	before := h.o.countsNow()
-	slices.SortStableFunc(fresh, func(a, b historyMail) int { return a.stage.Rank() - b.stage.Rank() })
+	slices.SortStableFunc(fresh, func(a, b historyMail) int { return a.order() - b.order() })
 	for _, m := range fresh {
 		if h.sentBefore(m) {
 			if why := h.o.judgeAgain(m); why != "" {
@@ -50,6 +50,15 @@ func (h *history) judgeNew() {
 	if why := h.o.countsFit(before); why != "" {
 		h.t.Fatalf("%s", why)
 	}
+}
+
+// order is in which order mails of one instant are judged: those of stages as these
+// follow each other, and then what answers for one of them.
+func (m historyMail) order() int {
+	if m.stage == "" && faqMark.MatchString(m.everything()) {
+		return len(cvd.Stages()) + 1
+	}
+	return m.stage.Rank()
 }
 
 func (o *oracle) told(m historyMail) string {

@@ -73,10 +73,11 @@ var alone = map[string]struct {
 	"what is public waits for the end": {nil, func(q *Question) {
 		q.Notice.Stage = cvd.Public
 	}, NotYet, "the embargo has not ended"},
-	"the lead lets its participant know": {nil, func(q *Question) { q.Case.Policy.Lead = 20 * cvd.Day }, NotYet, "earlier than the lead that the policy allows"},
-	"the embargo goes on":                {nil, func(q *Question) { q.Now = q.Case.Embargo().End }, Never, "the embargo has ended"},
-	"their server took the stage before": {nil, func(q *Question) { q.Prior[1].State = cvd.Failed }, HoldIt, "their server refused scope"},
-	"the stage before has left":          {nil, func(q *Question) { q.Prior[1].State = cvd.Waiting }, Wait, "scope has not gone yet"},
+	"the lead lets its participant know":           {nil, func(q *Question) { q.Case.Policy.Lead = 20 * cvd.Day }, NotYet, "earlier than the lead that the policy allows"},
+	"the embargo goes on":                          {nil, func(q *Question) { q.Now = q.Case.Embargo().End }, Never, "the embargo has ended"},
+	"their server took the stage before":           {nil, func(q *Question) { q.Prior[1].State = cvd.Failed }, HoldIt, "their server refused scope"},
+	"its participant was told what it answers for": {nil, func(q *Question) { q.For = cvd.Advisory }, Wait, "acme was not told advisory"},
+	"the stage before has left":                    {nil, func(q *Question) { q.Prior[1].State = cvd.Waiting }, Wait, "scope has not gone yet"},
 
 	"somebody fired a leak of this level":     {leaked, func(q *Question) { q.Case.Leaks = nil }, Never, "no leak of details is on record"},
 	"there is a leak kit for it":              {leaked, func(q *Question) { q.Kit.Level = cvd.Rumour; q.Kit.Request.Kit[cvd.Rumour] = "h" }, Never, "there is no leak kit"},

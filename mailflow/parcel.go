@@ -118,7 +118,7 @@ func (b *Base) parcelOf(tx *store.Tx, h home, n cvd.Notice, now time.Time, l *lo
 		if err != nil {
 			return p, err
 		}
-		p.Letter, p.Files, p.Found = &letter, letter.Files, letter.Found
+		p.Letter, p.Files, p.Found, p.For = &letter, letter.Files, letter.Found, letter.For
 		if p.As, err = leavesAs(tx, n); err != nil {
 			return p, err
 		}

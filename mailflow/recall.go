@@ -162,6 +162,9 @@ func (b *Base) reachAgain(tx *store.Tx, n cvd.Notice) error {
 		return err
 	}
 	who.Reached = reachedBy(all)
+	if err := b.wake(tx, n.Case, n.Party, true); err != nil { // of what waits for it
+		return err
+	}
 	silent := who.Late != nil && !who.Late.Silent.IsZero() && who.Late.Word == ""
 	if !silent || len(who.Unanswered(all)) > 0 {
 		return PutParticipant(tx, who)

@@ -72,6 +72,7 @@ type Letter struct {
 	Automatic bool                // it answers a mail without anybody's doing, and says so
 	Draft     string              // the Subject as its author wrote it
 	Found     []Crossing          // what of it a person must see before it leaves
+	For       cvd.Stage           `json:",omitempty"` // of an answer for all: what its reader must have been told
 	OurKey    keyring.Fingerprint // of the key of ours that the text names, to write another where that signs by then
 }
 

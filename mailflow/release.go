@@ -25,6 +25,7 @@ type Question struct {
 	Approval    *cvd.ApprovalRequest // the request that names this notice, if any
 	Hash        string               // of the rendering as it would be now
 	Words       string               // of a stage or a reminder: digest of the material in it as it is now
+	For         cvd.Stage            // of an answer for all: the stage that it belongs to
 	Found       []Crossing           // what of its words a person must see (rule V6)
 	Kit         *kitLevel            // of a notice about a leak: its level of the leak kit as it stands
 	Intro       *introLook           // of a question or introduction: how that stands
