@@ -21,7 +21,7 @@ func (o *oracle) mayGo(c *caseKnown, v string, s *seatKnown, stage cvd.Stage) st
 		}
 	}
 	switch end := c.ends; {
-	case c.started.IsZero() || len(end) == 0:
+	case c.started.IsZero() || len(end) == 0 || o.now().Before(c.started):
 		return "not started"
 	case c.closed:
 		return "the case is closed"

@@ -84,3 +84,23 @@ func TestUndo_Introductions(t *testing.T) {
 		t.Errorf("acme was mailed %d times, globex %d", a, g)
 	}
 }
+
+// To resume sending is an act on everything that waited, on an introduction, too: it
+// can be taken back within the undo window, and nobody has been named then.
+func TestUndo_ResumedIntroduction(t *testing.T) {
+	t.Parallel()
+	w, id := meeting(t)
+	w.in(id, "introduce acme globex")
+	w.after(5 * w.Undo)
+	w.do("sending pause")
+	w.saysOnly("acme", id, "CONSENT "+string(id)+"\n")
+	w.saysOnly("globex", id, "CONSENT "+string(id)+"\n")
+	w.after(5 * w.Undo)
+	w.do("sending resume")
+	w.settle()
+	if acme, globex := w.named(); acme+globex != 0 {
+		t.Fatalf("named at once: acme %d, globex %d", acme, globex)
+	}
+	w.after(w.Undo)
+	w.bothOrNone(1, "after the window")
+}

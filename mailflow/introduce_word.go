@@ -48,10 +48,7 @@ func (b *Base) planIntro(tx *store.Tx, i *intro, filed bool) error {
 			}
 			continue
 		}
-		n := cvd.Notice{Case: i.Case, Party: s.Party, Kind: cvd.KindIntroduction, Intro: i.Number, ByNeed: !filed}
-		if filed {
-			n.LastAct = tx.Now
-		}
+		n := cvd.Notice{Case: i.Case, Party: s.Party, Kind: cvd.KindIntroduction, Intro: i.Number, LastAct: tx.Now, ByNeed: !filed}
 		n, err := b.newNotice(tx, n, nil)
 		if err != nil {
 			return err
