@@ -128,7 +128,17 @@ func TestM8_ConnectionsPerAddress(t *testing.T) {
 		S: a OK ...
 		S: EOF`)
 	second.ask("NOOP")
-	o.dial() // there is room again
+	// There is room again, once the server has noticed the end as well.
+	for end := time.Now().Add(patience); ; {
+		again, err := o.dialFrom("127.0.0.1", &tls.Config{})
+		if err == nil {
+			again.want("* OK ...")
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("after one has left: %v", err)
+		}
+	}
 }
 
 func TestM8_TimeToLogIn(t *testing.T) {
