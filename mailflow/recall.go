@@ -86,7 +86,7 @@ func (b *Base) planAgain(tx *store.Tx, n cvd.Notice, by string) (cvd.Notice, err
 		return n, err
 	}
 	n.State, n.Why, n.Delivery, n.MessageID, n.Hash, n.Keys = cvd.Planned, "", 0, "", "", nil
-	n.SentAt, n.Bounced, n.Delayed, n.Returned = time.Time{}, time.Time{}, time.Time{}, ""
+	n.SentAt, n.Bounced = time.Time{}, time.Time{}
 	n.LastAct, n.ByNeed = lastAct(n.LastAct, tx.Now), false
 	row := laterOf(n.Due, tx.Now)
 	err := putNotice(tx, n, row)
@@ -162,9 +162,6 @@ func (b *Base) reachAgain(tx *store.Tx, n cvd.Notice) error {
 		return err
 	}
 	who.Reached = reachedBy(all)
-	if err := b.wake(tx, n.Case, n.Party, true); err != nil { // of what waits for it
-		return err
-	}
 	silent := who.Late != nil && !who.Late.Silent.IsZero() && who.Late.Word == ""
 	if !silent || len(who.Unanswered(all)) > 0 {
 		return PutParticipant(tx, who)
