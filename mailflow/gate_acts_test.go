@@ -143,7 +143,7 @@ func (h *history) reject(d deed) {
 	if err != nil {
 		h.t.Fatalf("reject: %v", err)
 	}
-	if t.Done() {
+	if t.Done() && isReview(a) {
 		h.o.mayHaveResumed()
 	}
 	h.settleAndJudge()

@@ -35,6 +35,7 @@ func (o *oracle) heard(id cvd.CaseID, line string) {
 		s.held = false
 		o.reviewed(c, v)
 		o.acts(c, v)
+		o.mayHaveResumed()
 	case verb == "start":
 		c.started = o.now()
 		if w[1] != "now" {
@@ -49,7 +50,7 @@ func (o *oracle) heard(id cvd.CaseID, line string) {
 		o.newEnd(c, c.ends[len(c.ends)-1].Add(by))
 	case strings.HasPrefix(line, "case policy "):
 		c.policy = w[2]
-		o.acts(c, "")
+		o.actsOnStages(c, "")
 	case verb == "stage":
 		s.delays[cvd.Stage(w[2])] = o.instant(w[4])
 		o.acts(c, v)
@@ -94,7 +95,6 @@ func (o *oracle) heard(id cvd.CaseID, line string) {
 	case strings.HasPrefix(line, "key "):
 		o.keyCommand(line)
 	}
-	o.mayHaveResumed()
 }
 
 func (o *oracle) newEnd(c *caseKnown, end time.Time) {

@@ -53,9 +53,10 @@ func (h *history) judgeNew() {
 }
 
 // order is in which order mails of one instant are judged: those of stages as these
-// follow each other, and then what answers for one of them.
+// follow each other, and then what answers for one of them, and names, which no pause
+// after a change of keys keeps from who just learned what is public.
 func (m historyMail) order() int {
-	if m.stage == "" && faqMark.MatchString(m.everything()) {
+	if m.of != "" || m.stage == "" && faqMark.MatchString(m.everything()) {
 		return len(cvd.Stages()) + 1
 	}
 	return m.stage.Rank()

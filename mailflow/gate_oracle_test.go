@@ -68,7 +68,7 @@ type seatKnown struct {
 	observes     bool      // it gets counts, and what is public
 	countsOwed   int       // how often it may get counts
 	asked        int       // of these for its own question, which nobody here has to undo
-	acted        time.Time // the last act of people that gives it new ones, by the clock of then: each is a notice of its own
+	acted        time.Time // the last act of people that gives it new ones, or lets them go, by the clock of then
 }
 
 type act struct {
@@ -97,17 +97,25 @@ func (o *oracle) policy(c *caseKnown) cvd.Policy {
 	return all[slices.IndexFunc(all, func(p cvd.Policy) bool { return p.Name == c.policy })]
 }
 
-// acts says that somebody did something that stages of a vendor depend on; of all
-// vendors where v is empty, of all stages where there are none.
+// acts says that somebody did something that stages of a vendor depend on, and the
+// counts of an observer; of all of them where v is empty, of all stages where there
+// are none.
 func (o *oracle) acts(c *caseKnown, v string, ss ...cvd.Stage) {
+	o.actsOnStages(c, v, ss...)
+	for name, s := range c.seats {
+		if v == "" || v == name {
+			s.acted = o.now()
+		}
+	}
+}
+
+// actsOnStages is acts for what no counts depend on.
+func (o *oracle) actsOnStages(c *caseKnown, v string, ss ...cvd.Stage) {
 	o.seq++
 	if len(ss) == 0 {
 		ss = cvd.Stages()
 	}
 	for name, s := range c.seats {
-		if v == "" || v == name {
-			s.acted = o.now()
-		}
 		for _, stage := range ss {
 			if v == "" || v == name {
 				s.acts[stage] = act{o.seq, o.lastOf(s.acts[stage].at)}
@@ -177,5 +185,7 @@ func (o *oracle) saidYes(a cvd.ApprovalRequest, by string, signed bool) {
 			o.acts(c, name, a.Stage)
 		}
 	}
-	o.mayHaveResumed()
+	if isReview(a) {
+		o.mayHaveResumed()
+	}
 }

@@ -24,8 +24,8 @@ func (o *oracle) reviewed(c *caseKnown, v string) {
 	}
 }
 
-// mayHaveResumed is asked after people did something: the last review may have
-// ended a pause.
+// mayHaveResumed is asked after people looked at something overdue: the last review
+// may have ended a pause.
 func (o *oracle) mayHaveResumed() {
 	if o.paused != "the clock jumped" {
 		return

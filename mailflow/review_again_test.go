@@ -19,9 +19,10 @@ func TestT5_ReopenedIsReviewed(t *testing.T) {
 			w.clock.Jump(3 * time.Hour)
 			w.settle()
 			closed := w.in(id, "case close")
-			if w.sending().Paused || len(w.requests(reviewStage)) != 0 {
+			if !w.sending().Stops() || len(w.requests(reviewStage)) != 0 {
 				t.Fatalf("closed: %+v", w.sending())
 			}
+			w.do("sending resume")
 			said := ""
 			if undone {
 				said = w.do("undo " + undoID.FindStringSubmatch(closed)[1])

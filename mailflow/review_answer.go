@@ -130,36 +130,45 @@ func (s *sitting) unreview(party string) error {
 			return err
 		}
 	}
-	return s.endIdleReviews(s.tx, c.ID)
+	ended, err := s.closeIdleReviews(s.tx, c.ID)
+	if ended {
+		_, err = s.reviewsOver(s.tx, s.by.Name)
+	}
+	return err
 }
 
-// endIdleReviews ends the open reviews of a case that stop nothing any more: what
-// they are about was cancelled, or let go by somebody who looked.
+// endIdleReviews ends the open reviews of a case that stop nothing any more, since
+// what they are about was cancelled.
 func (b *Base) endIdleReviews(tx *store.Tx, id cvd.CaseID) error {
+	ended, err := b.closeIdleReviews(tx, id)
+	if ended {
+		err = b.reviewsIdle(tx)
+	}
+	return err
+}
+
+// closeIdleReviews closes the reviews of a case of which nothing is left to stop,
+// and says whether there was one.
+func (b *Base) closeIdleReviews(tx *store.Tx, id cvd.CaseID) (ended bool, err error) {
 	open, err := openReviews(tx)
 	if err != nil {
-		return err
+		return false, err
 	}
-	ended := false
 	for _, a := range open {
 		if a.Case != id {
 			continue
 		}
-		if stops, err := stillStops(tx, a); err != nil || stops {
-			if err != nil {
-				return err
-			}
+		if stops, err := stillStops(tx, a); err != nil {
+			return false, err
+		} else if stops {
 			continue
 		}
 		if err := b.closeReview(tx, a, "void: nothing that it stopped is to leave any more"); err != nil {
-			return err
+			return false, err
 		}
 		ended = true
 	}
-	if ended {
-		_, err = b.reviewsOver(tx, byItself)
-	}
-	return err
+	return ended, nil
 }
 
 // stillStops says whether a notice waits for a review.

@@ -62,7 +62,7 @@ func (b *Base) pausedNext(s Sending) string {
 	}
 	resume := "write to control@" + b.DeskDomain + "\n    sending resume"
 	if !s.Overdue && !s.Reviews {
-		return "see that the clock is right. Nothing was overdue by it, so that no mail in Approvals ends this. To let mail leave again, " + resume
+		return "see that the clock is right. Of what was overdue by it nothing waits, so that no mail in Approvals ends this. To let mail leave again, " + resume
 	}
 	return "see that the clock is right. What was overdue stands in Approvals: answer each mail there, by Do/Approve or Do/Reject. " +
 		"To let all of it go, and everything else, " + resume
@@ -94,4 +94,24 @@ func (b *Base) reviewsOver(tx *store.Tx, by string) (over bool, err error) {
 		return false, err
 	}
 	return true, b.setSending(tx, Sending{By: by, At: tx.Now})
+}
+
+// reviewsIdle is asked when a review ended because nothing is left of what it was
+// about. After downtime the last of them ends the pause, which stopped only that.
+// Where the clock jumped everything stands still, and nobody has looked at that:
+// from then on it ends with `sending resume` alone (rule T5).
+func (b *Base) reviewsIdle(tx *store.Tx) error {
+	if open, err := openReviews(tx); err != nil || len(open) > 0 {
+		return err
+	}
+	now, err := sendingNow(tx)
+	if err != nil {
+		return err
+	}
+	if now.Stops() && now.Reviews {
+		now.Reviews = false
+		return b.setSending(tx, now)
+	}
+	_, err = b.reviewsOver(tx, byItself)
+	return err
 }

@@ -118,6 +118,42 @@ func TestT5_IdleReviewEnds(t *testing.T) {
 	}
 }
 
+// A clock that jumped is looked at by a person. Where the one review that it made
+// goes since its case is closed, or its vendor withdrawn, nobody has looked: then
+// `sending resume` alone lets mail leave. Who releases the vendor has looked.
+func TestT5_IdleReviewEndsNoJump(t *testing.T) {
+	t.Parallel()
+	for command, looked := range map[string]bool{`withdraw acme because "no such product"`: false, `case close because "a duplicate"`: false, "release acme": true} {
+		t.Run(command, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.coordinator("ana")
+			first, second := w.caseWith("acme"), w.caseWith("globex")
+			w.in(first, "start now")
+			w.clock.Jump(6 * time.Hour)
+			w.settle()
+			w.in(second, "start now")
+			w.in(first, command)
+			if got := w.sending(); got.Stops() == looked || got.Reviews {
+				t.Errorf("%+v", got)
+			}
+			if n := w.countIn("Approvals", "Overdue: "); n != 0 {
+				t.Errorf("Approvals holds %q", w.subjects("Approvals"))
+			}
+			w.after(10 * time.Minute)
+			w.told("globex", map[bool][]string{true: {"Heads-up"}}[looked]...)
+			if looked {
+				return
+			}
+			text := unwrapped(w.words(w.message("INBOX", "Sending is paused: the clock jumped")))
+			wants(t, text, "no mail in Approvals ends this")
+			w.do("sending resume")
+			w.after(10 * time.Minute)
+			w.told("globex", "Heads-up")
+		})
+	}
+}
+
 // A vendor that answers while its reminder waits for a review ends both.
 func TestT5_AnswerDuringAReview(t *testing.T) {
 	t.Parallel()
