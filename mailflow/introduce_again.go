@@ -10,10 +10,11 @@ import (
 
 // asksConsentAgain takes back what a party agreed to by mail and that has led to
 // nothing yet, once it revoked an address: whoever reads there may have said it. It is
-// asked again, with a fresh code. It counts those questions. A REVEAL that nobody made
-// an introduction of is gone, and `introduce` asks.
+// asked again, with a fresh code; of a case that is closed once that is opened again.
+// It counts those questions. A REVEAL that nobody made an introduction of is gone, and
+// `introduce` asks.
 func (b *Base) asksConsentAgain(tx *store.Tx, p cvd.PartyID) (asked int, err error) {
-	all, err := seats(tx, string(p))
+	all, err := placesOf(tx, p, func(_ cvd.Case, who cvd.Participant) bool { return who.Withdrawn == nil })
 	if err != nil {
 		return asked, err
 	}

@@ -45,6 +45,32 @@ func TestIntroduce_ReopenedCase(t *testing.T) {
 	}
 }
 
+// What a party agreed to in a case that was closed meanwhile was said by whoever read
+// at the address that it revoked: once the case is opened again the party is asked.
+func TestIntroduce_ReopenedAfterARevoke(t *testing.T) {
+	t.Parallel()
+	w, id := meeting(t)
+	other := w.caseWith("acme") // of which it writes while the first is closed
+	w.in(other, "start now")
+	w.do("member add acme jo@acme.example")
+	w.in(id, "introduce acme globex")
+	w.after(5 * w.Undo)
+	for _, name := range []string{"acme", "globex"} {
+		w.saysOnly(name, id, "CONSENT "+string(id)+"\n")
+	}
+	w.in(id, "case close")
+	w.answers("acme", other, true, "MEMBER REVOKE jo@acme.example\n")
+	w.in(id, "case reopen")
+	w.steps(time.Hour, cvd.Day)
+	w.bothOrNone(0, "on the word of before the revocation")
+	if n := len(w.about("acme", asks)); n != 2 {
+		t.Errorf("acme was asked %d times", n)
+	}
+	w.answers("acme", id, true, "CONSENT "+string(id)+" 1\n")
+	w.steps(time.Hour, cvd.Day)
+	w.bothOrNone(1, "agreed again")
+}
+
 // Of two halves one of which had left when the case was closed, the other follows
 // when it is opened again.
 func TestIntroduce_ReopenedAfterOneHalf(t *testing.T) {

@@ -205,20 +205,25 @@ func seats(tx *store.Tx, owner string) ([]cvd.Participant, error) {
 		}
 		return []cvd.Participant{who}, err
 	}
+	return placesOf(tx, cvd.PartyID(owner), func(c cvd.Case, who cvd.Participant) bool { return c.Closed.IsZero() && who.Withdrawn == nil })
+}
+
+// placesOf are those places of a party in all cases that keep is true of.
+func placesOf(tx *store.Tx, p cvd.PartyID, keep func(cvd.Case, cvd.Participant) bool) ([]cvd.Participant, error) {
 	all, err := Cases(tx)
 	if err != nil {
 		return nil, err
 	}
 	var out []cvd.Participant
 	for _, c := range all {
-		who, err := ParticipantByID(tx, c.ID, cvd.PartyID(owner))
-		if errors.Is(err, ErrNoParticipant) || err == nil && (!c.Closed.IsZero() || who.Withdrawn != nil) {
-			continue
-		}
-		if err != nil {
+		who, err := ParticipantByID(tx, c.ID, p)
+		switch {
+		case errors.Is(err, ErrNoParticipant):
+		case err != nil:
 			return nil, err
+		case keep(c, who):
+			out = append(out, who)
 		}
-		out = append(out, who)
 	}
 	return out, nil
 }
