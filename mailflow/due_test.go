@@ -1,6 +1,7 @@
 package mailflow
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -128,6 +129,32 @@ func TestCatchUp_Shreds(t *testing.T) {
 	}
 	if _, n, _ := w.dueCounts(w.clock.Now().Add(1000 * cvd.Day)); n != 0 {
 		t.Errorf("%d rows are left of what is done", n)
+	}
+}
+
+// A row of which what it names cannot be read is an error, and keeps no other from
+// what is to happen to it: another letter shows how it stands, another case goes.
+func TestDue_OneBadRowStopsNoOther(t *testing.T) {
+	t.Parallel()
+	w, id := writing(t)
+	w.answersAcme(id)
+	w.update(func(tx *store.Tx) error {
+		err := waitingDue.Put(tx, DeskScope, store.DueKey(tx.Now.Add(-time.Hour), []byte("nothing")), struct{}{})
+		for r := range waitingRows.All(tx, nil) {
+			err = errors.Join(err, waitingDue.Put(tx, DeskScope, store.DueKey(tx.Now, r.Key), struct{}{}))
+		}
+		return err
+	})
+	if rows, _, err := w.lettersToShow(w.clock.Now()); err == nil || len(rows) != 1 {
+		t.Errorf("%d letters are shown; the bad row says %v", len(rows), err)
+	}
+	v, gone, _ := shredStory(t)
+	v.gaveUp(gone)
+	v.update(func(tx *store.Tx) error {
+		return shredsDue.Put(tx, DeskScope, store.DueKey(tx.Now, []byte("nothing")), struct{}{})
+	})
+	if due, _, err := v.shredsToDo(v.clock.Now().Add(30 * cvd.Day)); err == nil || len(due) != 1 {
+		t.Errorf("%d cases are shredded; the bad row says %v", len(due), err)
 	}
 }
 

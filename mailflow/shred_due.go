@@ -12,27 +12,34 @@ import (
 
 // ShredsDue tells of cases that are about to be destroyed, and destroys them. It
 // returns when it wants to be called next. A kill at any instant leaves a case
-// as it was, or one whose rows are gone and whose keys go after the restart.
+// as it was, or one whose rows are gone and whose keys go after the restart. A row
+// that cannot be read is an error, and keeps no other from its end.
 func (s *Scheduler) ShredsDue(now time.Time) (next time.Time, err error) {
-	var due []shredRow
-	err = s.Store.View(func(tx *store.Tx) error {
-		for row, err := range shredsDue.Due(tx, now, &next) {
-			if err != nil {
-				return err
-			}
-			r, err := shreds.Get(tx, store.DueName(row.Key))
-			if err != nil {
-				return err
-			}
-			due = append(due, r)
-		}
-		return nil
-	})
+	due, next, err := s.shredsToDo(now)
 	for _, r := range due {
 		wants, failed := s.shredDue(r, now)
 		next, err = sooner(next, wants), errors.Join(err, failed)
 	}
 	return next, err
+}
+
+func (b *Base) shredsToDo(now time.Time) (due []shredRow, next time.Time, err error) {
+	var bad error
+	err = b.Store.View(func(tx *store.Tx) error {
+		for row, err := range shredsDue.Due(tx, now, &next) {
+			var r shredRow
+			if err == nil {
+				r, err = shreds.Get(tx, store.DueName(row.Key))
+			}
+			if err != nil {
+				bad = errors.Join(bad, fmt.Errorf("read what is to be shredded: %w", err))
+				continue
+			}
+			due = append(due, r)
+		}
+		return nil
+	})
+	return due, next, errors.Join(err, bad)
 }
 
 // shredDue does what is due about one, and says when it is due again.

@@ -170,16 +170,18 @@ func (s *Scheduler) ShowLetters(now time.Time) (next time.Time, err error) {
 }
 
 // lettersToShow lists letters of which something changed, and says when there are
-// more.
+// more. A row that cannot be read is an error, and hides no other.
 func (b *Base) lettersToShow(now time.Time) (out []waitingRow, next time.Time, err error) {
+	var bad error
 	err = b.Store.View(func(tx *store.Tx) error {
 		for due, err := range waitingDue.Due(tx, now, &next) {
-			if err != nil {
-				return err
+			var r waitingRow
+			if err == nil {
+				r, err = waitingRows.Get(tx, store.DueName(due.Key))
 			}
-			r, err := waitingRows.Get(tx, store.DueName(due.Key))
 			if err != nil {
-				return err
+				bad = errors.Join(bad, fmt.Errorf("read a letter that waits: %w", err))
+				continue
 			}
 			if out = append(out, r); len(out) == restateBatch {
 				return nil
@@ -187,7 +189,7 @@ func (b *Base) lettersToShow(now time.Time) (out []waitingRow, next time.Time, e
 		}
 		return nil
 	})
-	return out, next, err
+	return out, next, errors.Join(err, bad)
 }
 
 // waitingState is how a letter stands, and how the desk is to see it.
