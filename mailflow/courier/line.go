@@ -1,14 +1,21 @@
 package courier
 
 import (
+	"errors"
 	"net"
 	"sync"
 	"time"
 )
 
+// maxAnswer bounds what a server says to one thing that we wrote, in octets: an answer, of which 512 a line are allowed (RFC 5321
+// section 4.5.3.1.5), or its side of a TLS handshake with a long chain of certificates.
+const maxAnswer = 256 << 10
+
+var errEndless = errors.New("the answer is longer than any has to be")
+
 // A line is a connection that always has a deadline. The SMTP client clears its deadlines between commands, and sets none while
 // a message is written; here a cleared one becomes the time of one step from now. A line can be interrupted, and knows whether
-// the last bytes of a message left.
+// the last bytes of a message left. It stops reading an answer that does not end.
 type line struct {
 	net.Conn
 	step time.Duration
@@ -18,6 +25,7 @@ type line struct {
 	dotted  bool      // the end of a message is being written
 	waiting bool      // the end was written, its answer is being read
 	short   bool      // a write before that left bytes behind
+	read    int       // octets since the last write
 }
 
 // SetDeadline sets an absolute deadline; the zero time stands for one step from now.
@@ -70,6 +78,9 @@ func (l *line) unfinished() bool {
 }
 
 func (l *line) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	l.read = 0
+	l.mu.Unlock()
 	n, err := l.Conn.Write(b)
 	if n < len(b) {
 		l.mu.Lock()
@@ -83,6 +94,14 @@ func (l *line) Write(b []byte) (int, error) {
 func (l *line) Read(b []byte) (int, error) {
 	l.mu.Lock()
 	l.waiting = l.dotted
+	endless := l.read > maxAnswer
 	l.mu.Unlock()
-	return l.Conn.Read(b)
+	if endless {
+		return 0, errEndless
+	}
+	n, err := l.Conn.Read(b)
+	l.mu.Lock()
+	l.read += n
+	l.mu.Unlock()
+	return n, err
 }
