@@ -11,6 +11,8 @@ const (
 	maxLocal   = 64
 	maxAddress = 254
 	maxLabel   = 63
+
+	maxEnvelopeID = 100 // RFC 3461 section 4.4
 )
 
 // CheckAddress says whether an address can stand in an envelope: a dot-string of at most 64 octets, "@" and a domain, all ASCII
@@ -40,6 +42,9 @@ func (m Mail) check() error {
 	}
 	if err := CheckAddress(m.To); err != nil {
 		return fmt.Errorf("forward-path: %w", err)
+	}
+	if len(m.EnvelopeID) > maxEnvelopeID || strings.ContainsFunc(m.EnvelopeID, func(r rune) bool { return !isAlnum(r) }) {
+		return errors.New("envelope identifier: not at most 100 letters and digits")
 	}
 	return nil
 }

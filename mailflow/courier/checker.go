@@ -14,6 +14,7 @@ var (
 	errControl  = errors.New("the header has a control character")
 	errLongLine = errors.New("the message has a line of more than 998 octets")
 	errEightBit = errors.New("the message has octets above 127 and the server does not take them")
+	errUTF8     = errors.New("the header has octets above 127, which needs SMTPUTF8")
 	errNoEnd    = errors.New("the message does not end with CRLF")
 	errSize     = errors.New("the message has not the size it should have")
 )
@@ -26,6 +27,7 @@ type checker struct {
 	size     int64 // what should come; 0 if not known
 
 	wrong  error // what is wrong with the message; nil if reading it failed
+	broken bool  // reading it failed, or something is wrong with it
 	n      int64
 	last   byte
 	length int  // of the line so far, with a CR
@@ -40,6 +42,7 @@ func (c *checker) Read(b []byte) (int, error) {
 		}
 	}
 	c.n += int64(n)
+	c.broken = err != nil && err != io.EOF
 	if err == io.EOF {
 		if wrong := c.end(); wrong != nil {
 			return 0, c.fail(wrong)
@@ -49,7 +52,7 @@ func (c *checker) Read(b []byte) (int, error) {
 }
 
 func (c *checker) fail(wrong error) error {
-	c.wrong = wrong
+	c.wrong, c.broken = wrong, true
 	return wrong
 }
 
@@ -67,6 +70,8 @@ func (c *checker) octet(o byte) error {
 		return errNUL
 	case !c.body && (o < ' ' && o != '\r' && o != '\t' || o == 0x7f):
 		return errControl
+	case o > 0x7f && !c.body:
+		return errUTF8 // RFC 6531: no server is asked for it, since the next one on the way may not take it
 	case o > 0x7f && !c.eightBit:
 		return errEightBit
 	}

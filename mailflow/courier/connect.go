@@ -2,6 +2,7 @@ package courier
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/textproto"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -96,7 +98,9 @@ func (c *Courier) open(ctx context.Context, l *line) (*session, error) {
 		return nil, &stepError{Auth, err}
 	}
 	eight, _ := client.Extension("8BITMIME")
-	return &session{client: client, line: l, eightBit: eight}, nil
+	_, most := client.Extension("SIZE")
+	limit, _ := strconv.ParseInt(most, 10, 64) // without a number no limit is named (RFC 1870 section 4)
+	return &session{client: client, line: l, eightBit: eight, most: limit}, nil
 }
 
 // secure brings the line to where EHLO may be said on the connection it returns.
@@ -125,7 +129,7 @@ func (c *Courier) handshake(ctx context.Context, l *line) (net.Conn, error) {
 	if c.TLS != nil {
 		config = c.TLS.Clone()
 	}
-	config.ServerName = c.Host
+	config.ServerName = cmp.Or(c.TLSName, c.Host)
 	config.InsecureSkipVerify = false
 	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
 	conn := tls.Client(l, config)

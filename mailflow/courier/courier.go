@@ -47,8 +47,11 @@ type Mail struct {
 	From string // reverse-path without brackets; "" is the null one
 	To   string // forward-path without brackets
 	Size int64  // bytes that Open gives; 0 if not known
-	// Open gives the message: CRLF line ends, dots as they are. It is called at most once, after the recipient was accepted
-	// and right before DATA; an error then means that nothing of the message leaves.
+	// EnvelopeID comes back in reports about the mail (RFC 3461 section 4.4), where the server notes it; "" is none. It
+	// crosses every server on the way, so it must say nothing.
+	EnvelopeID string
+	// Open gives the message: CRLF line ends, dots as they are. It is called at most once by a Courier, after the recipient was
+	// accepted and right before DATA; an error then means that nothing of the message leaves.
 	Open func() (io.ReadCloser, error)
 }
 

@@ -101,7 +101,7 @@ func TestT3_Outcomes(t *testing.T) {
 		{"EHLO 550", "S: 220 x\nC: EHLO vdp.example.org\nS: 550 5.7.1 no", Later, Hello, 550},
 		{"MAIL 451", untilMail + "\nS: 451 4.3.0 no", Later, MailFrom, 451},
 		{"MAIL 550", untilMail + "\nS: 550 5.7.1 sender unknown", Later, MailFrom, 550},
-		{"MAIL 552", untilMail + "\nS: 552 5.3.4 too large", Later, MailFrom, 552},
+		{"MAIL 552", untilMail + "\nS: 552 5.3.4 too large", Failed, MailFrom, 552},
 		{"MAIL closed", untilMail + "\nX", Later, MailFrom, 0},
 		{"RCPT 450", untilRcpt + "\nS: 450 4.2.1 busy", Later, RcptTo, 450},
 		{"RCPT 421", untilRcpt + "\nS: 421 4.2.1 going", Later, RcptTo, 421},

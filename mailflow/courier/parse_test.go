@@ -11,13 +11,13 @@ import (
 func TestM6_ParseSmarthost(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]Smarthost{
-		"smtps://user@relay.example.org:465":                {ImplicitTLS, "user", "relay.example.org", "465"},
-		"smtps://relay.example.org":                         {ImplicitTLS, "", "relay.example.org", "465"},
-		"smtp+starttls://me%40x.example@relay.example.org/": {StartTLS, "me@x.example", "relay.example.org", "587"},
-		"smtp://127.0.0.1:2525":                             {Loopback, "", "127.0.0.1", "2525"},
-		"smtp://[::1]":                                      {Loopback, "", "::1", "25"},
-		"smtp://localhost":                                  {Loopback, "", "localhost", "25"},
-		"smtps://192.0.2.1:465":                             {ImplicitTLS, "", "192.0.2.1", "465"},
+		"smtps://user@relay.example.org:465":                {ImplicitTLS, "user", "relay.example.org", "465", ""},
+		"smtps://relay.example.org":                         {ImplicitTLS, "", "relay.example.org", "465", ""},
+		"smtp+starttls://me%40x.example@relay.example.org/": {StartTLS, "me@x.example", "relay.example.org", "587", ""},
+		"smtp://127.0.0.1:2525":                             {Loopback, "", "127.0.0.1", "2525", ""},
+		"smtp://[::1]":                                      {Loopback, "", "::1", "25", ""},
+		"smtp://localhost":                                  {Loopback, "", "localhost", "25", ""},
+		"smtps://192.0.2.1:465":                             {ImplicitTLS, "", "192.0.2.1", "465", ""},
 	} {
 		got, err := ParseSmarthost(in)
 		if err != nil || got != want {

@@ -46,6 +46,9 @@ const (
 	Answer     Step = "final dot" // the answer to all of it
 )
 
+// steps are in the order in which they come.
+var steps = []Step{Envelope, Connect, Greeting, StartedTLS, Hello, Auth, MailFrom, RcptTo, Open, Data, Message, Answer}
+
 // A Result is what an attempt came to.
 type Result struct {
 	Outcome  Outcome
@@ -57,10 +60,22 @@ type Result struct {
 	Text string
 	// Err is nil only for Sent. Its text holds no address and nothing that a server wrote.
 	Err error
+	// Via is the number of the smarthost from 1 where there are several, else 0.
+	Via int
+
+	ours bool // the fault is the message's or its reader's: no other server would do better
 }
 
-// String says step and codes in a form that may stand in a log: "RCPT answered 550 5.1.1".
+// String says step and codes in a form that may stand in a log: "RCPT answered 550 5.1.1", and where there are several
+// smarthosts at which: "smarthost 2: RCPT answered 550 5.1.1".
 func (r Result) String() string {
+	if r.Via > 0 {
+		return fmt.Sprintf("smarthost %d: %s", r.Via, r.atStep())
+	}
+	return r.atStep()
+}
+
+func (r Result) atStep() string {
 	switch {
 	case r.Code != 0:
 		return strings.TrimSpace(fmt.Sprintf("%s answered %d %s", r.Step, r.Code, r.Enhanced))
@@ -74,7 +89,7 @@ func (r Result) String() string {
 // LogValue leaves out what the server wrote.
 func (r Result) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("outcome", string(r.Outcome)), slog.String("step", string(r.Step)),
-		slog.Int("code", r.Code), slog.String("enhanced", r.Enhanced))
+		slog.Int("code", r.Code), slog.String("enhanced", r.Enhanced), slog.Int("smarthost", max(r.Via, 1)))
 }
 
 // answered makes a Result of a reply code. A refusal says something about the recipient only where the recipient was named in
@@ -90,7 +105,7 @@ func answered(step Step, code int, text string) Result {
 		return r
 	case step == Answer && class != 4 && class != 5:
 		r.Outcome = Unknown
-	case about && class == 5:
+	case about && class == 5, step == MailFrom && code == 552: // 552: larger than the server takes (RFC 1870 section 6.1)
 		r.Outcome = Failed
 	}
 	r.Err = errors.New(r.String())

@@ -2,6 +2,7 @@ package courier
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 	"time"
@@ -21,7 +22,8 @@ const (
 type session struct {
 	client   *smtp.Client
 	line     *line
-	eightBit bool // the server takes octets above 127 (RFC 6152)
+	eightBit bool  // the server takes octets above 127 (RFC 6152)
+	most     int64 // octets of a message that the server takes (RFC 1870); 0 if it names no limit
 	mails    int
 	timer    *time.Timer // while it is idle
 }
@@ -30,10 +32,14 @@ type session struct {
 func (s *session) send(m Mail) Result {
 	s.mails++
 	s.line.begin()
-	if err := s.client.Mail(m.From, &smtp.MailOptions{Size: max(m.Size, 0)}); err != nil {
+	if s.most > 0 && m.Size > s.most {
+		return Result{Outcome: Failed, Step: MailFrom, Err: fmt.Errorf("the message has %d bytes and the server takes %d at most", m.Size, s.most)}
+	}
+	from, to := m.notification()
+	if err := s.client.Mail(m.From, from); err != nil {
 		return ended(MailFrom, err)
 	}
-	if err := s.client.Rcpt(m.To, nil); err != nil {
+	if err := s.client.Rcpt(m.To, to); err != nil {
 		return ended(RcptTo, err)
 	}
 	body, err := m.Open()
@@ -61,7 +67,7 @@ func (s *session) write(w io.Writer, m *checker, size int64) (Result, bool) {
 	}
 	if _, err := io.Copy(w, m); err != nil {
 		r := ended(Message, err)
-		if m.wrong != nil {
+		if r.ours = m.broken; m.wrong != nil {
 			r.Outcome = Failed
 		}
 		return r, false
@@ -101,9 +107,11 @@ func (s *session) reusable(r Result) bool {
 	switch {
 	case r.Outcome == Sent:
 		return true
+	case r.Step == MailFrom && r.Outcome == Failed && r.Code == 0: // nothing was said
+		return true
 	case r.Code == 421 || r.Code < 400 || r.Outcome == Unknown: // 421: the server closes (RFC 5321 section 3.8)
 		return false
-	case r.Step == RcptTo || r.Step == Data || r.Step == Answer:
+	case r.Step == MailFrom && r.Code == 552, r.Step == RcptTo || r.Step == Data || r.Step == Answer:
 		return s.client.Reset() == nil
 	}
 	return false

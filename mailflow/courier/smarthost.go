@@ -30,6 +30,19 @@ type Smarthost struct {
 	User     string // "" means no login
 	Host     string // name, or address without brackets
 	Port     string
+	TLSName  string // in its certificate; "" means Host
+}
+
+// SetTLSName sets the name, or the address, that the certificate must be for where it is not the host's.
+func (h *Smarthost) SetTLSName(name string) error {
+	if _, err := netip.ParseAddr(name); err != nil && !isDomain(name) {
+		return errors.New("neither a domain nor an address")
+	}
+	if h.Security == Loopback {
+		return errors.New("smtp:// has no TLS, and so no certificate")
+	}
+	h.TLSName = name
+	return nil
 }
 
 // ParseSmarthost reads "smtps://user@relay.example.org:465", "smtp+starttls://user@relay.example.org:587" or, to a loopback
