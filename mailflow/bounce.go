@@ -23,9 +23,17 @@ func (in *Intake) fileBounce(tx *store.Tx, a *arrival, p place) error {
 		return err
 	}
 	said := message.ReadBounce(a.root)
+	astray := aboutAnother(said.EnvelopeID, p.Token)
+	if astray {
+		said.Fate = message.Replied
+	}
 	what, kind := fateNames(said.Fate)
+	note := words(a, p)
+	if astray {
+		what, note = "Report about another mail", note+"\nIt came to the address of this notice and names another mail ("+envelopeField+"), so it changes nothing."
+	}
 	v := view{name: "Mail server", alias: "control", kind: "bounce",
-		subject: fmt.Sprintf("%s: %s to %s in %s", what, noticeName(n), p.Party, home), note: words(a, p)}.within(home)
+		subject: fmt.Sprintf("%s: %s to %s in %s", what, noticeName(n), p.Party, home), note: note}.within(home)
 	m, err := in.present(tx, a, p, v)
 	if err != nil {
 		return err
@@ -37,7 +45,10 @@ func (in *Intake) fileBounce(tx *store.Tx, a *arrival, p place) error {
 	if _, err := tx.File(box.Number, m.ID); err != nil {
 		return err
 	}
-	if n.State == cvd.Sent {
+	switch {
+	case astray && n.State == cvd.Sent:
+		err = in.reportedAstray(tx, n)
+	case n.State == cvd.Sent:
 		err = in.heardOfDelivery(tx, n, said)
 	}
 	if err != nil {
@@ -87,6 +98,23 @@ func (in *Intake) heardOfDelivery(tx *store.Tx, n cvd.Notice, said message.Bounc
 func (in *Intake) showsAnew(tx *store.Tx, n cvd.Notice) error {
 	in.moved(tx, n.Case)
 	return restate(tx, n.Delivery, n.Case)
+}
+
+// envelopeField is what a report names a mail by (RFC 3464 section 2.2.1).
+const envelopeField = "Original-Envelope-Id"
+
+// reportedAstray has a person look at a report that may be about a notice.
+func (in *Intake) reportedAstray(tx *store.Tx, n cvd.Notice) error {
+	r, err := in.Templates.Refusal(refusal(
+		fmt.Sprintf("The report about %s to %s in %s does not count", noticeName(n), n.Party, n.Case),
+		"It stands in Status. The notice counts as it did; no date changed",
+		"it came to the address that only this mail was sent from, and names another mail ("+envelopeField+"), as a forged one does",
+		"read it; where it is true all the same, call them, and see that they get what the notice says"))
+	if err != nil {
+		return err
+	}
+	return in.task(tx, "astray:"+noticeRef(n), Post{Case: n.Case, Kind: "bounce", Ref: noticeRef(n),
+		Subject: fmt.Sprintf("Report about another mail: %s to %s in %s", noticeName(n), n.Party, n.Case), Text: r.Text})
 }
 
 // theirWords are what a server gave as a reason, its code first.

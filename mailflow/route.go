@@ -36,6 +36,7 @@ type place struct {
 	Trust    string          // of the key that made it, where it is good
 	Findings []finding       // of the documents, in their order
 	Notice   uint64          // of a bounce
+	Token    string          // of a bounce
 	Via      string          // our address that led here, in lower case
 }
 
@@ -72,7 +73,7 @@ func (in *Intake) routeBounce(tx *store.Tx, a *arrival, token string) (place, er
 	if errors.Is(err, store.ErrNotFound) {
 		return place{Kind: toQuarantine, Why: noLongerValid}, nil
 	}
-	return place{Kind: toBounce, Case: row.Case, Party: row.Party, Notice: row.Notice}, err
+	return place{Kind: toBounce, Case: row.Case, Party: row.Party, Notice: row.Notice, Token: token}, err
 }
 
 func (in *Intake) routeToken(tx *store.Tx, a *arrival, token string) (place, error) {

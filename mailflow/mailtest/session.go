@@ -4,6 +4,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"io"
+	"strings"
 
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
@@ -16,6 +17,7 @@ type sinkSession struct {
 	login string
 	from  string
 	to    []string
+	asked Received // with the envelope
 }
 
 func (s *Sink) session(c *smtp.Conn) (smtp.Session, error) {
@@ -29,7 +31,7 @@ func (s *Sink) session(c *smtp.Conn) (smtp.Session, error) {
 	return session, nil
 }
 
-func (c *sinkSession) Mail(from string, _ *smtp.MailOptions) error {
+func (c *sinkSession) Mail(from string, o *smtp.MailOptions) error {
 	if c.sink.options.User != "" && c.login == "" {
 		return smtp.ErrAuthRequired
 	}
@@ -37,10 +39,11 @@ func (c *sinkSession) Mail(from string, _ *smtp.MailOptions) error {
 		return err
 	}
 	c.from, c.to = from, nil
+	c.asked = Received{EnvelopeID: o.EnvelopeID, Return: string(o.Return)}
 	return nil
 }
 
-func (c *sinkSession) Rcpt(to string, _ *smtp.RcptOptions) error {
+func (c *sinkSession) Rcpt(to string, o *smtp.RcptOptions) error {
 	if err := c.sink.refused(to); err != nil {
 		return err
 	}
@@ -48,6 +51,11 @@ func (c *sinkSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 		return err
 	}
 	c.to = append(c.to, to)
+	var notify []string
+	for _, n := range o.Notify {
+		notify = append(notify, string(n))
+	}
+	c.asked.Notify = strings.Join(notify, ",")
 	return nil
 }
 
@@ -79,7 +87,8 @@ func (c *sinkSession) take(raw []byte) error {
 	_, tls := c.conn.TLSConnectionState()
 	for _, to := range c.to {
 		if !end.lose {
-			c.sink.keep(Received{From: c.from, To: to, Raw: raw, Hello: c.conn.Hostname(), TLS: tls, Login: c.login})
+			c.sink.keep(Received{From: c.from, To: to, Raw: raw, Hello: c.conn.Hostname(), TLS: tls, Login: c.login,
+				EnvelopeID: c.asked.EnvelopeID, Return: c.asked.Return, Notify: c.asked.Notify})
 		}
 	}
 	if end.stall != nil {

@@ -24,6 +24,8 @@ type Received struct {
 	Hello string // what the client called itself
 	TLS   bool
 	Login string // who it logged in as; "" if it did not
+	// EnvelopeID, Return and Notify are what was asked for with the envelope (RFC 3461): "HDRS", "FAILURE,DELAY".
+	EnvelopeID, Return, Notify string
 }
 
 // SinkOptions say what kind of server a Sink is.
@@ -65,7 +67,7 @@ func StartSink(o SinkOptions) (*Sink, error) {
 	s.server.Domain = "sink.example"
 	s.server.MaxMessageBytes = 200 << 20
 	s.server.ReadTimeout, s.server.WriteTimeout = time.Minute, time.Minute
-	s.server.AllowInsecureAuth = true
+	s.server.AllowInsecureAuth, s.server.EnableDSN = true, true
 	s.server.ErrorLog = log.New(io.Discard, "", 0) // lines that break are what it is for
 	if o.Config != nil && o.Implicit {
 		l = tls.NewListener(l, o.Config)

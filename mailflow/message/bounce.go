@@ -27,6 +27,9 @@ type Bounce struct {
 	Fate   Fate
 	Status string // RFC 3463, "5.1.1", or a reply code, "550"; empty: none is said
 	Said   string // the words of their server, one line; empty: none
+	// EnvelopeID is what the report says that the mail was sent under (RFC 3464
+	// section 2.2.1); empty: nothing. Whoever wrote the report can write anything.
+	EnvelopeID string
 }
 
 // ReadBounce reads a mail to the envelope sender of a delivery. A report says
@@ -42,7 +45,7 @@ func ReadBounce(p *Part) Bounce {
 		return b
 	}
 	text := p.bounceText()
-	b := Bounce{Bounced, statusIn(text), saidIn(text)}
+	b := Bounce{Fate: Bounced, Status: statusIn(text), Said: saidIn(text)}
 	switch {
 	case p.Header.Has("X-Failed-Recipients"):
 	case p.isOtherReport():
@@ -85,8 +88,12 @@ func (p *Part) deliveryReport() (b Bounce, ok bool) {
 			b, ok = worse(b, Bounce{Fate: Bounced}), true // it cannot be read, and a person looks
 			return true
 		}
+		id := b.EnvelopeID
 		for _, r := range recipientReports(string(text)) {
 			b, ok = worse(b, r), true
+		}
+		if b.EnvelopeID = id; id == "" {
+			b.EnvelopeID = envelopeIDIn(string(text))
 		}
 		if !ok {
 			b, ok = Bounce{Fate: Bounced}, true // a report about nobody
@@ -94,6 +101,21 @@ func (p *Part) deliveryReport() (b Bounce, ok bool) {
 		return true
 	})
 	return b, ok
+}
+
+// mostEnvelopeID is the longest ENVID (RFC 3461 section 4.4), in characters; servers
+// may write it in xtext, three for each.
+const mostEnvelopeID = 300
+
+// envelopeIDIn reads the field of the first group, where it belongs, or of another,
+// where servers that leave the first one out put it.
+func envelopeIDIn(text string) string {
+	for group := range strings.SplitSeq(strings.ReplaceAll(text, "\r\n", "\n"), "\n\n") {
+		if id := statusFields(group)["original-envelope-id"]; id != "" && len(id) <= mostEnvelopeID {
+			return id
+		}
+	}
+	return ""
 }
 
 // worse is the one of two that needs a person more.
@@ -141,7 +163,7 @@ func statusFields(group string) map[string]string {
 	for line := range strings.SplitSeq(group, "\n") {
 		if strings.HasPrefix(line, " ") || strings.HasPrefix(line, "\t") {
 			if last != "" {
-				fields[last] += " " + strings.TrimSpace(line)
+				fields[last] = strings.TrimSpace(fields[last] + " " + strings.TrimSpace(line))
 			}
 			continue
 		}

@@ -51,6 +51,30 @@ func TestReadBounce_Returned(t *testing.T) {
 	}
 }
 
+// The identifier of the envelope is read from the group about the message, whatever the groups about recipients say.
+func TestReadBounce_EnvelopeID(t *testing.T) {
+	t.Parallel()
+	const recipient = "Final-Recipient: rfc822; psirt@acme.example\r\nAction: failed\r\nStatus: 5.1.1\r\n"
+	for status, want := range map[string]string{
+		"Reporting-MTA: dns; mx.acme.example\r\nOriginal-Envelope-Id: abc234\r\n\r\n" + recipient:                   "abc234",
+		"original-envelope-id:\r\n abc234\r\nReporting-MTA: dns; mx\r\n\r\n" + recipient:                            "abc234",
+		"Reporting-MTA: dns; mx.acme.example\r\n\r\n" + recipient:                                                   "",
+		recipient + "Original-Envelope-Id: abc234\r\n":                                                              "abc234",
+		"Original-Envelope-Id: " + strings.Repeat("a", 400) + "\r\n\r\n" + recipient:                                "",
+		"Original-Envelope-Id: first\r\n\r\nOriginal-Envelope-Id: second\r\n" + recipient:                           "first",
+		"Original-Envelope-Id: first\r\nOriginal-Envelope-Id: second\r\nReporting-MTA: dns; mx\r\n\r\n" + recipient: "first",
+	} {
+		p, err := Parse([]byte("Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\n\r\nSorry.\r\n--b\r\n"+
+			"Content-Type: message/delivery-status\r\n\r\n"+status+"\r\n--b--\r\n"), Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b := ReadBounce(p); b.EnvelopeID != want || b.Fate != Bounced || b.Status != "5.1.1" {
+			t.Errorf("%q: %+v", status, b)
+		}
+	}
+}
+
 func FuzzReadBounce(f *testing.F) {
 	files, err := filepath.Glob("testdata/bounces/*.eml")
 	if err != nil {

@@ -157,7 +157,7 @@ func (q *Queue) deliver(ctx context.Context, it Item) (r courier.Result) {
 			r = courier.Result{Outcome: courier.Unknown, Err: errors.New("the gateway failed while it was being sent")}
 		}
 	}()
-	return q.Courier.Deliver(ctx, courier.Mail{From: it.From, To: it.To, Size: it.Body.Size, Open: func() (io.ReadCloser, error) {
+	return q.Courier.Deliver(ctx, courier.Mail{From: it.From, To: it.To, Size: it.Body.Size, EnvelopeID: it.EnvelopeID, Open: func() (io.ReadCloser, error) {
 		if err := q.handOver(it.ID); err != nil {
 			return nil, err
 		}
@@ -165,7 +165,7 @@ func (q *Queue) deliver(ctx context.Context, it Item) (r courier.Result) {
 	}})
 }
 
-// handOver is the last moment at which a delivery can be taken back. It runs among the updates, so that a cancel is either
+// handOver is the last moment at which a delivery can be taken back, for each smarthost that it is handed to. It runs among the updates, so that a cancel is either
 // committed before it and seen here, or comes after it and sees the mark, which an aborted run may only leave too early.
 func (q *Queue) handOver(id uint64) error {
 	return q.Store.Update(func(tx *store.Tx) error {
@@ -173,7 +173,7 @@ func (q *Queue) handOver(id uint64) error {
 		switch {
 		case err != nil:
 			return err
-		case it.State != Sending:
+		case it.State != Sending || it.Recalled: // recalled when another smarthost had it, which did not take it
 			return errTaken
 		case q.paused(tx):
 			return errPaused

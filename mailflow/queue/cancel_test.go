@@ -176,6 +176,24 @@ func (s stalled) Deliver(ctx context.Context, m courier.Mail) courier.Result {
 	return s.Deliverer.Deliver(ctx, m)
 }
 
+// A mail that was wanted back while one smarthost had it, which broke off, is not handed to the next.
+func TestT4_CancelBeforeTheNextSmarthost(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	second := r.Courier
+	var id uint64
+	r.Courier = deliver(func(ctx context.Context, m courier.Mail) courier.Result {
+		body, err := m.Open()
+		must(t, err)
+		must(t, body.Close()) // the line broke within the message
+		wantErr(t, r.cancel(id), ErrUnderWay)
+		return second.Deliver(ctx, m)
+	})
+	id = r.add(testTo)
+	r.run()
+	r.is(id, Failed, 0)
+}
+
 func TestT4_CancelUnknown(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -37,8 +37,10 @@ type Item struct {
 	From      string      // reverse-path without brackets
 	To        string      // forward-path without brackets
 	MessageID string
-	Body      store.Body // the exact bytes
-	InOrder   bool       // handed over after those in order that were added before it; see Queue.turn
+	// EnvelopeID comes back in what servers report of the mail (courier.Mail); "" is none.
+	EnvelopeID string
+	Body       store.Body // the exact bytes
+	InOrder    bool       // handed over after those in order that were added before it; see Queue.turn
 
 	State    State
 	Attempts int

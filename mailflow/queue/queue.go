@@ -16,8 +16,8 @@ import (
 	"parley/mailflow/store"
 )
 
-// Deliverer makes one attempt; *courier.Courier is one. It must call Mail.Open right before it says DATA, and send nothing of
-// the mail when Open fails: a delivery can be taken back until then (T4).
+// Deliverer makes one attempt; *courier.Relays is one. It must call Mail.Open right before it says DATA, each time that it does, and
+// send nothing of the mail when Open fails: a delivery can be taken back until then (T4).
 type Deliverer interface {
 	Deliver(ctx context.Context, m courier.Mail) courier.Result
 }
