@@ -6,6 +6,8 @@
 // that turned out to be impossible.
 package config
 
+import "strconv"
+
 // Config is the configuration file. The toml tags are the keys.
 type Config struct {
 	Domain     string `toml:"domain"`      // public mail domain; the one key without a default
@@ -34,7 +36,7 @@ type Config struct {
 // SMTP is the public port.
 type SMTP struct {
 	Listen string `toml:"listen"` // host:port
-	LMTP   string `toml:"lmtp"`   // host:port for LMTP behind an existing mail server
+	LMTP   string `toml:"lmtp"`   // host:port or unix:PATH for LMTP behind an existing mail server
 }
 
 // Listener is a port with implicit TLS.
@@ -55,11 +57,35 @@ type TLS struct {
 
 // Outbound is how mail leaves.
 type Outbound struct {
-	Smarthost string   `toml:"smarthost"` // URL without a password; empty: nothing leaves
-	Password  string   `toml:"password"`  // of the smarthost's login: file:PATH, credential:NAME, env:NAME, or empty
-	Subject   string   `toml:"subject"`   // constant outer Subject
-	Retry     []string `toml:"retry"`     // durations; the last one repeats
-	GiveUp    string   `toml:"give_up"`   // duration
+	Smarthost string      `toml:"smarthost"` // URL without a password; empty: nothing leaves
+	Password  string      `toml:"password"`  // of the smarthost's login: file:PATH, credential:NAME, env:NAME, or empty
+	TLSName   string      `toml:"tls_name"`  // in the smarthost's certificate; empty: the host of the URL
+	CA        string      `toml:"ca"`        // PEM file of the authorities that may have signed it; empty: the machine's
+	Hello     string      `toml:"hello"`     // our name in EHLO; empty: domain
+	Subject   string      `toml:"subject"`   // constant outer Subject
+	Retry     []string    `toml:"retry"`     // durations; the last one repeats
+	GiveUp    string      `toml:"give_up"`   // duration
+	Next      []Smarthost `toml:"next"`      // those that are tried, in this order, when the first one fails for now
+}
+
+// Smarthost is another mail server that takes our mail; see Outbound.
+type Smarthost struct {
+	Smarthost string `toml:"smarthost"`
+	Password  string `toml:"password"`
+	TLSName   string `toml:"tls_name"`
+	CA        string `toml:"ca"`
+	Hello     string `toml:"hello"`
+}
+
+// Smarthosts are all of them in order, with the table that each stands in; none if nothing leaves.
+func (o Outbound) Smarthosts() (all []Smarthost, at [][]string) {
+	if first := (Smarthost{o.Smarthost, o.Password, o.TLSName, o.CA, o.Hello}); first != (Smarthost{}) || len(o.Next) > 0 {
+		all, at = append(all, first), append(at, []string{"outbound"})
+	}
+	for i, s := range o.Next {
+		all, at = append(all, s), append(at, []string{"outbound", "next", strconv.Itoa(i)})
+	}
+	return all, at
 }
 
 // Reports is how reports are taken.

@@ -53,7 +53,7 @@ func Parse(path string, data []byte) (*Config, error) {
 	if c.Domain == "" {
 		return nil, c.Errorf([]string{"domain"}, "is not set: it is the public mail domain, such as \"vdp.example.org\"")
 	}
-	if err := c.checkStages(); err != nil {
+	if err := c.checkLists(); err != nil {
 		return nil, err
 	}
 	if c.DeskDomain == "" {
@@ -62,9 +62,12 @@ func Parse(path string, data []byte) (*Config, error) {
 	return &c, nil
 }
 
-// checkStages refuses a single table where a list of tables belongs; the
+// checkLists refuses a single table where a list of tables belongs; the
 // decoder would take it for a list of one.
-func (c *Config) checkStages() error {
+func (c *Config) checkLists() error {
+	if next := []string{"outbound", "next"}; len(c.Outbound.Next) > 0 && !c.Has(append(next, "0")...) {
+		return c.Errorf(next, "is a list: write [[outbound.next]]")
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Policy)) {
 		path := []string{"policy", name, "stage"}
 		if len(c.Policy[name].Stage) > 0 && !c.Has(append(path, "0")...) {

@@ -53,15 +53,6 @@ func (s *settings) unlock(ask asker) (store.Unlock, error) {
 	return u, nil
 }
 
-// password reads that of the smarthost's login, if there is one.
-func (s *settings) password() (string, error) {
-	if s.Password == nil {
-		return "", nil
-	}
-	text, err := s.Password.read(nil)
-	return string(text), err
-}
-
 // keepUnlock keeps the credential in memory where it cannot be read again: it was
 // typed, or only root could read it.
 func (a *app) keepUnlock(u store.Unlock) {

@@ -171,8 +171,13 @@ func (s *settings) files() (files map[string][]byte, elsewhere []string, err err
 		return nil, nil, err
 	}
 	paths := []string{s.File, s.CertFile, s.KeyFile}
-	if s.Password != nil && s.Password.kind == fromFile {
-		paths = append(paths, s.Password.value)
+	for _, h := range s.Smarthosts {
+		if h.Password != nil && h.Password.kind == fromFile {
+			paths = append(paths, h.Password.value)
+		}
+		if h.CA != "" {
+			paths = append(paths, h.CA)
+		}
 	}
 	if s.Templates != "" {
 		err := filepath.WalkDir(s.Templates, func(path string, e fs.DirEntry, err error) error {

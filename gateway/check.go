@@ -24,9 +24,12 @@ func (c checkCommand) Run(w world) error {
 			return err
 		}
 	}
-	if set.Password != nil && set.Password.kind == fromFile {
-		if _, err := set.Password.read(nil); err != nil {
-			return err
+	for i, h := range set.Smarthosts {
+		if h.Password != nil && h.Password.kind != fromFile {
+			h.Password = nil // what the service manager gives is not here
+		}
+		if _, err := h.courier(); err != nil {
+			return fmt.Errorf("prepare %s: %w", set.nameOf(i), err)
 		}
 	}
 	if _, err := set.words(); err != nil {

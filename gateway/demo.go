@@ -109,7 +109,7 @@ func (d *demo) build(w world, verbose bool) (err error) {
 	if verbose {
 		log = newLog(w.err, slog.LevelInfo)
 	}
-	d.app, err = openApp(set, given{unlock: p.unlock, clock: d.clock, log: log})
+	d.app, err = openApp(set, given{unlock: p.unlock, couriers: p.couriers, clock: d.clock, log: log})
 	if err != nil {
 		p.close()
 		return err
@@ -122,7 +122,7 @@ func (d *demo) build(w world, verbose bool) (err error) {
 
 var listenLine = regexp.MustCompile(`(?m)^listen = ".*?"`)
 var discoveryLine = regexp.MustCompile(`(?m)^discovery = .*$`)
-var smarthostLine = regexp.MustCompile(`(?m)^#? ?smarthost\s*=.*$`)
+var smarthostLine = regexp.MustCompile(`(?m)^smarthost\s*=.*$`)
 
 // configure lets the gateway take any free ports, send to the sink, and ask
 // nobody outside.

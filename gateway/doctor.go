@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"parley/gateway/ctl"
-	"parley/mailflow/courier"
 	"parley/templates"
 )
 
@@ -49,7 +48,7 @@ func (c doctorCommand) Run(ctx context.Context, w world) error {
 	all = append(all, examineMachine(set)...)
 	if !c.Offline {
 		all = append(all, set.examineDNS(ctx, net.DefaultResolver)...)
-		all = append(all, set.examineSmarthost(ctx))
+		all = append(all, set.examineSmarthosts(ctx)...)
 	}
 	answer, err := c.ask(ctx, w, set, ctl.Request{Command: "doctor"})
 	if err != nil {
@@ -146,20 +145,27 @@ func examineTXT(ctx context.Context, r resolver, name, begins, why string) findi
 	return finding{later, what, initRecords}
 }
 
-// examineSmarthost connects as for a mail, with TLS and login.
-func (s *settings) examineSmarthost(ctx context.Context) finding {
-	if s.Smarthost == nil {
-		return finding{wrong, "no smarthost is set: no mail leaves, all of it waits in the queue", "set [outbound] smarthost"}
+// examineSmarthosts connects to each as for a mail, with TLS and login.
+func (s *settings) examineSmarthosts(ctx context.Context) (all []finding) {
+	if len(s.Smarthosts) == 0 {
+		return []finding{{wrong, "no smarthost is set: no mail leaves, all of it waits in the queue", "set [outbound] smarthost"}}
 	}
-	password, err := s.password()
+	for i, h := range s.Smarthosts {
+		all = append(all, h.examine(ctx, s.nameOf(i)))
+	}
+	return all
+}
+
+func (h smarthost) examine(ctx context.Context, name string) finding {
+	c, err := h.courier()
 	if err != nil {
-		return finding{wrong, "the password of the smarthost cannot be read: " + err.Error(), "see that root can read it"}
+		return finding{wrong, fmt.Sprintf("what %s needs cannot be read: %v", name, err), "see that root can read it"}
 	}
 	ctx, cancel := context.WithTimeout(ctx, doctorTime)
 	defer cancel()
-	c := &courier.Courier{Smarthost: *s.Smarthost, Hello: s.Domain, Timeout: doctorTime, Password: func() (string, error) { return password, nil }}
+	c.Timeout = doctorTime
 	if err := c.Probe(ctx); err != nil {
-		return finding{wrong, fmt.Sprintf("the smarthost %s does not take us in: %v", s.Smarthost, err), "mail waits meanwhile, and is never sent over less than verified TLS; ask who runs it"}
+		return finding{wrong, fmt.Sprintf("%s does not take us in: %v", name, err), "mail waits meanwhile, or goes by another, and is never sent over less than verified TLS; ask who runs it"}
 	}
-	return finding{fine, fmt.Sprintf("the smarthost %s takes us in", s.Smarthost), ""}
+	return finding{fine, name + " takes us in", ""}
 }

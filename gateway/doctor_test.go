@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"parley/mailflow"
+	"parley/mailflow/mailtest"
 )
 
 // fakeDNS answers by name; what it does not have does not exist.
@@ -85,6 +86,63 @@ func TestDoctor_Store(t *testing.T) {
 	} {
 		if c.f.grave != c.want {
 			t.Errorf("%s: %s %s", name, c.f.grave, c.f.what)
+		}
+	}
+}
+
+// Each smarthost is asked for itself, on its own terms, and named by its number and URL.
+func TestDoctor_Smarthosts(t *testing.T) {
+	t.Parallel()
+	ca, err := mailtest.NewAuthority()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := ca.Server(time.Now(), "relay2.example.org")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sink, err := mailtest.StartSink(mailtest.SinkOptions{Config: config, User: "me", Password: "right"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sink.Close)
+	dir := t.TempDir()
+	for name, text := range map[string]string{"ca.pem": string(ca.PEM()), "right": "right", "wrong": "wrong", "empty.pem": ""} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	examine := func(more string) []finding {
+		t.Helper()
+		set, err := parseSettings(t, "domain = \"vdp.example.org\"\n[outbound]\nsmarthost = \"smtp://127.0.0.1:1\"\n"+
+			strings.ReplaceAll(strings.ReplaceAll(more, "ADDR", sink.Addr), "DIR", dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return set.examineSmarthosts(t.Context())
+	}
+	const next = "[[outbound.next]]\nsmarthost = \"smtp+starttls://me@ADDR\"\n"
+	for name, c := range map[string]struct {
+		more, grades string
+		says         []string
+	}{
+		"one":           {"", "BAD", []string{"the smarthost smtp://127.0.0.1:1 does not take us in"}},
+		"the next":      {next + "password = \"file:DIR/right\"\ntls_name = \"relay2.example.org\"\nca = \"DIR/ca.pem\"\n", "BAD ok", []string{"smarthost 1, smtp://127.0.0.1:1, does not", "smarthost 2, smtp+starttls://me@" + sink.Addr + ", takes us in"}},
+		"a login":       {next + "password = \"file:DIR/wrong\"\ntls_name = \"relay2.example.org\"\nca = \"DIR/ca.pem\"\n", "BAD BAD", []string{"", "AUTH answered 535"}},
+		"its name":      {next + "password = \"file:DIR/right\"\nca = \"DIR/ca.pem\"\n", "BAD BAD", []string{"", "is for another name"}},
+		"its authority": {next + "password = \"file:DIR/right\"\ntls_name = \"relay2.example.org\"\n", "BAD BAD", []string{"", "nobody we trust"}},
+		"no file":       {next + "password = \"file:DIR/none\"\n", "BAD BAD", []string{"", "cannot be read: read secret"}},
+		"no authority":  {next + "password = \"file:DIR/right\"\nca = \"DIR/empty.pem\"\n", "BAD BAD", []string{"", "holds no certificate in PEM"}},
+	} {
+		got := examine(c.more)
+		if grades(got) != c.grades {
+			t.Errorf("%s: %s, want %s: %+v", name, grades(got), c.grades, got)
+			continue
+		}
+		for i, words := range c.says {
+			if !strings.Contains(got[i].what, words) {
+				t.Errorf("%s: it says %q, not %q", name, got[i].what, words)
+			}
 		}
 	}
 }

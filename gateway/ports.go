@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 
+	"parley/mailflow/courier"
 	"parley/mailflow/store"
 )
 
@@ -17,7 +18,7 @@ type ports struct {
 	set       *settings
 	listeners map[string]net.Listener // by portNames; those that are served
 	unlock    store.Unlock
-	password  string // of the smarthost's login
+	couriers  []*courier.Courier
 	tls       *tlsFiles
 }
 
@@ -33,7 +34,7 @@ func preparePorts(set *settings, ask asker) (p *ports, err error) {
 	if p.unlock, err = set.unlock(ask); err != nil {
 		return nil, err
 	}
-	if p.password, err = set.password(); err != nil {
+	if p.couriers, err = set.couriers(); err != nil {
 		return nil, err
 	}
 	given, err := passedListeners()

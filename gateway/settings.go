@@ -10,7 +10,6 @@ import (
 
 	"parley/config"
 	"parley/mailflow"
-	"parley/mailflow/courier"
 	"parley/mailflow/cvd"
 	"parley/mailflow/message"
 )
@@ -31,11 +30,10 @@ type settings struct {
 
 	Listen listen
 
-	Smarthost *courier.Smarthost // nil: nothing leaves
-	Password  *credential        // of the smarthost's login; nil: none
-	Subject   string
-	Retry     []time.Duration
-	GiveUp    time.Duration
+	Smarthosts []smarthost // in order; none: nothing leaves
+	Subject    string
+	Retry      []time.Duration
+	GiveUp     time.Duration
 
 	Plaintext string
 	CVEOrg    string
@@ -192,41 +190,4 @@ func (r *reader) credential(v string, path ...string) credential {
 		r.fail(path, "is wrong: %v", err)
 	}
 	return c
-}
-
-// outbound reads how mail leaves.
-func (r *reader) outbound(s *settings) {
-	o := r.c.Outbound
-	s.Subject = r.text(o.Subject, "outbound", "subject")
-	if err := message.CheckHeaderValue(o.Subject); err != nil {
-		r.fail([]string{"outbound", "subject"}, "cannot be a Subject: %v", err)
-	}
-	if len(o.Retry) == 0 {
-		r.fail([]string{"outbound", "retry"}, "is empty: name at least one duration")
-	}
-	s.Retry = r.durations(o.Retry, time.Second, "outbound", "retry")
-	s.GiveUp = r.duration(o.GiveUp, time.Second, "outbound", "give_up")
-	if o.Password != "" {
-		p := r.credential(o.Password, "outbound", "password")
-		if p.kind == fromPrompt {
-			r.fail([]string{"outbound", "password"}, "cannot be asked at a prompt: use file:PATH, credential:NAME or env:NAME")
-		}
-		s.Password = &p
-	}
-	if o.Smarthost == "" {
-		r.warn([]string{"outbound", "smarthost"}, "is not set: no mail leaves, all of it waits in the queue")
-		return
-	}
-	h, err := courier.ParseSmarthost(o.Smarthost)
-	if err != nil {
-		r.fail([]string{"outbound", "smarthost"}, "is wrong: %v", err)
-		return
-	}
-	s.Smarthost = &h
-	switch {
-	case h.User != "" && s.Password == nil:
-		r.fail([]string{"outbound", "smarthost"}, "names the login %q, and password is not set", h.User)
-	case h.User == "" && s.Password != nil:
-		r.fail([]string{"outbound", "password"}, "is set, and smarthost names no login: write user@host")
-	}
 }

@@ -255,7 +255,7 @@ func TestParseSize(t *testing.T) {
 
 func TestRelativePathsStartFromTheFile(t *testing.T) {
 	t.Parallel()
-	c, err := config.Parse("/etc/parley/parley.toml", []byte("domain = \"vdp.example.org\"\ntls.key = \"/k\"\noutbound.password = \"file:pw\""))
+	c, err := config.Parse("/etc/parley/parley.toml", []byte("domain = \"vdp.example.org\"\ntls.key = \"/k\"\noutbound.smarthost = \"smtps://u@relay.example.org\"\noutbound.password = \"file:pw\"\noutbound.ca = \"ca\""))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -263,8 +263,8 @@ func TestRelativePathsStartFromTheFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := []string{s.StateDir, s.CertFile, s.KeyFile, s.Unlock.String(), s.Password.String()}
-	want := []string{"/etc/parley/state", "/etc/parley/tls.crt", "/k", "file:/etc/parley/unlock", "file:/etc/parley/pw"}
+	got := []string{s.StateDir, s.CertFile, s.KeyFile, s.Unlock.String(), s.Smarthosts[0].Password.String(), s.Smarthosts[0].CA}
+	want := []string{"/etc/parley/state", "/etc/parley/tls.crt", "/k", "file:/etc/parley/unlock", "file:/etc/parley/pw", "/etc/parley/ca"}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q", got)
 	}

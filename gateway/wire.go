@@ -34,7 +34,7 @@ const (
 // given is what an app is built from beside its settings.
 type given struct {
 	unlock   store.Unlock
-	password string // of the smarthost's login
+	couriers []*courier.Courier // to the smarthosts, in order; none: nothing leaves
 	clock    mailflow.Clock
 	log      *slog.Logger
 }
@@ -87,22 +87,19 @@ func openApp(set *settings, with given) (a *app, err error) {
 	return a, nil
 }
 
-// queue delivers through the smarthost; without one everything waits.
+// queue delivers through the smarthosts; without one everything waits.
 func (a *app) queue(with given) *queue.Queue {
 	q := &queue.Queue{
 		Store: a.store, Retry: a.set.Retry, GiveUp: a.set.GiveUp, Parallel: sendParallel,
 		Now: with.clock.Now, After: with.clock.After, Paused: mailflow.SendingPaused, Done: a.base.Delivered, Waits: a.base.Delayed,
 	}
-	if a.set.Smarthost == nil {
+	if len(with.couriers) == 0 {
 		q.Paused = func(*store.Tx) bool { return true }
 		return q
 	}
-	c := &courier.Courier{
-		Smarthost: *a.set.Smarthost, Hello: a.set.Domain, Timeout: sendTime,
-		Password: func() (string, error) { return with.password, nil },
-	}
-	a.close = append(a.close, func() error { c.Close(); return nil })
-	q.Courier = countedDeliveries{c, a.counts}
+	relays := &courier.Relays{All: with.couriers, Log: with.log, Heard: a.counts.Heard}
+	a.close = append(a.close, func() error { relays.Close(); return nil })
+	q.Courier = countedDeliveries{relays, a.counts}
 	return q
 }
 

@@ -10,11 +10,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"parley/mailflow/courier"
 )
 
 // A Figure is one number as it is now.
@@ -43,6 +46,8 @@ type Counts struct {
 	Received   *prometheus.CounterVec // by port, and kept or refused
 	Deliveries *prometheus.CounterVec // attempts, by result
 	Logins     *prometheus.CounterVec // by result
+	Hops       *prometheus.CounterVec // attempts at each smarthost, by its number and result
+	Up         *prometheus.GaugeVec   // 0 while a smarthost is left aside, by its number
 }
 
 // NewCounts begins at zero.
@@ -54,7 +59,20 @@ func NewCounts() *Counts {
 		Received:   count("mails_received_total", "Mails whose text was taken, by port and answer.", "port", "answer"),
 		Deliveries: count("delivery_attempts_total", "Attempts to hand a mail to the smarthost, by result.", "result"),
 		Logins:     count("logins_total", "Logins tried, by result.", "result"),
+		Hops:       count("smarthost_attempts_total", "Attempts to hand a mail to one smarthost, by its number in the configuration and result.", "smarthost", "result"),
+		Up: prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "parley", Name: "smarthost_up",
+			Help: "0 while a smarthost failed and others are asked instead, by its number in the configuration."}, []string{"smarthost"}),
 	}
+}
+
+// Heard counts what a smarthost said to a mail, and whether it is asked next time.
+func (c *Counts) Heard(number int, r courier.Result, up bool) {
+	name, is := strconv.Itoa(number), 0.0
+	if up {
+		is = 1
+	}
+	c.Hops.WithLabelValues(name, string(r.Outcome)).Inc()
+	c.Up.WithLabelValues(name).Set(is)
 }
 
 // Take counts a mail whose text a port took, kept unless err.
@@ -75,7 +93,7 @@ const (
 func New(counts *Counts, ready func() error, figures func() ([]Figure, error), log *slog.Logger) *Server {
 	s := &Server{Ready: ready, Figures: figures, Log: log, counts: counts}
 	r := prometheus.NewRegistry()
-	r.MustRegister(counts.Received, counts.Deliveries, counts.Logins, s,
+	r.MustRegister(counts.Received, counts.Deliveries, counts.Logins, counts.Hops, counts.Up, s,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(r, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}))
