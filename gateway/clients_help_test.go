@@ -26,6 +26,7 @@ const patience = 40 * time.Second
 // packages are where Debian has the programs that tests drive.
 var packages = map[string]string{
 	"mbsync": "isync", "gpg": "gnupg", "gpgconf": "gnupg", "mutt": "mutt", "neomutt": "neomutt", "aerc": "aerc", "tmux": "tmux", "curl": "curl", "python3": "python3", "bash": "bash",
+	"postfix": "postfix", "smtp-source": "postfix", "dovecot": "dovecot-core", "swaks": "swaks", "openssl": "openssl", "perl": "perl",
 }
 
 // needs skips a test where one of the programs is absent.

@@ -48,7 +48,10 @@ func preparePorts(set *settings, ask asker) (p *ports, err error) {
 		if p.listeners[name] = given[name]; given[name] != nil || set.Listen.of(name) == "" {
 			continue
 		}
-		if p.listeners[name], err = listenAt(set.Listen.of(name)); err != nil {
+		if p.listeners[name], err = listenAt(set.Listen.of(name)); err == nil && name == "lmtp" {
+			err = openToGroup(set.Listen.LMTP)
+		}
+		if err != nil {
 			p.close()
 			return nil, listenError(name, set.Listen.of(name), err)
 		}
@@ -75,6 +78,17 @@ func listenAt(addr string) (net.Listener, error) {
 		}
 	}
 	return net.Listen("unix", path)
+}
+
+// openToGroup lets the group of a unix socket connect, which is that of its folder
+// where the folder's set-group-ID bit is set: the mail server in front runs as
+// somebody else. Whoever connects can say who wrote a mail, so others may not.
+func openToGroup(addr string) error {
+	path, unix := strings.CutPrefix(addr, unixListen)
+	if !unix {
+		return nil
+	}
+	return os.Chmod(path, 0o660)
 }
 
 func (l listen) of(name string) string {

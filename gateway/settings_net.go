@@ -38,13 +38,17 @@ func (r *reader) listeners() listen {
 	if l.LMTP != "" && !c.Has("smtp", "listen") { // whoever names only this wants only this
 		l.SMTP = ""
 	}
-	if l.LMTP != "" {
+	path, unix := strings.CutPrefix(l.LMTP, unixListen)
+	switch {
+	case unix && path != "":
+		l.LMTP = unixListen + c.Resolve(path)
+	case l.LMTP != "":
 		r.address(l.LMTP, nil, "smtp", "lmtp")
 	}
 	if l.SMTP != "" || l.LMTP == "" {
 		r.address(l.SMTP, []string{l.LMTP}, "smtp", "listen")
 	}
-	if l.LMTP != "" && !onLoopback(l.LMTP) {
+	if l.LMTP != "" && !unix && !onLoopback(l.LMTP) {
 		r.warn([]string{"smtp", "lmtp"}, "is not a loopback address: whoever reaches it can say who wrote a mail, which the mail server in front is there to judge")
 	}
 	r.address(l.Submission, []string{l.SMTP, l.LMTP}, "submission", "listen")
