@@ -15,14 +15,17 @@ type Clock struct {
 	After func(time.Duration) <-chan time.Time // as time.After
 }
 
-// WallClock is the machine's.
+// WallClock is the machine's. Its instants carry no monotonic reading: with one
+// Sub would give the time that really passed, whatever the clock was set to
+// meanwhile, and no jump would ever be seen (rule T5).
 func WallClock() Clock {
 	began := time.Now()
+	wall := func(at time.Time) time.Time { return at.Round(0) }
 	read := func() (time.Time, time.Duration) {
 		now := time.Now()
-		return now, now.Sub(began) // both carry the monotonic reading
+		return wall(now), now.Sub(began) // by the monotonic reading, which both carry
 	}
-	return Clock{Now: time.Now, Read: read, After: time.After}
+	return Clock{Now: func() time.Time { return wall(time.Now()) }, Read: read, After: time.After}
 }
 
 // wait returns at next, at a change, or after a minute, whichever is first;
