@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -190,14 +191,21 @@ func (t boltTx) commit() error {
 		return nil
 	case errors.As(err, &wrote) && wrote.Op == "write" && noSpace(wrote.Err),
 		// bbolt keeps only the text of a failed ftruncate.
-		strings.HasPrefix(err.Error(), "file resize error") && strings.Contains(err.Error(), syscall.ENOSPC.Error()):
+		strings.HasPrefix(err.Error(), "file resize error") && namesNoSpace(err.Error()):
 		return fmt.Errorf("%w: %w", ErrFull, err)
 	}
 	return err
 }
 
+// fullErrnos are what a write fails with where a file cannot grow: the disk has no more, or the owner or the process may have no more.
+var fullErrnos = []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG}
+
 func noSpace(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+	return slices.ContainsFunc(fullErrnos, func(e syscall.Errno) bool { return errors.Is(err, e) })
+}
+
+func namesNoSpace(text string) bool {
+	return slices.ContainsFunc(fullErrnos, func(e syscall.Errno) bool { return strings.Contains(text, e.Error()) })
 }
 
 func (t boltTx) rollback() { _ = t.tx.Rollback() } // the only error is that it ended already

@@ -132,6 +132,19 @@ func TestT1_DiskFull(t *testing.T) {
 	whole(t, s)
 }
 
+// A file may end before the disk does: by a quota, or by a limit of the process (EFBIG).
+func TestT1_FileMayNotGrow(t *testing.T) {
+	t.Parallel()
+	for _, errno := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG} {
+		if !noSpace(&os.PathError{Op: "write", Path: dbName, Err: errno}) || !namesNoSpace("file resize error: truncate: "+errno.Error()) {
+			t.Errorf("%v is not a full disk", errno)
+		}
+	}
+	if noSpace(syscall.EIO) || namesNoSpace("file resize error: "+syscall.EIO.Error()) {
+		t.Error("EIO is a full disk")
+	}
+}
+
 // A reader that lets something happen once it was read beyond the size of a small body, when its blob file is open.
 type interrupted struct {
 	left int
