@@ -10,13 +10,13 @@ MESSAGES    ?= 100000
 SEED        ?= 1
 ROW         ?=
 
-.PHONY: build test race bench bench-imap fuzz peers walks gate gate-controls demo story thunderbird vet clean
+.PHONY: build test race bench bench-imap peers fuzz walks faults gate gate-controls demo story thunderbird vet clean
 
 build:
 	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/parley ./gateway
 
 test:
-	go test ./...
+	go test ./... ./testdata/faults
 
 race:
 	go test -race ./...
@@ -53,6 +53,15 @@ peers:
 walks:
 	WALKS=$(N) WALK_SEED=$(SEED) go test -count=1 -timeout 2h -v -run '^TestWalks$$' ./gateway/imapd
 
+# Breaks things under the real program, from outside: kill -9 under load and at every
+# system call of an accept and of a send, failing fsyncs, full disks, crashes while a
+# server misbehaves, power failures, clock jumps. It prints what it saw, and runs each
+# part once more with a promise broken on purpose, which that part must find. N=20
+# takes twenty times as many rounds. For root; `make test` runs a few rounds.
+faults: N = 1
+faults:
+	FAULTS_N=$(N) go test -count=1 -timeout 24h -parallel 4 -v ./testdata/faults
+
 # Random histories of a desk against an oracle of who may be told what, and of what
 # two vendors may share: N of them from SEED on. `make test` lives forty.
 # One takes about half a second of CPU.
@@ -82,9 +91,9 @@ thunderbird: build
 	python3 testdata/clients/thunderbird.py bin/parley $(PICTURES)
 
 vet:
-	go vet ./...
+	go vet ./... ./testdata/faults
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt these: $$unformatted"; exit 1; fi
-	go run $(STATICCHECK) ./...
+	go run $(STATICCHECK) ./... ./testdata/faults
 
 clean:
 	rm -rf bin

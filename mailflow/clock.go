@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"parley/mailflow/broken"
 	"parley/mailflow/store"
 )
 
@@ -20,7 +21,7 @@ type Clock struct {
 // meanwhile, and no jump would ever be seen (rule T5).
 func WallClock() Clock {
 	began := time.Now()
-	wall := func(at time.Time) time.Time { return at.Round(0) }
+	wall := func(at time.Time) time.Time { return broken.Clock(at.Round(0)) }
 	read := func() (time.Time, time.Duration) {
 		now := time.Now()
 		return wall(now), now.Sub(began) // by the monotonic reading, which both carry

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"parley/keyring"
+	"parley/mailflow/broken"
 	"parley/mailflow/message"
 	"parley/mailflow/store"
 )
@@ -135,11 +136,21 @@ func (in *Intake) Receive(_ context.Context, env Envelope, r io.Reader) error {
 	if err != nil {
 		return storeReply(err)
 	}
-	defer d.Drop()
 	if d.Size > in.Limits.Size {
+		d.Drop()
 		return replyTooLarge
 	}
-	err = in.Store.Update(func(tx *store.Tx) error {
+	if broken.Is(broken.AnswerFirst) {
+		go func() { _ = in.keepSpooled(d, env) }()
+		return nil
+	}
+	return storeReply(in.keepSpooled(d, env))
+}
+
+// keepSpooled commits to a mail whose bytes are sealed.
+func (in *Intake) keepSpooled(d *store.Draft, env Envelope) error {
+	defer d.Drop()
+	return in.Store.Update(func(tx *store.Tx) error {
 		if err := tx.NewScope(spoolScope); err != nil {
 			return err
 		}
@@ -151,7 +162,6 @@ func (in *Intake) Receive(_ context.Context, env Envelope, r io.Reader) error {
 		row := spoolRow{ID: body.ID, Envelope: env, At: tx.Now, Body: body} // numbered as its body is: counting would be one row more
 		return spool.Put(tx, spoolScope, store.Seq(row.ID), row)
 	})
-	return storeReply(err)
 }
 
 // refusesClear says whether a mail is a report that must come encrypted. What

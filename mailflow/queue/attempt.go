@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"parley/mailflow/broken"
 	"parley/mailflow/courier"
 	"parley/mailflow/store"
 )
@@ -229,6 +230,9 @@ func (q *Queue) finish(tx *store.Tx, id uint64, r courier.Result) error {
 	case courier.Failed:
 		return q.end(tx, it, Failed)
 	case courier.Later:
+		return q.later(tx, it)
+	}
+	if broken.Is(broken.AgainByItself) {
 		return q.later(tx, it)
 	}
 	return q.end(tx, it, Unknown)

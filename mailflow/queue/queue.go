@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"parley/mailflow/broken"
 	"parley/mailflow/courier"
 	"parley/mailflow/store"
 )
@@ -155,6 +156,9 @@ func (q *Queue) recoverOne(tx *store.Tx, id uint64) error {
 		return err
 	}
 	it.Reply = "the gateway stopped while it was being sent"
+	if broken.Is(broken.AgainByItself) {
+		return errors.Join(underway.Delete(tx, store.Seq(id)), wait(tx, it, tx.Now))
+	}
 	return q.end(tx, it, Unknown)
 }
 

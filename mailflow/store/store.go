@@ -16,6 +16,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"parley/mailflow/broken"
 )
 
 // Options say which store to open, and how.
@@ -102,7 +104,7 @@ func open(o Options, m []migration) (*Store, error) {
 		o.Now = time.Now
 	}
 	// The engine's lock comes before the keys: nobody else rewrites them then.
-	e, err := openBolt(filepath.Join(o.Dir, dbName), false, o.NoSync)
+	e, err := openBolt(filepath.Join(o.Dir, dbName), false, o.NoSync || broken.Is(broken.NoSync))
 	if err != nil {
 		return nil, err
 	}
