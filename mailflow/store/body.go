@@ -110,9 +110,10 @@ func (d *Draft) open() ([]byte, error) {
 // settle notes that the commit which keeps the draft is durable.
 func (d *Draft) settle() { d.state.Store(draftKept) }
 
-// Drop gives the bytes up. After Keep was committed it does nothing.
+// Drop gives the bytes up. After Keep was committed it does nothing. Where the store is broken a file stays: the commit that failed
+// may name it on the disk all the same, which shows when the store is opened again; Open removes it if none does.
 func (d *Draft) Drop() {
-	if d.state.CompareAndSwap(draftOpen, draftDropped) && d.body.Blob {
+	if d.state.CompareAndSwap(draftOpen, draftDropped) && d.body.Blob && !d.store.isBroken() {
 		d.store.removeBlob(d.body.ID)
 	}
 }

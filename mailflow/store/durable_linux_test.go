@@ -132,6 +132,27 @@ func TestT1_DiskFull(t *testing.T) {
 	whole(t, s)
 }
 
+// A commit whose last fsync fails may be on the disk, and name a body: its file must be there then. Where it is not, the next Open
+// removes the file.
+func TestT1_FailedFsyncKeepsTheBlob(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	d, err := s.SealBytes(pattern(smallBody + 1))
+	must(t, err)
+	stand(t, os.DevNull, descriptors(t, filepath.Join(s.dir, dbName)))
+	wantErr(t, s.Update(func(tx *Tx) error { _, err := tx.Keep(d); return err }), ErrBroken)
+	d.Drop()
+	if n := blobFiles(t, s); n != 1 {
+		t.Errorf("%d blob files after the failed fsync, want the one that the disk may name", n)
+	}
+	must(t, s.Close())
+	again := reopen(t, s.dir)
+	if n := blobFiles(t, again); n != 0 {
+		t.Errorf("%d blob files that nothing names are left", n)
+	}
+	whole(t, again)
+}
+
 // A file may end before the disk does: by a quota, or by a limit of the process (EFBIG).
 func TestT1_FileMayNotGrow(t *testing.T) {
 	t.Parallel()
