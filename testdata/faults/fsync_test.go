@@ -12,6 +12,7 @@ func failedSync(t *testing.T, k kind, upTo, step int) (f findings) {
 	l := newLoad(t, k)
 	hits := 0
 	for n := 1; n <= upTo && len(f) == 0; n += step {
+		l.bulk = n / step % 2 * (200 << 10) // a large one has a file of its own
 		must(t, l.g.start())
 		tr, err := l.g.trace(inject{syncs, n, "EIO"})
 		must(t, err)

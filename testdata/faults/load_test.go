@@ -212,6 +212,9 @@ func killUnderLoad(t *testing.T, k kind, n int) findings {
 			return f
 		}
 		l.g.stop()
+		if (i+1)%20 == 0 {
+			t.Logf("%d kills under load so far, nothing found", i+1)
+		}
 	}
 	must(t, l.g.start())
 	lost, unknown := l.accounted(t)
