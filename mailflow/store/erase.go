@@ -83,8 +83,7 @@ func (tx *Tx) renew(scope Scope) error {
 	if len(old) == 0 {
 		return nil
 	}
-	tx.keys, tx.newKeys = tx.keys.stocked(), true
-	if err := tx.newScope(scope); err != nil {
+	if err := tx.FreshKey(scope); err != nil {
 		return err
 	}
 	fresh := tx.keys.byName(scope)

@@ -3,6 +3,7 @@ package store
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -15,10 +16,11 @@ import (
 )
 
 // childDir, in the environment, makes this program the child of TestT2_Kill, which writes to the store there until it is killed.
-// With childEarly it acknowledges before it writes.
+// With childEarly it acknowledges before it writes; with childRotates it changes keys meanwhile.
 const (
-	childDir   = "PARLEY_STORE_TEST_CHILD"
-	childEarly = "PARLEY_STORE_TEST_EARLY"
+	childDir     = "PARLEY_STORE_TEST_CHILD"
+	childEarly   = "PARLEY_STORE_TEST_EARLY"
+	childRotates = "PARLEY_STORE_TEST_ROTATES"
 )
 
 func TestMain(m *testing.M) {
@@ -47,6 +49,16 @@ func killedWriter(dir string, acks io.Writer, early bool) error {
 	}
 	var mu sync.Mutex
 	fail := make(chan error)
+	if os.Getenv(childRotates) != "" {
+		go func() {
+			for {
+				if err := rotateAll(s); err != nil {
+					fail <- err
+					return
+				}
+			}
+		}()
+	}
 	for w := range uint64(killWriters) {
 		ack := func(n uint64) {
 			mu.Lock()
@@ -67,6 +79,17 @@ func killedWriter(dir string, acks io.Writer, early bool) error {
 		}()
 	}
 	return <-fail
+}
+
+// rotateAll gives the desk a new key, under which the journal stands, and all of it a new master key.
+func rotateAll(s *Store) error {
+	if err := s.Update(func(tx *Tx) error { return tx.FreshKey("desk") }); err != nil {
+		return err
+	}
+	if err := s.Rekey(context.Background(), []Scope{"desk"}, testKey, nil); err != nil {
+		return err
+	}
+	return s.Rotate(testKey, nil)
 }
 
 func killedSize(w, n uint64) int { return int((w*31 + n*7919) % (3 * chunkBytes)) }
@@ -118,6 +141,32 @@ func TestT2_Kill(t *testing.T) {
 	}
 	if len(acked) < killRounds {
 		t.Errorf("only %d updates were acknowledged", len(acked))
+	}
+}
+
+// TestT2_KillWhileRotating does the same while keys change: nothing of the desk is lost with its older key, the journal neither.
+func TestT2_KillWhileRotating(t *testing.T) {
+	t.Parallel()
+	dir, acked := killedStore(t), map[string]bool{}
+	for range killRounds / 2 {
+		for _, name := range runAndKill(t, dir, childRotates+"=1") {
+			acked[name] = true
+		}
+		if lost := afterKill(t, dir, acked); len(lost) > 0 {
+			t.Errorf("acknowledged and lost: %q", lost)
+		}
+	}
+	s := reopen(t, dir)
+	before := len(acked)
+	must(t, s.View(func(tx *Tx) error {
+		if relinked.Count(tx, nil) == 0 {
+			t.Error("no rotation came to its end")
+		}
+		return nil
+	}))
+	must(t, rotateAll(s))
+	if r := whole(t, s); r.Shredded != 0 || r.Journal < uint64(before) {
+		t.Errorf("%d rows do not open, and the journal has %d links for %d updates", r.Shredded, r.Journal, before)
 	}
 }
 

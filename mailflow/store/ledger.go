@@ -98,7 +98,9 @@ func (tx *Tx) OpenLink(seq uint64, sealed []byte) (record []byte, shredded bool,
 	}
 	plain, err := tx.unseal(place{chainBucket, Seq(seq), 0}, sealed)
 	if errors.Is(err, ErrShredded) {
-		return nil, true, nil
+		if plain, err = relinked.Get(tx, Seq(seq)); errors.Is(err, ErrNotFound) || errors.Is(err, ErrShredded) {
+			return nil, true, nil
+		}
 	}
 	if err != nil {
 		return nil, false, err

@@ -64,6 +64,8 @@ func (s *Store) Unlocks(u Unlock) error {
 
 // dropKeys writes a key file with a new master key and without some keys.
 func (s *Store) dropKeys(u Unlock, choose func(*Tx) ([]*scopeKey, error)) error {
+	s.vaulting.Lock() // or the credential that was looked at is not the one of the key file any more
+	defer s.vaulting.Unlock()
 	path := filepath.Join(s.dir, keysName)
 	if err := s.Unlocks(u); err != nil {
 		return err
@@ -97,13 +99,13 @@ func (tx *Tx) forgetNames() error {
 	return nil
 }
 
-// hasLinks says whether the journal has a record under a key.
+// hasLinks says whether the journal has a record that only this key opens.
 func (tx *Tx) hasLinks(k *scopeKey) bool {
 	for w := newWalk(tx, chainBucket, "", nil, nil); w.next(); {
 		if len(w.sealed) < linkBytes {
 			continue
 		}
-		if n, ok := scopeOf(w.sealed[linkBytes:]); ok && n == k.number {
+		if n, ok := scopeOf(w.sealed[linkBytes:]); ok && n == k.number && !relinked.Has(tx, w.key) {
 			return true
 		}
 	}

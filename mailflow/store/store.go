@@ -41,6 +41,8 @@ type Store struct {
 	serial atomic.Uint64
 	bodies atomic.Uint64 // the last body number given out
 	shreds atomic.Uint64 // how often keys were destroyed
+	// vaulting is held by whoever puts the keys under another master key: one after the other.
+	vaulting sync.Mutex
 
 	queue       queue
 	subscribers subscribers
