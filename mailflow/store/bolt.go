@@ -29,49 +29,63 @@ const (
 )
 
 // boltEngine is the embedded engine.
-type boltEngine struct{ db *bbolt.DB }
+type boltEngine struct {
+	db   *bbolt.DB
+	path string
+	mode boltMode
+}
 
-// openBolt opens the file, which must exist unless create is set, for this process alone, and gives back most of its space if
-// most of it is free.
-func openBolt(path string, create, noSync bool) (engine, error) {
-	db, err := lockBolt(path, create, noSync)
+// boltMode is how a file is opened.
+type boltMode struct {
+	create   bool // else the file must exist
+	noSync   bool
+	readOnly bool // several processes may, while none writes; nothing of the file changes
+}
+
+// openBolt opens the file for this process alone.
+func openBolt(path string, mode boltMode) (engine, error) {
+	db, err := lockBolt(path, mode)
 	if err != nil {
 		return nil, err
 	}
-	if !mostlyFree(db) {
-		return boltEngine{db}, nil
-	}
-	err = compactBolt(db, path)
-	if errors.Is(err, ErrFull) {
-		return boltEngine{db}, nil // as it was
-	}
-	if err = errors.Join(err, db.Close()); err != nil {
-		return nil, err
-	}
-	if db, err = lockBolt(path, false, noSync); err != nil {
-		return nil, err
-	}
-	return boltEngine{db}, nil
+	return boltEngine{db, path, mode}, nil
 }
 
-func lockBolt(path string, create, noSync bool) (*bbolt.DB, error) {
+// compacted gives back most of the file's space if most of it is free; the engine that it returns takes the place of this
+// one. On a full disk nothing changes. After an error this one is closed.
+func (e boltEngine) compacted() (engine, error) {
+	if e.mode.readOnly || !mostlyFree(e.db) {
+		return e, nil
+	}
+	err := compactBolt(e.db, e.path)
+	if errors.Is(err, ErrFull) {
+		return e, nil // as it was
+	}
+	if err = errors.Join(err, e.close()); err != nil {
+		return nil, err
+	}
+	return openBolt(e.path, boltMode{noSync: e.mode.noSync})
+}
+
+func lockBolt(path string, mode boltMode) (*bbolt.DB, error) {
 	var file *os.File
 	db, err := bbolt.Open(path, fileMode, &bbolt.Options{
 		Timeout:         lockWait,
 		FreelistType:    bbolt.FreelistMapType,
 		InitialMmapSize: mapBytes,
-		NoSync:          noSync,
-		NoGrowSync:      noSync,
-		OpenFile: func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
-			if !create {
+		NoSync:          mode.noSync,
+		NoGrowSync:      mode.noSync,
+		ReadOnly:        mode.readOnly,
+		OpenFile: func(name string, flag int, perm os.FileMode) (f *os.File, err error) {
+			if !mode.create {
 				flag &^= os.O_CREATE
 			}
-			file, err = os.OpenFile(name, flag, mode)
+			file, err = os.OpenFile(name, flag, perm)
 			return file, err
 		},
 	})
 	if errors.Is(err, berrors.ErrTimeout) {
-		return nil, errors.New("in use by another process")
+		return nil, ErrInUse
 	}
 	if err != nil {
 		return nil, err
@@ -94,7 +108,7 @@ func stillThere(file *os.File, path string) error {
 		return err
 	}
 	if !os.SameFile(locked, named) {
-		return errors.New("in use by another process, which replaced its file")
+		return fmt.Errorf("%w, which replaced its file", ErrInUse)
 	}
 	return nil
 }
@@ -103,6 +117,9 @@ func (e boltEngine) begin(write bool) (engineTx, error) {
 	tx, err := e.db.Begin(write)
 	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
 		return nil, ErrClosed
+	}
+	if errors.Is(err, berrors.ErrDatabaseReadOnly) {
+		return nil, errReadOnly
 	}
 	if err != nil {
 		return nil, err
@@ -114,7 +131,7 @@ func (e boltEngine) begin(write bool) (engineTx, error) {
 // list is the live one whatever the transaction, so that writers wait
 // meanwhile: beside a commit, sound pages would look lost.
 func (e boltEngine) check(problem func(string)) error {
-	tx, err := e.db.Begin(true)
+	tx, err := e.db.Begin(!e.mode.readOnly)
 	if err != nil {
 		return err
 	}

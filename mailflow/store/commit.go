@@ -91,6 +91,9 @@ func (s *Store) Update(fn func(*Tx) error) error {
 }
 
 func (s *Store) update(fn func(*Tx) error) error {
+	if s.readOnly {
+		return errReadOnly
+	}
 	r := &request{fn, make(chan error, 1)}
 	lead, err := s.queue.add(r)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 // bbolt never makes its file smaller: pages of deleted rows wait to be used again. A file is written anew at Open when more
-// than half of its pages and at least compactFrom bytes wait.
+// than half of its pages and at least compactFrom bytes wait: not before its schema is known, nor where it is only read.
 const (
 	compactFrom = 32 << 20
 	compactStep = 16 << 20 // bytes copied in one transaction

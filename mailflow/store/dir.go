@@ -94,16 +94,39 @@ func replaceFile(path string, data []byte) error {
 func writeDurably(path string, data []byte) error { return copyDurably(path, bytes.NewReader(data)) }
 
 // copyDurably is writeDurably of what r gives.
-func copyDurably(path string, r io.Reader) (err error) {
+func copyDurably(path string, r io.Reader) error {
+	return fillDurably(path, func(w io.Writer) error {
+		_, err := io.Copy(w, r)
+		return err
+	})
+}
+
+// fillDurably is writeDurably of what fill writes.
+func fillDurably(path string, fill func(io.Writer) error) (err error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
 	if err != nil {
 		return full(err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if _, err := io.Copy(f, r); err != nil {
-		return full(err)
+	w := &noting{to: f}
+	if err := fill(w); err != nil {
+		return full(errors.Join(err, w.err))
 	}
 	return f.Sync()
+}
+
+// noting keeps the error of a write, of which bbolt hands on no more than the text.
+type noting struct {
+	to  io.Writer
+	err error
+}
+
+func (n *noting) Write(b []byte) (int, error) {
+	wrote, err := n.to.Write(b)
+	if err != nil {
+		n.err = err
+	}
+	return wrote, err
 }
 
 // full turns the error of a write or create that found no space into ErrFull. The error of an fsync never goes through here.

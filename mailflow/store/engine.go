@@ -9,6 +9,8 @@ type engine interface {
 	begin(write bool) (engineTx, error)
 	// check walks the engine's own structure and tells each fault to problem.
 	check(problem func(string)) error
+	// compacted returns an engine over the same rows, without most of the space that nothing needs.
+	compacted() (engine, error)
 	close() error
 }
 

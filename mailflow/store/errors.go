@@ -18,6 +18,10 @@ var (
 	ErrShredded = errors.New("shredded")
 	// ErrUnlock says that the credential is not the one the store was made with.
 	ErrUnlock = errors.New("the credential does not open this store")
+	// ErrInUse says that another process has the store open.
+	ErrInUse = errors.New("in use by another process")
+	// ErrNewer says that a newer program wrote the store. Nothing of it was changed.
+	ErrNewer = errors.New("a newer version of this program wrote it")
 	// ErrFull says that the disk is full. Nothing of the update was kept, and the store goes on.
 	ErrFull = errors.New("no space left for the store")
 	// ErrBroken says that a write or fsync failed. What reached the disk is unknown, so every later View and Update
@@ -28,7 +32,7 @@ var (
 )
 
 var (
-	errReadOnly = errors.New("a View cannot write")
+	errReadOnly = errors.New("a View, or a store that was opened to be read only, cannot write")
 	errExited   = errors.New("the update function ended its goroutine")
 )
 

@@ -41,21 +41,34 @@ func (tx *Tx) schema() (uint64, error) {
 	return binary.BigEndian.Uint64(plain), nil
 }
 
-// migrate applies what is missing, all in one transaction.
-func (s *Store) migrate(m []migration) error {
+// checkSchema refuses what a newer program wrote.
+func (tx *Tx) checkSchema(m []migration) error {
+	have, err := tx.schema()
+	if err != nil {
+		return err
+	}
+	if newest := 1 + uint64(len(m)); have < 1 || have > newest {
+		return fmt.Errorf("%w: it has schema %d, and this one knows up to %d; nothing was changed. Install that version again, or restore a backup that this one made", ErrNewer, have, newest)
+	}
+	return nil
+}
+
+// migrate applies what is missing, all in one transaction, once a copy of the store as it was lies beside it.
+func (s *Store) migrate(u Unlock, m []migration) error {
 	newest := 1 + uint64(len(m))
 	var have uint64
 	err := s.View(func(tx *Tx) (err error) {
 		have, err = tx.schema()
 		return err
 	})
-	switch {
-	case err != nil:
+	if err != nil || have == newest {
 		return err
-	case have < 1 || have > newest:
-		return fmt.Errorf("schema %d is not known to this program, which knows up to %d", have, newest)
-	case have == newest:
-		return nil
+	}
+	if s.readOnly {
+		return fmt.Errorf("it has schema %d and is only read: the next start of the daemon brings it to %d", have, newest)
+	}
+	if s.setAside, err = s.copyAside(have, u, m[:have-1]); err != nil {
+		return fmt.Errorf("it has schema %d and was not brought to %d, for no copy of it could be set aside first: %w", have, newest, err)
 	}
 	return s.Update(func(tx *Tx) error {
 		for i, step := range m[have-1:] {
@@ -66,3 +79,7 @@ func (s *Store) migrate(m []migration) error {
 		return tx.setSchema(newest)
 	})
 }
+
+// SetAside is where Open put a copy of the store as it was, because it had an older schema: a directory within the store's own.
+// It is empty where there was no need. The copy opens with the same credential, and stays until somebody removes it.
+func (s *Store) SetAside() string { return s.setAside }

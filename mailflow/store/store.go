@@ -29,6 +29,9 @@ type Options struct {
 	// NoSync leaves out every fsync of the engine. It exists so that the tests of durability have a control that fails; a store
 	// opened so loses acknowledged updates when the machine stops.
 	NoSync bool
+	// ReadOnly opens it so that nothing on the disk changes: it is not brought up to date, compacted or cleared of what nothing
+	// names, and Update fails. Several processes may, while none writes.
+	ReadOnly bool
 }
 
 // A Store is safe for concurrent use.
@@ -47,6 +50,8 @@ type Store struct {
 	queue       queue
 	subscribers subscribers
 	held        held
+	readOnly    bool
+	setAside    string // see SetAside
 	broken      chan struct{}
 	breakOnce   sync.Once
 	closed      atomic.Bool
@@ -72,7 +77,7 @@ func create(dir string, u Unlock, cost int) error {
 	if err := makeDir(dir); err != nil {
 		return err
 	}
-	e, err := openBolt(filepath.Join(dir, dbName), true, false)
+	e, err := openBolt(filepath.Join(dir, dbName), boltMode{create: true})
 	if err != nil {
 		return err
 	}
@@ -89,7 +94,9 @@ func create(dir string, u Unlock, cost int) error {
 }
 
 // Open opens a store for this process alone. It refuses a directory or file that others may read, a wrong credential
-// (ErrUnlock) and a schema it does not know, brings an older schema up to date, and removes blob files nothing names.
+// (ErrUnlock) and a newer schema (ErrNewer); those, and what another process has open (ErrInUse), it leaves as they are. It brings
+// an older schema up to date, having set a copy of the store aside, compacts a file that is mostly free, and removes blob files
+// nothing names.
 func Open(o Options) (*Store, error) {
 	s, err := open(o, migrations)
 	if err != nil {
@@ -106,25 +113,30 @@ func open(o Options, m []migration) (*Store, error) {
 		o.Now = time.Now
 	}
 	// The engine's lock comes before the keys: nobody else rewrites them then.
-	e, err := openBolt(filepath.Join(o.Dir, dbName), false, o.NoSync || broken.Is(broken.NoSync))
+	e, err := openBolt(filepath.Join(o.Dir, dbName), boltMode{noSync: o.NoSync || broken.Is(broken.NoSync), readOnly: o.ReadOnly})
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dir: o.Dir, now: o.Now, engine: e, broken: make(chan struct{})}
+	s := &Store{dir: o.Dir, now: o.Now, engine: e, readOnly: o.ReadOnly, broken: make(chan struct{})}
 	s.queue.empty = make(chan struct{})
 	if err := s.start(o.Unlock, m); err != nil {
-		return nil, errors.Join(err, e.close())
+		return nil, errors.Join(err, s.engine.close())
 	}
 	return s, nil
 }
 
-func (s *Store) start(u Unlock, m []migration) error {
-	if err := s.loadKeys(u); err != nil {
+func (s *Store) start(u Unlock, m []migration) (err error) {
+	if err := s.loadKeys(u, m); err != nil {
 		return err
 	}
-	if err := s.migrate(m); err != nil {
+	if err := s.migrate(u, m); err != nil {
 		return err
 	}
+	e, err := s.engine.compacted()
+	if err != nil {
+		return err
+	}
+	s.engine = e
 	return s.View(func(tx *Tx) error {
 		st, err := tx.load()
 		if err != nil {
@@ -135,11 +147,15 @@ func (s *Store) start(u Unlock, m []migration) error {
 		if err := tx.checkChainEnd(); err != nil {
 			return err
 		}
+		if s.readOnly {
+			return nil
+		}
 		return s.dropOrphans(tx)
 	})
 }
 
-func (s *Store) loadKeys(u Unlock) error {
+// loadKeys reads the schema before anything whose form it could change.
+func (s *Store) loadKeys(u Unlock, m []migration) error {
 	vault, plain, err := openVault(filepath.Join(s.dir, keysName), u)
 	if err != nil {
 		return err
@@ -150,7 +166,12 @@ func (s *Store) loadKeys(u Unlock) error {
 	}
 	s.vault = vault
 	s.keys.Store(set)
-	return s.View(func(tx *Tx) error { return tx.nameKeys(keys) })
+	return s.View(func(tx *Tx) error {
+		if err := tx.checkSchema(m); err != nil {
+			return err
+		}
+		return tx.nameKeys(keys)
+	})
 }
 
 // Close waits for the updates that were taken and closes the files. Readers should have ended.
