@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"os"
 	"sync/atomic"
-	"time"
 
 	"parley/gateway/auth"
 	"parley/gateway/monitor"
@@ -26,9 +25,9 @@ type app struct {
 	counts *monitor.Counts
 	// policies are those that a reload brought.
 	policies atomic.Pointer[map[string]cvd.Policy]
-	kept     *store.Unlock  // the credential, where it cannot be read again
-	ports    *ports         // nil where no daemon serves
-	close    []func() error // last first
+	kept     atomic.Pointer[store.Unlock] // the credential, where it cannot be read again, or is another than the settings say
+	ports    *ports                       // nil where no daemon serves
+	close    []func() error               // last first
 }
 
 // Close lets go of everything, the store at last.
@@ -57,14 +56,14 @@ func (s *settings) unlock(ask asker) (store.Unlock, error) {
 // typed, or only root could read it.
 func (a *app) keepUnlock(u store.Unlock) {
 	if _, err := a.set.unlockAgain(); err != nil {
-		a.kept = &u
+		a.kept.Store(&u)
 	}
 }
 
 // credential is what opens the store, to destroy keys with.
 func (a *app) credential() (store.Unlock, error) {
-	if a.kept != nil {
-		return *a.kept, nil
+	if u := a.kept.Load(); u != nil {
+		return *u, nil
 	}
 	return a.set.unlockAgain()
 }
@@ -79,9 +78,11 @@ func (s *settings) unlockAgain() (store.Unlock, error) {
 
 // openStore opens the store of a configuration, and says in one sentence why
 // it cannot.
-func openStore(set *settings, u store.Unlock, now func() time.Time) (*store.Store, error) {
-	st, err := store.Open(store.Options{Dir: set.StateDir, Unlock: u, Now: now})
+func openStore(set *settings, with given) (*store.Store, error) {
+	st, err := store.Open(store.Options{Dir: set.StateDir, Unlock: with.unlock, Now: with.clock.Now, ReadOnly: with.readOnly})
 	switch {
+	case errors.Is(err, store.ErrInUse):
+		return nil, fmt.Errorf("%w: one gateway serves a state directory, and another parley works with this one", err)
 	case errors.Is(err, store.ErrUnlock):
 		return nil, fmt.Errorf("%w; it was read from %s", err, set.Unlock)
 	case errors.Is(err, os.ErrNotExist):

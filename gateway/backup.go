@@ -38,37 +38,22 @@ func (c backupCommand) Run(ctx context.Context, w world) (err error) {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Lstat(c.File); !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s is there already, and is not written over: choose another name", c.File)
-	}
-	part := c.File + ".part"
-	if err := os.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	part, err := newPart(c.File)
 	if err != nil {
 		return err
 	}
 	answer, err := c.ask(ctx, w, set, ctl.Request{Command: "backup", Args: c.Recipient,
-		Flags: map[string]string{"name": filepath.Base(c.File)}, Files: files, Output: f})
-	if err = errors.Join(err, f.Close()); err != nil || answer.Code != exitDone {
-		return errors.Join(err, os.Remove(part), w.print(answer))
+		Flags: map[string]string{"name": filepath.Base(c.File)}, Files: files, Output: part.file})
+	if err != nil || answer.Code != exitDone {
+		return errors.Join(err, part.drop(), w.print(answer))
 	}
-	if err := errors.Join(os.Rename(part, c.File), syncDir(filepath.Dir(c.File))); err != nil {
+	if err := part.keep(); err != nil {
 		return err
 	}
 	for _, path := range elsewhere {
 		answer.Out += fmt.Sprintf("not in it    %s, which lies outside of the configuration's folder: keep it yourself\n", path)
 	}
 	return w.print(answer)
-}
-
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // parseRecipients reads age recipients.

@@ -59,6 +59,9 @@ func (configFlag) ask(ctx context.Context, w world, set *settings, r ctl.Request
 	return answer, err
 }
 
+// looksOnly are the commands that change nothing, not even what a start would see to.
+var looksOnly = map[string]bool{"doctor": true, "verify": true}
+
 // alone carries out a command on the store of a gateway that does not run.
 func alone(ctx context.Context, set *settings, w world, r ctl.Request) (answer ctl.Answer, err error) {
 	unlock, err := set.unlock(w.asker())
@@ -68,7 +71,7 @@ func alone(ctx context.Context, set *settings, w world, r ctl.Request) (answer c
 	if err := becomeOwner(set.StateDir); err != nil {
 		return answer, err
 	}
-	a, err := openApp(set, given{unlock: unlock, clock: mailflow.WallClock(), log: newLog(w.err, slog.LevelWarn)})
+	a, err := openApp(set, given{unlock: unlock, clock: mailflow.WallClock(), log: newLog(w.err, slog.LevelWarn), readOnly: looksOnly[r.Command]})
 	if err != nil {
 		return answer, err
 	}
@@ -121,6 +124,7 @@ func commands() map[string]command {
 		"key retire":           retireKey,
 		"web":                  makeSite,
 		"backup":               makeBackup,
+		"store rotate":         rotateStore,
 		"doctor":               examine,
 		"verify":               verifyStore,
 	}

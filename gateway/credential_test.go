@@ -112,8 +112,8 @@ func TestH2_CredentialIsReadAgain(t *testing.T) {
 	}
 	a := &app{set: &settings{Unlock: credential{fromFile, path}}}
 	a.keepUnlock(u)
-	if again, err := a.credential(); a.kept != nil || err != nil || !reflect.DeepEqual(again, u) {
-		t.Errorf("kept %v; read again: %v", a.kept != nil, err)
+	if again, err := a.credential(); a.kept.Load() != nil || err != nil || !reflect.DeepEqual(again, u) {
+		t.Errorf("kept %v; read again: %v", a.kept.Load() != nil, err)
 	}
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)

@@ -200,7 +200,7 @@ func (m *maker) store(set *settings, u store.Unlock, ours *keyring.Secret) (err 
 	if errors.Is(statErr, os.ErrNotExist) {
 		m.made = append(m.made, set.StateDir)
 	}
-	st, err := openStore(set, u, time.Now)
+	st, err := openStore(set, given{unlock: u, clock: mailflow.WallClock()})
 	if err != nil {
 		return err
 	}

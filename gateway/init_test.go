@@ -90,7 +90,7 @@ func TestOwnKeyIsSealed(t *testing.T) {
 	if err := m.store(set, u, key); err != nil {
 		t.Fatal(err)
 	}
-	st, err := openStore(set, u, time.Now)
+	st, err := openStore(set, given{unlock: u, clock: mailflow.WallClock()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,6 +55,7 @@ type commandLine struct {
 	Web         webCommand         `cmd:"" help:"Write static files for a web server: how to report, our key, security.txt, settings for clients."`
 	Backup      backupCommand      `cmd:"" help:"Write all of it into a file that only a key kept elsewhere opens, while it runs."`
 	Restore     restoreCommand     `cmd:"" help:"Make a gateway of a backup; nothing leaves it before you say so."`
+	Store       storeCommand       `cmd:"" help:"The keys that the store lies under."`
 	Doctor      doctorCommand      `cmd:"" help:"Look at everything that the gateway rests on, and say what to do."`
 	Verify      verifyCommand      `cmd:"" help:"Check the store and its journal."`
 	Demo        demoCommand        `cmd:"" help:"Play a whole disclosure on loopback, 90 days in about a minute."`

@@ -44,7 +44,7 @@ func (c serveCommand) Run(ctx context.Context, w world) (err error) {
 	if c.Debug {
 		level = slog.LevelDebug
 	}
-	a, err := openApp(set, given{p.unlock, p.couriers, mailflow.WallClock(), newLog(w.err, level)})
+	a, err := openApp(set, given{unlock: p.unlock, couriers: p.couriers, clock: mailflow.WallClock(), log: newLog(w.err, level)})
 	if err != nil {
 		return err
 	}

@@ -37,6 +37,7 @@ type given struct {
 	couriers []*courier.Courier // to the smarthosts, in order; none: nothing leaves
 	clock    mailflow.Clock
 	log      *slog.Logger
+	readOnly bool // nothing of the store changes
 }
 
 // openApp opens the store and builds the flows over it. Nothing runs yet.
@@ -48,7 +49,7 @@ func openApp(set *settings, with given) (a *app, err error) {
 			err = errors.Join(err, a.Close())
 		}
 	}()
-	if a.store, err = openStore(set, with.unlock, with.clock.Now); err != nil {
+	if a.store, err = openStore(set, with); err != nil {
 		return a, err
 	}
 	a.close = append(a.close, a.store.Close)
@@ -81,6 +82,9 @@ func openApp(set *settings, with given) (a *app, err error) {
 	a.desk = &mailflow.Desk{Base: a.base}
 	a.logins = &auth.Logins{Store: a.store, DeskDomain: set.DeskDomain, Failures: set.Limits.AuthFailures, Now: with.clock.Now,
 		Tried: func(result string) { a.counts.Logins.WithLabelValues(result).Inc() }}
+	if with.readOnly {
+		return a, nil
+	}
 	if err := a.base.Setup(); err != nil {
 		return a, fmt.Errorf("prepare store: %w", err)
 	}
