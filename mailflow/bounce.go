@@ -51,7 +51,7 @@ func (in *Intake) fileBounce(tx *store.Tx, a *arrival, p place) error {
 	case n.State == cvd.Sent:
 		err = in.heardOfDelivery(tx, n, said)
 	}
-	if err != nil {
+	if err := errors.Join(err, in.bouncesFull(tx, p)); err != nil {
 		return err
 	}
 	return received(tx, a, p, kind, m)

@@ -199,7 +199,7 @@ func rehomeTasks(tx *store.Tx, from, to cvd.CaseID) error {
 }
 
 // threadTasks are the kinds of tasks about a thread that move with it.
-var threadTasks = []string{"letter", "clear", "talk", "deadline", "left", "takes-back", "their-ref"}
+var threadTasks = []string{"letter", "clear", "talk", "deadline", "left", "takes-back", "their-ref", "bounces"}
 
 // taskMails lists the mails of the open tasks about a thread.
 func taskMails(tx *store.Tx, id cvd.CaseID, party cvd.PartyID) ([]uint64, error) {

@@ -92,15 +92,16 @@ func splitLocal(local string) (kind, token string) {
 }
 
 // tokenLive looks a token up by its HMAC, so that the time of the look-up
-// tells nothing of near misses. Both tables are asked for every address.
+// tells nothing of near misses. All tables are asked for every address.
 func (in *Intake) tokenLive(tx *store.Tx, kind, token string) bool {
 	thread, errThread := tokens.Get(tx, tokenKey(tx, token))
 	_, errBounce := bounces.Get(tx, tx.Name("bounce", token))
+	tally, errTally := tallyOf(tx, token)
 	switch kind {
 	case prefixCase:
 		return errThread == nil && !thread.Revoked
 	case prefixBounce:
-		return errBounce == nil
+		return errBounce == nil && errTally == nil && !tally.full()
 	}
 	return false
 }
@@ -152,6 +153,9 @@ func (in *Intake) keepSpooled(d *store.Draft, env Envelope) error {
 	defer d.Drop()
 	return in.Store.Update(func(tx *store.Tx) error {
 		if err := tx.NewScope(spoolScope); err != nil {
+			return err
+		}
+		if err := in.countBounces(tx, env, d.Size); err != nil {
 			return err
 		}
 		body, err := tx.Keep(d)

@@ -219,7 +219,7 @@ func (in *Intake) askToEncrypt(tx *store.Tx, a *arrival, p place) error {
 	if err != nil {
 		return err
 	}
-	err = in.task(tx, threadTask("clear", p.Case, p.Party), Post{Case: p.Case, Kind: "clear",
+	err = in.taskUnlessThere(tx, threadTask("clear", p.Case, p.Party), Post{Case: p.Case, Kind: "clear",
 		Subject: fmt.Sprintf("Was it a leak? %s wrote in clear in %s", p.Party, p.Case), Text: r.Text})
 	if err != nil {
 		return err

@@ -23,7 +23,7 @@ var dumps = map[string]func(*store.Tx) []string{
 	"letters": rowsOf(letters), "due": rowsOf(dueRows), "materials": rowsOf(materials), "approvals": rowsOf(approvals),
 	"reports": rowsOf(reports), "keys": rowsOf(pinnedKeys), "keyids": rowsOf(keyOwners), "tokens": rowsOf(tokens),
 	"msgids": rowsOf(msgIDs), "seen": rowsOf(seen), "spool": rowsOf(spool), "coordinators": rowsOf(coordinators),
-	"sending": rowsOf(sendingState), "ticks": rowsOf(ticks), "tasks": rowsOf(tasks), "bounces": rowsOf(bounces),
+	"sending": rowsOf(sendingState), "ticks": rowsOf(ticks), "tasks": rowsOf(tasks), "bounces": rowsOf(bounces), "bouncetallies": rowsOf(bounceTallies),
 	"answered": rowsOf(answered), "scheduled": rowsOf(scheduledRows), "dirty": rowsOf(dirtyCases),
 	"own-keys": rowsOf(ownRows), "own-secrets": rowsOf(ownSecrets), "gateway-keys": rowsOf(firstKeys), "own-alarms": rowsOf(ownAlarms),
 	"letters-waiting": rowsOf(waitingRows), "watches": rowsOf(watchRows), "watchesdue": rowsOf(watchDue), "guardforgets": rowsOf(guardForgets),

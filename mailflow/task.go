@@ -86,6 +86,22 @@ func (b *Base) task(tx *store.Tx, key string, p Post) error {
 	return putTask(tx, m.Scope, row)
 }
 
+// taskUnlessThere is task for what says the same each time: where its mail still
+// stands in its folder it stays, so that ten thousand mails are one.
+func (b *Base) taskUnlessThere(tx *store.Tx, key string, p Post) error {
+	row, err := readTask(tx, key)
+	if err != nil {
+		return err
+	}
+	if row.Number != 0 {
+		_, err := tx.Entry(row.Mailbox, row.UID)
+		if !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+	}
+	return b.task(tx, key, p)
+}
+
 // taskWords say how to take a task, at the end of its mail.
 func (b *Base) taskWords(r taskRow) string {
 	words := fmt.Sprintf("This is task %s. To take it on, write to control@%s\n    claim %s\n", r.id(), b.DeskDomain, r.id())
