@@ -163,6 +163,7 @@ func (a *app) gateway(p *ports) (g *gateway, err error) {
 	g.imap = imapd.New(imapd.Config{
 		Seats: g.seats, Logins: a.logins, Limiter: g.limiter, TLS: p.tls.config(), Log: a.log,
 		Login: a.set.Limits.Command, Write: a.set.Limits.Command,
+		Command: a.set.Limits.Command, Data: a.set.Limits.Data,
 	})
 	g.ctl = &ctl.Server{Handle: a.handle, Log: a.log}
 	g.ctx, g.cancel = context.WithCancel(context.Background())

@@ -34,6 +34,7 @@ type gate struct {
 	pass    []byte // looked at, for the library
 	literal int64  // octets of an accepted literal that are still to pass
 	inside  bool   // what comes next continues a command
+	long    bool   // it holds a literal, which takes its time
 	search  bool   // the command is a SEARCH
 	body    bool   // the command may ask for BODY without a section
 	size    int    // of the command so far, literals aside
@@ -98,6 +99,10 @@ func (g *gate) settle() error {
 		return nil
 	case o.accepted:
 		g.literal = o.size
+		if o.size > smallLiteral && !g.long { // a message, which has the time of one, once
+			g.long = true
+			g.wire.commandTime(g.wire.server.Data)
+		}
 		return nil
 	}
 	g.inside = false
@@ -130,7 +135,8 @@ func (g *gate) next() error {
 		if err := g.mayGoOn(""); err != nil {
 			return err
 		}
-		g.size = 0
+		g.size, g.long = 0, false
+		g.wire.betweenCommands()
 	}
 	line, err := g.line()
 	if err != nil {
@@ -156,6 +162,9 @@ func (g *gate) next() error {
 	if g.inside = ok; !ok {
 		g.pass = line
 		return nil
+	}
+	if g.wire.commandBy.IsZero() {
+		g.wire.commandTime(g.wire.server.Command)
 	}
 	if !l.sync {
 		line = append(line[:bytes.LastIndexByte(line, '+')], "}\r\n"...)
@@ -203,6 +212,9 @@ func (g *gate) line() ([]byte, error) {
 			return line, nil
 		}
 		seen = len(g.in)
+		if seen > 0 && g.wire.commandBy.IsZero() {
+			g.wire.commandTime(g.wire.server.Command)
+		}
 		if g.size+seen > commandBytes {
 			return nil, g.cut("[TOOBIG] The command is too long")
 		}

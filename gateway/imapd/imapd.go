@@ -35,6 +35,11 @@ type Config struct {
 	// Login is how long a client may take until it is logged in, Write how
 	// long it may take to accept 64 KiB. One minute where zero.
 	Login, Write time.Duration
+
+	// Command is how long a client may take from the first octet of a command to
+	// its last, a minute where zero; one with a message in it may take Data from
+	// there on, five minutes where zero.
+	Command, Data time.Duration
 }
 
 // Server serves IMAP.
@@ -59,6 +64,12 @@ func New(c Config) *Server {
 	}
 	if c.Write == 0 {
 		c.Write = time.Minute
+	}
+	if c.Command == 0 {
+		c.Command = time.Minute
+	}
+	if c.Data == 0 {
+		c.Data = 5 * time.Minute
 	}
 	c.TLS = c.TLS.Clone()
 	c.TLS.MinVersion = max(c.TLS.MinVersion, tls.VersionTLS12)

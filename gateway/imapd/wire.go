@@ -2,7 +2,9 @@ package imapd
 
 import (
 	"crypto/tls"
+	"io"
 	"net"
+	"os"
 	"sync"
 	"time"
 )
@@ -33,6 +35,10 @@ type wire struct {
 	// loginBy ends the connection of a client that has not logged in by then;
 	// zero once it has. Deadlines are set by the reading side only.
 	loginBy time.Time
+	// commandBy ends that of a client which has begun a command that is not
+	// whole by then; zero between commands.
+	commandBy time.Time
+	asked     time.Time // the library's own deadline
 }
 
 func newWire(conn *tls.Conn, s *Server, leave func()) *wire {
@@ -100,9 +106,25 @@ func (w *wire) fill(p []byte) (int, error) {
 	}
 	n, err := w.Conn.Read(p)
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.waiting = false
-	w.mu.Unlock()
+	if n == 0 && os.IsTimeout(err) { // RFC 9051 section 5.4
+		w.end(w.late())
+		w.sayBye()
+		return 0, io.EOF
+	}
 	return n, err
+}
+
+// late says what a client did not do in its time.
+func (w *wire) late() string {
+	switch {
+	case !w.commandBy.IsZero():
+		return "The command took too long"
+	case !w.loginBy.IsZero():
+		return "The time to log in is over"
+	}
+	return "Nothing came for too long"
 }
 
 // Read gives the library what the client sends, as far as the gate lets it.
@@ -112,12 +134,29 @@ func (w *wire) Read(p []byte) (int, error) { return w.gate.read(p) }
 // it writes goes out later, under the deadline of flush.
 func (w *wire) SetWriteDeadline(time.Time) error { return nil }
 
-// SetReadDeadline lets nobody wait beyond the time for logging in.
+// SetReadDeadline lets nobody wait beyond the time for logging in, nor a command
+// that has begun beyond its own.
 func (w *wire) SetReadDeadline(t time.Time) error {
-	if !w.loginBy.IsZero() && (t.IsZero() || t.After(w.loginBy)) {
-		t = w.loginBy
+	w.asked = t
+	for _, by := range [...]time.Time{w.loginBy, w.commandBy} {
+		if !by.IsZero() && (t.IsZero() || t.After(by)) {
+			t = by
+		}
 	}
 	return w.Conn.SetReadDeadline(t)
+}
+
+// commandTime says that what comes now belongs to a command, which has so long
+// until it is whole, however many octets come meanwhile (rule M8).
+func (w *wire) commandTime(d time.Duration) {
+	w.commandBy = time.Now().Add(d)
+	_ = w.SetReadDeadline(w.asked)
+}
+
+// betweenCommands lets the client be silent again.
+func (w *wire) betweenCommands() {
+	w.commandBy = time.Time{}
+	_ = w.SetReadDeadline(w.asked)
 }
 
 // loggedIn ends the time for logging in.
