@@ -10,7 +10,7 @@ MESSAGES    ?= 100000
 SEED        ?= 1
 ROW         ?=
 
-.PHONY: build test race bench bench-imap peers fuzz walks faults gate gate-controls demo story thunderbird vet clean
+.PHONY: build test race bench bench-imap peers fuzz walks faults gate gate-controls demo story thunderbird vet clean hostile
 
 build:
 	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/parley ./gateway
@@ -73,6 +73,14 @@ gate:
 
 gate-controls:
 	GOGC=400 GATE_CONTROLS=$(N) GATE_ROW='$(ROW)' go test -count=1 -timeout 12h -v -run '^(TestGate_Controls|TestGate_EveryRowIsNoticed|TestGuard_.*|TestAlone_.*)$$' ./mailflow
+
+# Bombs on fifty connections at once, while an honest sender and two IMAP clients
+# are served: prints what they waited, and the most memory that the daemon took.
+# Then N bounces of one delivery, N forged mails, and N guesses at addresses. Linux.
+hostile: build
+	go build -o bin/hostile ./testdata/hostile
+	bin/hostile -parley bin/parley $(ARGS)
+	HOSTILE=$(N) go test -count=1 -timeout 2h -v -run '^(TestM7_BounceStorm|TestM7_ForgedBouncesAndReplies|TestM2_GuessesTellNothing)$$' ./mailflow
 
 # On loopback, in a temporary directory; ARGS=--once ends after the story.
 demo: build
