@@ -10,7 +10,7 @@ MESSAGES    ?= 100000
 SEED        ?= 1
 ROW         ?=
 
-.PHONY: build test race bench bench-imap peers fuzz walks faults gate gate-controls demo story thunderbird vet clean hostile
+.PHONY: build test race bench bench-imap peers fuzz walks faults gate gate-controls demo story thunderbird vet clean hostile canary soak
 
 build:
 	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/parley ./gateway
@@ -91,6 +91,20 @@ demo: build
 # the case file at the end.
 story:
 	go test -count=1 -v -run '^TestStory2009$$' ./gateway
+
+# Secrets of every class go through the program, which is killed, crashed, backed up
+# and made to destroy its case: none is found in what it leaves, in whatever form.
+canary: build
+	PARLEY='$(CURDIR)/bin/parley' go test -count=1 -v -run '^TestH4_NothingInClear$$|^TestCanary_Control$$' ./gateway
+
+# A desk at work for a while; it says whether memory and descriptors stay flat, and
+# counts what was acknowledged. See testdata/soak/main.go.
+MINUTES  ?= 20
+RATE     ?= 20
+SESSIONS ?= 20
+soak: build
+	go build -o bin/soak ./testdata/soak
+	bin/soak -parley bin/parley -minutes $(MINUTES) -rate $(RATE) -sessions $(SESSIONS)
 
 # A coordinator's first day in a real Thunderbird under Xvfb; the pictures are
 # left in PICTURES.
