@@ -92,8 +92,8 @@ demo: build
 story:
 	go test -count=1 -v -run '^TestStory2009$$' ./gateway
 
-# Secrets of every class go through the program, which is killed, crashed, backed up
-# and made to destroy its case: none is found in what it leaves, in whatever form.
+# Secrets of every class go through the program, which is backed up, killed and
+# crashed: none is found in what it leaves, in whatever form.
 canary: build
 	PARLEY='$(CURDIR)/bin/parley' go test -count=1 -v -run '^TestH4_NothingInClear$$|^TestCanary_Control$$' ./gateway
 

@@ -86,5 +86,9 @@ func run(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	return errors.Join(judge(watched), s.settle(), s.count(), s.err())
+	err = s.settle()
+	if err == nil { // else what still waits would count as lost
+		err = s.count()
+	}
+	return errors.Join(judge(watched), err, s.err())
 }
