@@ -156,14 +156,18 @@ func recipientReports(text string) (all []Bounce) {
 	return all
 }
 
+// mostStatusField bounds what is read of one field of a report, in bytes: a report
+// may be as long as a mail, and one field of it a million lines.
+const mostStatusField = 4 << 10
+
 // statusFields reads fields with folded lines; of one that comes twice the first.
 func statusFields(group string) map[string]string {
 	fields := map[string]string{}
 	last := ""
 	for line := range strings.SplitSeq(group, "\n") {
 		if strings.HasPrefix(line, " ") || strings.HasPrefix(line, "\t") {
-			if last != "" {
-				fields[last] = strings.TrimSpace(fields[last] + " " + strings.TrimSpace(line))
+			if last != "" && len(fields[last]) < mostStatusField {
+				fields[last] = shortened(strings.TrimSpace(fields[last] + " " + strings.TrimSpace(line)))
 			}
 			continue
 		}
@@ -173,10 +177,14 @@ func statusFields(group string) map[string]string {
 			last = ""
 			continue
 		}
-		fields[last] = strings.TrimSpace(stripComments(value))
+		fields[last] = shortened(strings.TrimSpace(stripComments(value)))
 	}
 	return fields
 }
+
+// shortened is the beginning of a field; a character that it cuts in two is shown as
+// one that is not known.
+func shortened(value string) string { return value[:min(len(value), mostStatusField)] }
 
 // mostBounceText bounds what is read of a bounce in words, in bytes: below it stands
 // the mail that came back.

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Each file of testdata/bounces is a mail as servers of that name write them, with
@@ -75,6 +76,28 @@ func TestReadBounce_EnvelopeID(t *testing.T) {
 	}
 }
 
+// manyFolds is a report with a field of n lines.
+func manyFolds(n int) []byte {
+	return []byte("Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.acme.example\r\n\r\n" +
+		"Action: failed\r\nStatus: 5.1.1\r\nDiagnostic-Code: smtp; 550\r\n" + strings.Repeat(" y\r\n", n) + "\r\n")
+}
+
+// P7: a field of a million lines is read in the time of a mail of that size; each
+// line once was put behind all before it, which would have taken a quarter of an hour.
+func TestP7_BounceWithALongField(t *testing.T) {
+	t.Parallel()
+	raw := manyFolds(1_000_000)
+	begun := time.Now()
+	p, err := Parse(raw, Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b := ReadBounce(p); b.Fate != Bounced || b.Status != "5.1.1" || !strings.HasPrefix(b.Said, "550 y y") || len([]rune(b.Said)) != longestSaid {
+		t.Errorf("read as %+v", b)
+	}
+	inTime(t, begun, len(raw))
+}
+
 func FuzzReadBounce(f *testing.F) {
 	files, err := filepath.Glob("testdata/bounces/*.eml")
 	if err != nil {
@@ -88,7 +111,10 @@ func FuzzReadBounce(f *testing.F) {
 		_, raw, _ := strings.Cut(string(data), "\n")
 		f.Add([]byte(raw))
 	}
+	f.Add(manyFolds(100))
 	f.Fuzz(func(t *testing.T, raw []byte) {
+		begun := time.Now()
+		defer func() { inTime(t, begun, len(raw)) }()
 		p, err := Parse(raw, Limits{})
 		if err != nil {
 			p = nil
