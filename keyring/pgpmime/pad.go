@@ -151,25 +151,34 @@ type header struct {
 
 func splitHeader(entity []byte) (header, error) {
 	var h header
-	for {
-		line, rest, ok := bytes.Cut(entity, []byte("\r\n"))
-		if !ok {
+	for !bytes.HasPrefix(entity, []byte("\r\n")) {
+		n := fieldEnd(entity)
+		if n == 0 {
 			return h, errors.New("entity has no end of header")
 		}
-		entity = rest
-		switch {
-		case len(line) == 0:
-			return h, nil
-		case line[0] == ' ' || line[0] == '\t':
-			if len(h.fields) == 0 {
-				return h, errors.New("entity header starts with a folded line")
-			}
-			h.fields[len(h.fields)-1] += string(line) + "\r\n"
-		default:
-			if name, _, ok := bytes.Cut(line, []byte(":")); !ok || !fieldName(string(name)) {
-				return h, errors.New("entity header has a line without a name")
-			}
-			h.fields = append(h.fields, string(line)+"\r\n")
+		if entity[0] == ' ' || entity[0] == '\t' {
+			return h, errors.New("entity header starts with a folded line")
+		}
+		if name, _, ok := bytes.Cut(entity[:n], []byte(":")); !ok || !fieldName(string(name)) {
+			return h, errors.New("entity header has a line without a name")
+		}
+		h.fields = append(h.fields, string(entity[:n]))
+		entity = entity[n:]
+	}
+	return h, nil
+}
+
+// fieldEnd is the length of the first line with those that are folded below it; 0
+// where the last of them does not end.
+func fieldEnd(b []byte) int {
+	for at := 0; ; {
+		i := bytes.Index(b[at:], []byte("\r\n"))
+		if i < 0 {
+			return 0
+		}
+		at += i + 2
+		if at == len(b) || b[at] != ' ' && b[at] != '\t' {
+			return at
 		}
 	}
 }
