@@ -39,8 +39,11 @@ func (g *gate) replied(line []byte) {
 		return
 	}
 	line = g.correct(line)
-	g.out = append(g.out, line...)
-	if len(line) == 0 || line[3] != ' ' {
+	if len(line) == 0 {
+		return
+	}
+	g.out = append(g.out, fitting(line)...)
+	if line[3] != ' ' {
 		return
 	}
 	code, _ := strconv.Atoi(string(line[:3]))
@@ -90,6 +93,17 @@ func (g *gate) correct(line []byte) []byte {
 		return append([]byte("503"), line[3:]...)
 	}
 	return line
+}
+
+// maxReply is the longest line of a reply in octets, with its code and without CR LF
+// (RFC 5321 section 4.5.3.1.5).
+const maxReply = 510
+
+// fitting makes a line of a reply ASCII of at most 512 octets (RFC 5321 section 4.2):
+// go-smtp repeats what a client calls itself or says wrongly as it came.
+func fitting(line []byte) []byte {
+	text, _ := bytes.CutSuffix(line, []byte("\r\n"))
+	return append(append(text[:4:4], plain(string(text[4:]), maxReply-4)...), "\r\n"...)
 }
 
 // say is a reply of the gate's own.
