@@ -60,7 +60,8 @@ var (
 	partyPattern  = regexp.MustCompile(`^[a-z0-9-]+$`)
 	finderPattern = regexp.MustCompile(`^finder(?:-([0-9]{1,6}))?$`)
 	// tagPattern finds a tag in running text, brackets or not.
-	tagPattern = regexp.MustCompile(`(?i)\b[A-Z][A-Z0-9]{0,9}-[0-9]{4}-[0-9]{4,}\b`)
+	// Both cases are written out: (?i) would take U+212A for a K, too.
+	tagPattern = regexp.MustCompile(`\b[A-Za-z][A-Za-z0-9]{0,9}-[0-9]{4}-[0-9]{4,}\b`)
 )
 
 // ParseCaseID reads a tag in any case, with or without brackets.
@@ -80,10 +81,11 @@ func NewCaseID(prefix string, year int, n uint64) CaseID {
 // FindCaseIDs lists the tags that stand in a text, each once, in order.
 func FindCaseIDs(text string) []CaseID {
 	var ids []CaseID
+	seen := map[CaseID]bool{} // a Subject may hold ten thousands
 	for _, t := range tagPattern.FindAllString(text, -1) {
 		id := CaseID(strings.ToUpper(t))
-		if !slices.Contains(ids, id) {
-			ids = append(ids, id)
+		if !seen[id] {
+			ids, seen[id] = append(ids, id), true
 		}
 	}
 	return ids
