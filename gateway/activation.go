@@ -17,24 +17,19 @@ const firstPassed = 3
 // of their units (FileDescriptorName=): smtp, lmtp, submission, imap, monitor. So a port
 // below 1024 needs no capability, and mail that comes while we start waits.
 func passedListeners() (map[string]net.Listener, error) {
-	n, err := strconv.Atoi(os.Getenv("LISTEN_FDS"))
-	if err != nil || os.Getenv("LISTEN_PID") != strconv.Itoa(os.Getpid()) {
+	names, err := passedNames(os.Getenv("LISTEN_FDS"), os.Getenv("LISTEN_PID"), os.Getenv("LISTEN_FDNAMES"), os.Getpid())
+	if names == nil && err == nil {
 		return nil, nil // they are somebody else's, or there are none
 	}
-	names := strings.Split(os.Getenv("LISTEN_FDNAMES"), ":")
 	for _, v := range []string{"LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"} {
 		_ = os.Unsetenv(v) // what we start is not meant
 	}
+	if err != nil {
+		return nil, err
+	}
 	out := map[string]net.Listener{}
-	for i := range n {
+	for i, name := range names {
 		syscall.CloseOnExec(firstPassed + i)
-		name := ""
-		if i < len(names) {
-			name = names[i]
-		}
-		if !slices.Contains(portNames[:], name) || out[name] != nil {
-			return nil, fmt.Errorf("take socket %d from systemd: its name is %q; set FileDescriptorName= to one of %s, each once", i, name, strings.Join(portNames[:], ", "))
-		}
 		f := os.NewFile(uintptr(firstPassed+i), name)
 		ln, err := net.FileListener(f)
 		_ = f.Close() // the listener has its own
@@ -44,4 +39,27 @@ func passedListeners() (map[string]net.Listener, error) {
 		out[name] = ln
 	}
 	return out, nil
+}
+
+// passedNames reads the three variables, LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES: the
+// names of the sockets that were passed to us, in their order; nil where the
+// variables are not meant for our own process.
+func passedNames(fds, pid, fdnames string, own int) ([]string, error) {
+	n, err := strconv.Atoi(fds)
+	if err != nil || n < 0 || pid != strconv.Itoa(own) {
+		return nil, nil
+	}
+	given := strings.Split(fdnames, ":")
+	names := []string{}
+	for i := range n {
+		name := ""
+		if i < len(given) {
+			name = given[i]
+		}
+		if !slices.Contains(portNames[:], name) || slices.Contains(names, name) {
+			return nil, fmt.Errorf("take socket %d from systemd: its name is %q; set FileDescriptorName= to one of %s, each once", i, name, strings.Join(portNames[:], ", "))
+		}
+		names = append(names, name)
+	}
+	return names, nil
 }

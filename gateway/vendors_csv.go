@@ -59,7 +59,7 @@ func readVendors(data []byte) ([]vendorRow, error) {
 	r.FieldsPerRecord, r.TrimLeadingSpace, r.Comment = -1, true, '#'
 	var rows []vendorRow
 	columns, named := plainColumns, false
-	seen := map[string]int{}
+	seen := map[cvd.PartyID]int{}
 	for first := true; ; first = false {
 		f, err := r.Read()
 		switch {
@@ -80,10 +80,11 @@ func readVendors(data []byte) ([]vendorRow, error) {
 		if err != nil {
 			return nil, err
 		}
-		if before, twice := seen[row.name()]; twice {
+		id, _ := cvd.ParsePartyID(row.name()) // as readVendor did; Acme and acme are one
+		if before, twice := seen[id]; twice {
 			return nil, cellError(line, columnName, fmt.Sprintf("%s stands on line %d already", row.name(), before))
 		}
-		seen[row.name()] = line
+		seen[id] = line
 		rows = append(rows, row)
 	}
 }
