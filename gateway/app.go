@@ -26,8 +26,9 @@ type app struct {
 	// policies are those that a reload brought.
 	policies atomic.Pointer[map[string]cvd.Policy]
 	kept     atomic.Pointer[store.Unlock] // the credential, where it cannot be read again, or is another than the settings say
-	ports    *ports                       // nil where no daemon serves
-	close    []func() error               // last first
+	dns      resolver
+	ports    *ports         // nil where no daemon serves
+	close    []func() error // last first
 }
 
 // Close lets go of everything, the store at last.

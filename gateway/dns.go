@@ -21,7 +21,7 @@ func dnsRecords(s *settings) string {
 		{"_imap._tcp." + desk, "IN SRV 0 0 0 ."},
 		{public, `IN TXT "v=spf1 include:RELAY -all"`, "; RELAY: the domain of your smarthost (RFC 7208)"},
 		{desk, `IN TXT "v=spf1 -all"`, "; nothing is sent from it to the outside"},
-		{"_dmarc." + public, `IN TXT "v=DMARC1; p=reject"`, "; once the smarthost signs with DKIM (RFC 7489)"},
+		{"_dmarc." + public, `IN TXT "v=DMARC1; p=reject"`, "; once we sign with DKIM, `parley dkim sign` (RFC 7489)"},
 		{"_dmarc." + desk, `IN TXT "v=DMARC1; p=reject"`},
 		{"_smtp._tls." + public, `IN TXT "v=TLSRPTv1; rua=mailto:postmaster@` + s.Domain + `"`, "; who could not reach us over TLS says so (RFC 8460)"},
 		{public, `IN CAA 0 issue "CA"`, "; CA: who may issue your TLS certificate (RFC 8659)"},

@@ -50,7 +50,11 @@ func (c doctorCommand) Run(ctx context.Context, w world) error {
 		all = append(all, set.examineDNS(ctx, net.DefaultResolver)...)
 		all = append(all, set.examineSmarthosts(ctx)...)
 	}
-	answer, err := c.ask(ctx, w, set, ctl.Request{Command: "doctor"})
+	flags := map[string]string{}
+	if c.Offline {
+		flags["offline"] = "yes"
+	}
+	answer, err := c.ask(ctx, w, set, ctl.Request{Command: "doctor", Flags: flags})
 	if err != nil {
 		all = append(all, finding{wrong, "the store cannot be looked at: " + err.Error(), "see what keeps it from opening"})
 	}

@@ -16,8 +16,13 @@ const (
 )
 
 // examine is what the store tells the doctor.
-func examine(_ context.Context, a *app, _ ctl.Request) (string, error) {
+func examine(ctx context.Context, a *app, r ctl.Request) (string, error) {
 	var all []finding
+	dns := a.dns
+	if r.Flags["offline"] != "" {
+		dns = nil
+	}
+	var needed map[string]string // why the records of old DKIM keys must stay
 	now := a.base.Clock.Now()
 	err := a.store.View(func(tx *store.Tx) error {
 		desk, err := mailflow.Coordinators(tx)
@@ -29,11 +34,13 @@ func examine(_ context.Context, a *app, _ ctl.Request) (string, error) {
 			return err
 		}
 		all = append(all, examineDesk(desk), examineBackups(backups, now), a.examineOwnKey(now))
-		return nil
+		needed, err = a.whyNeeded(tx)
+		return err
 	})
 	if err != nil {
 		return "", err
 	}
+	all = append(all, a.examineDomainKeys(ctx, dns, needed)...)
 	f, err := a.base.Figures()
 	if err != nil {
 		return "", err

@@ -53,7 +53,7 @@ func (c initCommand) Run(ctx context.Context, w world) (err error) {
 	if err := m.dir(c.Dir); err != nil {
 		return err
 	}
-	ours, err := c.make(m, set, w.asker())
+	ours, signs, err := c.make(m, set, w.asker())
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (c initCommand) Run(ctx context.Context, w world) (err error) {
 	if err := m.file(path, []byte(text)); err != nil {
 		return err
 	}
-	_, err = io.WriteString(w.out, c.report(path, set, ours))
+	_, err = io.WriteString(w.out, c.report(path, set, ours, signs))
 	return err
 }
 
@@ -109,14 +109,15 @@ func freeAddress(port, other int) string {
 	return addr
 }
 
-// make makes everything but the configuration file, and gives our key.
-func (c initCommand) make(m *maker, set *settings, ask asker) (*keyring.Secret, error) {
+// make makes everything but the configuration file, and gives our key and the one
+// that will sign for our domain.
+func (c initCommand) make(m *maker, set *settings, ask asker) (ours *keyring.Secret, signs mailflow.DomainKey, err error) {
 	u, err := m.unlock(set.Unlock, ask)
 	if err != nil {
-		return nil, err
+		return nil, signs, err
 	}
 	if err := m.certificate(set, time.Now()); err != nil {
-		return nil, err
+		return nil, signs, err
 	}
 	name := c.Name
 	if name == "" {
@@ -125,13 +126,14 @@ func (c initCommand) make(m *maker, set *settings, ask asker) (*keyring.Secret, 
 	now := time.Now()
 	end, err := parseEnd(c.Expires, now)
 	if err != nil {
-		return nil, err
+		return nil, signs, err
 	}
-	ours, err := keyring.GenerateUntil(name, "report@"+set.Domain, keyring.Algorithm(c.Key), now, end)
+	ours, err = keyring.GenerateUntil(name, "report@"+set.Domain, keyring.Algorithm(c.Key), now, end)
 	if err != nil {
-		return nil, fmt.Errorf("make our OpenPGP key: %w", err)
+		return nil, signs, fmt.Errorf("make our OpenPGP key: %w", err)
 	}
-	return ours, m.store(set, u, ours)
+	signs, err = m.store(set, u, ours)
+	return ours, signs, err
 }
 
 // maker makes what must not exist yet, and can take it back.
@@ -191,28 +193,32 @@ func (m *maker) unlock(c credential, ask asker) (store.Unlock, error) {
 	return parseUnlock([]byte(text))
 }
 
-// store makes the store with our key sealed in it.
-func (m *maker) store(set *settings, u store.Unlock, ours *keyring.Secret) (err error) {
+// store makes the store with our key sealed in it, and with one that is to sign
+// for our domain.
+func (m *maker) store(set *settings, u store.Unlock, ours *keyring.Secret) (signs mailflow.DomainKey, err error) {
 	_, statErr := os.Lstat(set.StateDir)
 	if err := store.Create(set.StateDir, u); err != nil {
-		return fmt.Errorf("make store: %w", err)
+		return signs, fmt.Errorf("make store: %w", err)
 	}
 	if errors.Is(statErr, os.ErrNotExist) {
 		m.made = append(m.made, set.StateDir)
 	}
 	st, err := openStore(set, given{unlock: u, clock: mailflow.WallClock()})
 	if err != nil {
-		return err
+		return signs, err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
 	if err := st.Update(func(tx *store.Tx) error { return tx.NewScope(mailflow.DeskScope) }); err != nil {
-		return err
+		return signs, err
 	}
-	return mailflow.KeepFirstKey(st, ours)
+	if err := mailflow.KeepFirstKey(st, ours); err != nil {
+		return signs, err
+	}
+	return mailflow.KeepFirstDomainKey(st, time.Now())
 }
 
 // report says what was made and what to do next.
-func (c initCommand) report(path string, set *settings, ours *keyring.Secret) string {
+func (c initCommand) report(path string, set *settings, ours *keyring.Secret, signs mailflow.DomainKey) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "made %s\n\n", path)
 	fmt.Fprintf(&b, "our key      %s\n", ours.Certificate().Fingerprint().Spaced())
@@ -222,6 +228,7 @@ func (c initCommand) report(path string, set *settings, ours *keyring.Secret) st
 	fmt.Fprintf(&b, "unlock       %s; keep a copy elsewhere: without it the store is lost\n\n", set.Unlock)
 	b.WriteString("Publish these DNS records; ADDRESS is that of this machine.\n\n")
 	b.WriteString(dnsRecords(set))
+	fmt.Fprintf(&b, "\n%s\nThe last one is for signing what leaves (DKIM); once it can be seen everywhere:\n  parley dkim sign %s --config %s\n", zoneLine(signs, set.Domain), signs.Selector, path)
 	fmt.Fprintf(&b, "\nNext:\n  parley coordinator add NAME --config %s --password-file FILE\n  parley serve --config %s\n", path, path)
 	b.WriteString("Set [outbound] smarthost before anything is to leave.\n")
 	return b.String()

@@ -87,7 +87,7 @@ func TestOwnKeyIsSealed(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := &maker{}
-	if err := m.store(set, u, key); err != nil {
+	if _, err := m.store(set, u, key); err != nil {
 		t.Fatal(err)
 	}
 	st, err := openStore(set, given{unlock: u, clock: mailflow.WallClock()})

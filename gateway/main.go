@@ -52,6 +52,7 @@ type commandLine struct {
 	Coordinator coordinatorCommand `cmd:"" help:"The people of the desk and their logins."`
 	Vendor      vendorCommand      `cmd:"" help:"The directory of vendors."`
 	Key         keyCommand         `cmd:"" help:"OpenPGP keys: ours and those of parties."`
+	DKIM        dkimCommand        `cmd:"" name:"dkim" help:"The keys that sign what leaves for our domain."`
 	Web         webCommand         `cmd:"" help:"Write static files for a web server: how to report, our key, security.txt, settings for clients."`
 	Backup      backupCommand      `cmd:"" help:"Write all of it into a file that only a key kept elsewhere opens, while it runs."`
 	Restore     restoreCommand     `cmd:"" help:"Make a gateway of a backup; nothing leaves it before you say so."`

@@ -13,7 +13,7 @@ import (
 	"filippo.io/age"
 )
 
-func runs(t *testing.T, args ...string) string {
+func does(t *testing.T, args ...string) string {
 	t.Helper()
 	out, err := parley(t, args...).CombinedOutput()
 	if err != nil {
@@ -36,20 +36,20 @@ func TestH2_RotateWhileServing(t *testing.T) {
 	dir := t.TempDir()
 	config := newGateway(t, filepath.Join(dir, "gw"))
 	first := killable(t, config)
-	runs(t, "do", "--config", config, `case open "An overflow"`)
-	id := caseTag.FindString(runs(t, "do", "--config", config, "status"))
+	does(t, "do", "--config", config, `case open "An overflow"`)
+	id := caseTag.FindString(does(t, "do", "--config", config, "status"))
 	identity, recipient := newIdentity(t, dir)
-	runs(t, "backup", filepath.Join(dir, "before.age"), "--recipient", recipient, "--config", config)
+	does(t, "backup", filepath.Join(dir, "before.age"), "--recipient", recipient, "--config", config)
 
 	refuses(t, "there is no case PAR-2020-0001", "store", "rotate", "PAR-2020-0001", "--config", config)
 	refuses(t, "or --to", "store", "rotate", "--config", config)
 	refuses(t, "keep that", "store", "rotate", "--to", "file:unlock", "--config", config)
-	if out := runs(t, "store", "rotate", id, "--config", config); !strings.Contains(out, "the one of before is destroyed") {
+	if out := does(t, "store", "rotate", id, "--config", config); !strings.Contains(out, "the one of before is destroyed") {
 		t.Errorf("it said %s", out)
 	}
-	runs(t, "store", "rotate", "--to", "file:unlock-2", "--config", config)
-	runs(t, "store", "rotate", id, "--config", config) // under the new credential
-	if out := runs(t, "verify", "--config", config); !strings.Contains(out, "shredded 0\n") {
+	does(t, "store", "rotate", "--to", "file:unlock-2", "--config", config)
+	does(t, "store", "rotate", id, "--config", config) // under the new credential
+	if out := does(t, "verify", "--config", config); !strings.Contains(out, "shredded 0\n") {
 		t.Errorf("verify said %s", out)
 	}
 	if err := first.Signal(syscall.SIGKILL); err != nil {
@@ -66,11 +66,11 @@ func TestH2_RotateWhileServing(t *testing.T) {
 		t.Fatal(err)
 	}
 	serve(t, config)
-	if out := runs(t, "do", "--config", config, "status"); !strings.Contains(out, id) {
+	if out := does(t, "do", "--config", config, "status"); !strings.Contains(out, id) {
 		t.Errorf("the case is gone: %s", out)
 	}
-	runs(t, "restore", filepath.Join(dir, "before.age"), "--identity", identity, "--to", filepath.Join(dir, "again"))
-	if out := runs(t, "do", "--config", filepath.Join(dir, "again", configName), "status"); !strings.Contains(out, id) {
+	does(t, "restore", filepath.Join(dir, "before.age"), "--identity", identity, "--to", filepath.Join(dir, "again"))
+	if out := does(t, "do", "--config", filepath.Join(dir, "again", configName), "status"); !strings.Contains(out, id) {
 		t.Errorf("the backup lacks the case: %s", out)
 	}
 }

@@ -42,7 +42,7 @@ type given struct {
 
 // openApp opens the store and builds the flows over it. Nothing runs yet.
 func openApp(set *settings, with given) (a *app, err error) {
-	a = &app{set: set, log: with.log, counts: monitor.NewCounts()}
+	a = &app{set: set, log: with.log, counts: monitor.NewCounts(), dns: net.DefaultResolver}
 	a.keepUnlock(with.unlock)
 	defer func() {
 		if err != nil {
@@ -60,6 +60,10 @@ func openApp(set *settings, with given) (a *app, err error) {
 	if err != nil {
 		return a, err
 	}
+	signing, err := mailflow.OpenDomainKeys(a.store)
+	if err != nil {
+		return a, err
+	}
 	words, err := set.words()
 	if err != nil {
 		return a, err
@@ -69,7 +73,7 @@ func openApp(set *settings, with given) (a *app, err error) {
 			Domain: set.Domain, DeskDomain: set.DeskDomain, CasePrefix: set.CasePrefix, Subject: set.Subject,
 			Plaintext: set.Plaintext, Undo: set.Undo, CoolOff: set.CoolOff, Digest: set.Digest, Zone: set.Zone, KeyPause: set.KeyPause, Discovery: set.Discovery.On, CVEOrg: set.CVEOrg, Limits: set.Message, Policies: set.Policies,
 		},
-		Clock: with.clock, Store: a.store, Own: own, Certs: keyring.NewCache(certificates), Templates: words, Guard: new(mailflow.Guard), Log: with.log,
+		Clock: with.clock, Store: a.store, Own: own, DomainKeys: signing, Certs: keyring.NewCache(certificates), Templates: words, Guard: new(mailflow.Guard), Log: with.log,
 		Credential: a.credential,
 	}
 	a.base.Reloaded = func() map[string]cvd.Policy {

@@ -42,14 +42,16 @@ type Settings struct {
 // changed while they run.
 type Base struct {
 	Settings
-	Clock     Clock
-	Store     *store.Store
-	Own       *OwnKeys // our own keys
-	Certs     *keyring.Cache
-	Templates *templates.Set
-	Queue     *queue.Queue
-	Log       *slog.Logger
-	Guard     *Guard // against words of one party to another; the zero one is ready
+	Clock Clock
+	Store *store.Store
+	Own   *OwnKeys // our own keys
+	// DomainKeys sign what leaves for our domain; nil, or none of them, signs nothing.
+	DomainKeys *DomainKeys
+	Certs      *keyring.Cache
+	Templates  *templates.Set
+	Queue      *queue.Queue
+	Log        *slog.Logger
+	Guard      *Guard // against words of one party to another; the zero one is ready
 	// Credential reads the store's credential again, to destroy the keys of a case
 	// with; without it no case can be shredded.
 	Credential func() (store.Unlock, error)

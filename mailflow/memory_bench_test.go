@@ -89,7 +89,7 @@ func BenchmarkMemory(b *testing.B) {
 		var peak float64
 		for b.Loop() {
 			peak = max(peak, peakHeap(b, func() error {
-				d, err := out.stream(p, inner, pgpmime.Outer{From: "a@vdp.example.org", To: "psirt@acme.example"})
+				d, _, err := out.stream(p, inner, pgpmime.Outer{From: "a@vdp.example.org", To: "psirt@acme.example"})
 				if err == nil {
 					size = d.Size
 					d.Drop()

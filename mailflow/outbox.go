@@ -175,7 +175,8 @@ func (o *Outbox) toQueue(tx *store.Tx, p *parcel, s *sealed) (delivery uint64, e
 	}
 	n := p.Notice
 	item := queue.Item{Case: string(n.Case), Party: string(n.Party), Notice: n.ID, Scope: caseScope(n.Case),
-		From: "bounce+" + s.bounce + "@" + o.Domain, To: p.to(), MessageID: s.messageID, EnvelopeID: envelopeID(s.bounce), Body: body, InOrder: n.Kind == cvd.KindLeak}
+		From: "bounce+" + s.bounce + "@" + o.Domain, To: p.to(), MessageID: s.messageID, EnvelopeID: envelopeID(s.bounce),
+		Head: s.head, Body: body, InOrder: n.Kind == cvd.KindLeak}
 	if delivery, err = o.Queue.Add(tx, item); err != nil {
 		return 0, err
 	}

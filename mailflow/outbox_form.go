@@ -16,34 +16,34 @@ import (
 
 // wire makes the bytes that leave. Only kinds that are content-free by their
 // templates, and what is public to a party without a key, are signed in clear; all
-// else is sealed, in the party's form.
-func (o *Outbox) wire(p *parcel, r templates.Rendered, outer pgpmime.Outer, files []message.Attachment) (*store.Draft, error) {
+// else is sealed, in the party's form. head are the fields in front of them.
+func (o *Outbox) wire(p *parcel, r templates.Rendered, outer pgpmime.Outer, files []message.Attachment) (d *store.Draft, head string, err error) {
 	if p.inline() {
 		return o.keep(o.inlineWire(p, r, outer, files))
 	}
 	inner, err := innerOf(p, r, outer, files)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if p.inClear() {
 		if err := p.mustBeClear(); err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		return o.keep(pgpmime.SignClear(inner, outer, p.Ours.signing().Secret, p.Now))
 	}
 	return o.stream(p, inner, outer)
 }
 
-func (o *Outbox) keep(wire []byte, err error) (*store.Draft, error) {
+func (o *Outbox) keep(wire []byte, err error) (*store.Draft, string, error) {
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return o.Store.SealBytes(wire)
+	return o.sealSigned(bytes.NewReader(wire))
 }
 
 // stream seals the inner entity from the encryption straight into the store, so
 // that a large mail is never held as it leaves.
-func (o *Outbox) stream(p *parcel, inner []byte, outer pgpmime.Outer) (*store.Draft, error) {
+func (o *Outbox) stream(p *parcel, inner []byte, outer pgpmime.Outer) (*store.Draft, string, error) {
 	r, w := io.Pipe()
 	done := make(chan struct{})
 	go func() {
@@ -56,7 +56,7 @@ func (o *Outbox) stream(p *parcel, inner []byte, outer pgpmime.Outer) (*store.Dr
 		r.Close() // ends the other side, too, if the store fails first
 		<-done
 	}()
-	return o.Store.Seal(r)
+	return o.sealSigned(r)
 }
 
 // inline says whether the parcel leaves in the inline form. What is in clear has

@@ -32,16 +32,16 @@ func TestV5_StreamFails(t *testing.T) {
 		return p
 	}
 	blobs := filepath.Join(w.dir, "blobs")
-	d, err := out.stream(parcelTo(vendor.Certificate()), inner, outer)
+	d, _, err := out.stream(parcelTo(vendor.Certificate()), inner, outer)
 	if err != nil {
 		t.Fatal(err)
 	}
 	d.Drop()
-	if d, err := out.stream(parcelTo(), inner, outer); err == nil || d != nil {
+	if d, _, err := out.stream(parcelTo(), inner, outer); err == nil || d != nil {
 		t.Errorf("sealed to nobody: %v", err)
 	}
 	bare := append(inner[:len(inner):len(inner)], "\r\n--\n"...) // found to be wrong after most of it was written
-	if d, err := out.stream(parcelTo(vendor.Certificate()), bare, outer); err == nil || d != nil {
+	if d, _, err := out.stream(parcelTo(vendor.Certificate()), bare, outer); err == nil || d != nil {
 		t.Errorf("sealed what is not in CRLF lines: %v", err)
 	}
 	if left, err := os.ReadDir(blobs); err != nil || len(left) > 0 {
@@ -50,7 +50,7 @@ func TestV5_StreamFails(t *testing.T) {
 	if err := os.Remove(blobs); err != nil {
 		t.Fatal(err)
 	}
-	if d, err := out.stream(parcelTo(vendor.Certificate()), inner, outer); !errors.Is(err, fs.ErrNotExist) || d != nil {
+	if d, _, err := out.stream(parcelTo(vendor.Certificate()), inner, outer); !errors.Is(err, fs.ErrNotExist) || d != nil {
 		t.Errorf("without a place for it: %v", err)
 	}
 }

@@ -17,7 +17,8 @@ import (
 type sealed struct {
 	messageID string
 	bounce    string
-	wire      *store.Draft // the bytes that leave
+	head      string       // the fields that sign wire for our domain, in front of it
+	wire      *store.Draft // the bytes that leave, with head
 	served    *store.Draft // what the desk sees of them
 	agreed    *cvd.Agreed  // what the calendar in it says
 	tree      *message.Part
@@ -44,7 +45,7 @@ func (o *Outbox) seal(p *parcel) (*sealed, error) {
 		s.messageID = newMessageID(o.Domain)
 	}
 	outer := o.outer(p, s.messageID, r.Subject)
-	if s.wire, err = o.wire(p, r, outer, files); err != nil {
+	if s.wire, s.head, err = o.wire(p, r, outer, files); err != nil {
 		return nil, err
 	}
 	if err := o.view(s, p, r, outer, files); err != nil {

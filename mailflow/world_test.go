@@ -112,6 +112,10 @@ func (w *world) open(first ...*keyring.Secret) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	signing, err := OpenDomainKeys(st)
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	set, err := builtin()
 	if err != nil {
 		w.t.Fatal(err)
@@ -127,7 +131,7 @@ func (w *world) open(first ...*keyring.Secret) {
 			Subject: "Confidential message (encrypted)", Plaintext: "accept", Undo: 2 * time.Minute, CoolOff: 12 * time.Hour,
 			Limits: message.DefaultLimits(), Policies: policies},
 		Clock: Clock{Now: w.clock.Now, Read: w.clock.Read, After: time.After},
-		Store: st, Own: own, Certs: keyring.NewCache(1000), Templates: set, Guard: new(Guard), Log: slog.New(slog.NewTextHandler(w.t.Output(), nil)),
+		Store: st, Own: own, DomainKeys: signing, Certs: keyring.NewCache(1000), Templates: set, Guard: new(Guard), Log: slog.New(slog.NewTextHandler(w.t.Output(), nil)),
 	}
 	if w.light {
 		b.Log, b.Draw = slog.New(slog.DiscardHandler), func(timeline.Picture) ([]byte, error) { return []byte("a picture"), nil }

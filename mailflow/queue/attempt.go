@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"parley/mailflow/broken"
@@ -158,12 +159,24 @@ func (q *Queue) deliver(ctx context.Context, it Item) (r courier.Result) {
 			r = courier.Result{Outcome: courier.Unknown, Err: errors.New("the gateway failed while it was being sent")}
 		}
 	}()
-	return q.Courier.Deliver(ctx, courier.Mail{From: it.From, To: it.To, Size: it.Body.Size, EnvelopeID: it.EnvelopeID, Open: func() (io.ReadCloser, error) {
+	return q.Courier.Deliver(ctx, courier.Mail{From: it.From, To: it.To, Size: int64(len(it.Head)) + it.Body.Size, EnvelopeID: it.EnvelopeID, Open: func() (io.ReadCloser, error) {
 		if err := q.handOver(it.ID); err != nil {
 			return nil, err
 		}
-		return q.Store.Body(it.Body)
+		return q.message(it)
 	}})
+}
+
+// message is the exact bytes of a delivery, as they leave.
+func (q *Queue) message(it Item) (io.ReadCloser, error) {
+	body, err := q.Store.Body(it.Body)
+	if err != nil || it.Head == "" {
+		return body, err
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(strings.NewReader(it.Head), body), body}, nil
 }
 
 // handOver is the last moment at which a delivery can be taken back, for each smarthost that it is handed to. It runs among the updates, so that a cancel is either

@@ -39,7 +39,8 @@ type Item struct {
 	MessageID string
 	// EnvelopeID comes back in what servers report of the mail (courier.Mail); "" is none.
 	EnvelopeID string
-	Body       store.Body // the exact bytes
+	Head       string     `json:",omitempty"` // fields in front of Body: signatures that could be made only once all of it was there
+	Body       store.Body // with Head, the exact bytes
 	InOrder    bool       // handed over after those in order that were added before it; see Queue.turn
 
 	State    State
