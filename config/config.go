@@ -37,6 +37,7 @@ type Config struct {
 type SMTP struct {
 	Listen string `toml:"listen"` // host:port
 	LMTP   string `toml:"lmtp"`   // host:port or unix:PATH for LMTP behind an existing mail server
+	Origin bool   `toml:"origin"` // what DNS says of where a mail came from is looked up, and shown
 }
 
 // Listener is a port with implicit TLS.
@@ -163,7 +164,7 @@ func Defaults() Config {
 		StateDir:   "state",
 		CasePrefix: "PAR",
 		Unlock:     "file:unlock",
-		SMTP:       SMTP{Listen: "127.0.0.1:25"},
+		SMTP:       SMTP{Listen: "127.0.0.1:25", Origin: true},
 		Submission: Listener{Listen: "127.0.0.1:465"},
 		IMAP:       Listener{Listen: "127.0.0.1:993"},
 		TLS:        TLS{Cert: "tls.crt", Key: "tls.key"},

@@ -121,7 +121,7 @@ func (d *demo) build(w world, verbose bool) (err error) {
 }
 
 var listenLine = regexp.MustCompile(`(?m)^listen = ".*?"`)
-var discoveryLine = regexp.MustCompile(`(?m)^discovery = .*$`)
+var discoveryLine = regexp.MustCompile(`(?m)^(discovery|origin) = .*$`)
 var smarthostLine = regexp.MustCompile(`(?m)^smarthost\s*=.*$`)
 
 // configure lets the gateway take any free ports, send to the sink, and ask
@@ -132,7 +132,7 @@ func (d *demo) configure() error {
 		return err
 	}
 	text = listenLine.ReplaceAll(text, []byte(`listen = "127.0.0.1:0"`))
-	text = discoveryLine.ReplaceAll(text, []byte("discovery = false"))
+	text = discoveryLine.ReplaceAll(text, []byte("$1 = false"))
 	text = smarthostLine.ReplaceAll(text, []byte(fmt.Sprintf("smarthost = %q", "smtp://"+d.sink.Addr)))
 	if d.edit != nil {
 		text = d.edit(text)

@@ -24,7 +24,7 @@ var floors = map[string]int{
 
 	"mailflow": 30,
 
-	"mailflow/queue": 20, "mailflow/mailtest": 20,
+	"mailflow/queue": 20, "mailflow/mailtest": 20, "mailflow/origin": 20,
 
 	"mailflow/store": 10, "mailflow/courier": 10, "mailflow/journal": 10, "keyring/pgpmime": 10, "keyring/discover": 10, "templates": 10,
 
@@ -39,7 +39,8 @@ var inside = map[string][]string{
 	"github.com/pelletier/go-toml":   {"config"},
 	"github.com/alecthomas/kong":     {"gateway"},
 	"github.com/ProtonMail/gopenpgp": {"keyring", "keyring/pgpmime"},
-	"github.com/emersion/go-msgauth": {"mailflow/dkim"},
+	"github.com/emersion/go-msgauth": {"mailflow/dkim", "mailflow/origin"},
+	"blitiri.com.ar/go/spf":          {"mailflow/origin"},
 	"net/http":                       {"gateway", "gateway/monitor", "keyring/discover"},
 }
 

@@ -29,6 +29,7 @@ type settings struct {
 	KeyFile    string
 
 	Listen listen
+	Origin bool // SPF, DKIM and DMARC of what comes in are looked up
 
 	Smarthosts []smarthost // in order; none: nothing leaves
 	Subject    string
@@ -87,6 +88,7 @@ func newSettings(c *config.Config) (*settings, error) {
 		CertFile:   c.Resolve(r.text(c.TLS.Cert, "tls", "cert")),
 		KeyFile:    c.Resolve(r.text(c.TLS.Key, "tls", "key")),
 		Listen:     r.listeners(),
+		Origin:     c.SMTP.Origin,
 		Plaintext:  r.oneOf(c.Reports.Plaintext, []string{"accept", "refuse"}, "reports", "plaintext"),
 		Undo:       r.duration(c.Desk.Undo, 0, "desk", "undo"),
 		CoolOff:    r.duration(c.Desk.CoolOff, 0, "desk", "cool_off"),

@@ -140,6 +140,9 @@ func (a *app) gateway(p *ports) (g *gateway, err error) {
 	g = &gateway{app: a, ports: p, failed: make(chan error, 1), stopping: make(chan struct{})}
 	a.ports = p
 	g.intake = &mailflow.Intake{Base: a.base, Parallel: 4 * runtime.GOMAXPROCS(0)}
+	if a.set.Origin {
+		g.intake.Resolver = net.DefaultResolver
+	}
 	g.scheduler = &mailflow.Scheduler{Base: a.base, Outbox: &mailflow.Outbox{Base: a.base}}
 	g.seats = &mailflow.Seats{Base: a.base, Desk: a.desk}
 	client, err := a.set.Discovery.client()

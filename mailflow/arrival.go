@@ -23,6 +23,7 @@ type arrival struct {
 	inner  message.Header  // the fields that were protected along with the text
 	broken string          // why it is kept opaque, in words for the desk
 	limit  string          // why it counts for nothing though it was opened: what was encrypted is over a limit, and shown as it stands
+	origin string          // what DNS and the signatures for domains say of where it came from, for people to read; "" where nobody asked
 	parsed []*message.Part
 	filed  bool                  // some view names its bytes
 	views  map[string]*rendering // made so far
@@ -45,6 +46,7 @@ func (in *Intake) read(ctx context.Context, row spoolRow) (*arrival, error) {
 		a.root, a.broken = nil, "it cannot be read as a message ("+err.Error()+")"
 		return a, nil
 	}
+	a.origin = originOf(row, raw)
 	o := pgpmime.Opener{Secrets: in.Own.Secrets(), Limits: pgpmime.DefaultLimits(), Certificates: in.candidates,
 		Parse: func(b []byte) (*pgpmime.Part, error) {
 			p, err := message.Parse(b, in.Limits)

@@ -95,6 +95,7 @@ type Envelope struct {
 	Remote string   // address of the client, host part only
 	Hello  string   // what it called itself
 	TLS    bool
+	Front  bool   // a mail server in front of us took the mail from whoever sent it; Remote and Hello are that server's
 	Login  string // the coordinator who submitted it; empty on the public port
 }
 

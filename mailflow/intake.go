@@ -13,6 +13,7 @@ import (
 	"parley/keyring"
 	"parley/mailflow/broken"
 	"parley/mailflow/message"
+	"parley/mailflow/origin"
 	"parley/mailflow/store"
 )
 
@@ -20,6 +21,8 @@ import (
 type Intake struct {
 	*Base
 	Parallel int // messages processed at once; 1 where zero
+	// Resolver is asked what DNS says of where a mail came from, for the desk to read; nil: nobody is.
+	Resolver origin.Resolver
 
 	large   sync.Mutex // held while a large message is processed
 	readers sync.Pool  // of *bufio.Reader, each as large as the part of a header that is looked at
@@ -47,6 +50,7 @@ type spoolRow struct {
 	At       time.Time
 	Body     store.Body
 	Tries    int
+	Origin   *origin.Answers `json:",omitempty"` // what DNS said when it came; nil: nobody asked
 }
 
 // CheckRcpt answers one RCPT on the public port: nil, or the reply. Words and
@@ -109,7 +113,7 @@ func (in *Intake) tokenLive(tx *store.Tx, kind, token string) bool {
 // Receive keeps one mail. It returns nil only after the sealed bytes and
 // their row are on disk (rule T1); any other return means that nothing was
 // accepted.
-func (in *Intake) Receive(_ context.Context, env Envelope, r io.Reader) error {
+func (in *Intake) Receive(ctx context.Context, env Envelope, r io.Reader) error {
 	br, ok := in.readers.Get().(*bufio.Reader)
 	if !ok {
 		br = bufio.NewReaderSize(nil, 64<<10)
@@ -133,6 +137,7 @@ func (in *Intake) Receive(_ context.Context, env Envelope, r io.Reader) error {
 		}
 		mail = bytes.NewReader(raw)
 	}
+	asked := in.askOrigin(ctx, env, br)
 	d, err := in.Store.Seal(mail)
 	if err != nil {
 		return storeReply(err)
@@ -141,15 +146,16 @@ func (in *Intake) Receive(_ context.Context, env Envelope, r io.Reader) error {
 		d.Drop()
 		return replyTooLarge
 	}
+	said := asked()
 	if broken.Is(broken.AnswerFirst) {
-		go func() { _ = in.keepSpooled(d, env) }()
+		go func() { _ = in.keepSpooled(d, env, said) }()
 		return nil
 	}
-	return storeReply(in.keepSpooled(d, env))
+	return storeReply(in.keepSpooled(d, env, said))
 }
 
 // keepSpooled commits to a mail whose bytes are sealed.
-func (in *Intake) keepSpooled(d *store.Draft, env Envelope) error {
+func (in *Intake) keepSpooled(d *store.Draft, env Envelope, said *origin.Answers) error {
 	defer d.Drop()
 	return in.Store.Update(func(tx *store.Tx) error {
 		if err := tx.NewScope(spoolScope); err != nil {
@@ -163,7 +169,7 @@ func (in *Intake) keepSpooled(d *store.Draft, env Envelope) error {
 			return err
 		}
 		tx.Changed(store.Change{Topic: "spool"})
-		row := spoolRow{ID: body.ID, Envelope: env, At: tx.Now, Body: body} // numbered as its body is: counting would be one row more
+		row := spoolRow{ID: body.ID, Envelope: env, At: tx.Now, Body: body, Origin: said} // numbered as its body is: counting would be one row more
 		return spool.Put(tx, spoolScope, store.Seq(row.ID), row)
 	})
 }

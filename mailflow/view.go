@@ -60,6 +60,9 @@ func (in *Intake) viewFields(a *arrival, p place, v view) []message.Field {
 		via = strings.Join(a.row.Envelope.To, ", ")
 	}
 	fields = append(fields, message.Field{Name: "Parley-Via", Value: headerText(via)})
+	if a.origin != "" {
+		fields = append(fields, message.Field{Name: "Parley-Origin", Value: headerText(a.origin)})
+	}
 	return append(append(fields, documentFields(a, p)...), carried(a)...)
 }
 
@@ -185,6 +188,7 @@ func words(a *arrival, p place) string {
 	if a.opened != nil && !a.opened.FromAgrees(a.from()) {
 		b.WriteString(" Inside it says that it is from somebody else.")
 	}
+	b.WriteString(originWords(a))
 	b.WriteString(documentWords(a, p))
 	b.WriteString(burntWords(a))
 	if a.root != nil {

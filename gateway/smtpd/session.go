@@ -57,7 +57,9 @@ func (s *publicSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 
 // Data hands the message to the intake.
 func (s *publicSession) Data(io.Reader) error {
-	return s.deliver(s.server.Intake.Receive, s.envelope())
+	env := s.envelope()
+	env.Front = s.server.LMTP
+	return s.deliver(s.server.Intake.Receive, env)
 }
 
 // sender checks a reverse-path before the flow sees it. go-smtp takes a second

@@ -131,7 +131,7 @@ func (c *Client) port() uint16 {
 // resolve gives the addresses of a host. One that is not public spoils them
 // all: an honest host has none, and which of them is tried is chance.
 func (c *Client) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
-	if !c.Private && nowhere(host) {
+	if !c.Private && Nowhere(host) {
 		return nil, NoHost
 	}
 	var r Resolver = net.DefaultResolver
@@ -149,7 +149,7 @@ func (c *Client) resolve(ctx context.Context, host string) ([]netip.Addr, error)
 		return nil, NoHost
 	}
 	for i, a := range found {
-		if !c.Private && !public(a) {
+		if !c.Private && !Public(a) {
 			return nil, Refused
 		}
 		found[i] = a.Unmap()

@@ -43,9 +43,9 @@ func prefixes(all ...string) []netip.Prefix {
 	return out
 }
 
-// public reports whether an address is of the public Internet. An IPv4 address
+// Public reports whether an address is of the public Internet. An IPv4 address
 // that is mapped into IPv6, as resolvers give them, is judged as what it is.
-func public(a netip.Addr) bool {
+func Public(a netip.Addr) bool {
 	a = a.Unmap().WithZone("")
 	if !a.IsValid() || a.Is6() && !unicast.Contains(a) {
 		return false
@@ -63,8 +63,9 @@ func public(a netip.Addr) bool {
 // either leaks it or answers with a host of the network that we are in.
 var reserved = []string{"example", "test", "invalid", "localhost", "local", "onion", "internal", "alt", "home.arpa"}
 
-// nowhere reports whether a host lies under one of them.
-func nowhere(host string) bool {
+// Nowhere reports whether a host lies under a domain that no public server is under:
+// nothing outside is asked for it.
+func Nowhere(host string) bool {
 	host = "." + strings.ToLower(strings.TrimSuffix(host, "."))
 	return slices.ContainsFunc(reserved, func(d string) bool { return strings.HasSuffix(host, "."+d) })
 }

@@ -1,4 +1,0 @@
-package discover
-
-// Public is for tests: what it refuses is never connected to.
-var Public = public
