@@ -48,7 +48,7 @@ func (w *world) plans() map[string][]string {
 				return err
 			}
 			for _, p := range all {
-				out["participants"] = append(out["participants"], fmt.Sprintf("%s %s %v %s %t %t %t %s", p.Party, p.Address, p.Roles, p.Reached, p.Acknowledged != nil, p.Accepted != nil, p.Late != nil, p.Token))
+				out["participants"] = append(out["participants"], fmt.Sprintf("%s %s %v %s %t %t %t %s", p.Party, p.Address, p.Roles, p.Reached, p.Acknowledged != nil, p.Accepted() > 0, p.Late != nil, p.Token))
 			}
 		}
 		return nil

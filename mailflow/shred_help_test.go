@@ -25,7 +25,7 @@ var dumps = map[string]func(*store.Tx) []string{
 	"msgids": rowsOf(msgIDs), "seen": rowsOf(seen), "spool": rowsOf(spool), "coordinators": rowsOf(coordinators),
 	"sending": rowsOf(sendingState), "ticks": rowsOf(ticks), "tasks": rowsOf(tasks), "bounces": rowsOf(bounces), "bouncetallies": rowsOf(bounceTallies),
 	"answered": rowsOf(answered), "scheduled": rowsOf(scheduledRows), "dirty": rowsOf(dirtyCases),
-	"own-keys": rowsOf(ownRows), "own-secrets": rowsOf(ownSecrets), "gateway-keys": rowsOf(firstKeys), "own-alarms": rowsOf(ownAlarms),
+	"own-keys": rowsOf(ownRows), "own-secrets": rowsOf(ownSecrets), "gateway-keys": rowsOf(firstKeys), "own-alarms": rowsOf(ownAlarms), "domain-keys": rowsOf(domainKeys),
 	"letters-waiting": rowsOf(waitingRows), "watches": rowsOf(watchRows), "watchesdue": rowsOf(watchDue), "guardforgets": rowsOf(guardForgets),
 	"askedkeys": rowsOf(askedKeys), "cra": rowsOf(craRows), "seats": rowsOf(seatRows), "filed": rowsOf(filedOrders), "casedays": rowsOf(dayRows),
 	"casedaysdue": rowsOf(daysDue), "shredsdue": rowsOf(shredsDue), "letters-waitingdue": rowsOf(waitingDue),

@@ -91,7 +91,7 @@ func newGateway(t testing.TB, k kind, dir, smarthost string) *gateway {
 
 func (g *gateway) sendsTo(smarthost string) {
 	g.t.Helper()
-	g.configure(func(s string) string { return s }, `(?m)^#? ?smarthost *=.*$`, fmt.Sprintf("smarthost = %q", "smtp://"+smarthost))
+	g.configure(func(s string) string { return s }, `(?m)^smarthost *=.*$`, fmt.Sprintf("smarthost = %q", "smtp://"+smarthost))
 }
 
 // configure changes the configuration by pairs of an expression, which must be found, and what stands in its place.
