@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"parley/gateway/ctl"
@@ -40,6 +41,13 @@ func examine(ctx context.Context, a *app, r ctl.Request) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	aside, err := a.store.Aside()
+	if err != nil {
+		return "", err
+	}
+	if len(aside) > 0 {
+		all = append(all, examineAside(aside))
+	}
 	all = append(all, a.examineDomainKeys(ctx, dns, needed)...)
 	f, err := a.base.Figures()
 	if err != nil {
@@ -65,6 +73,12 @@ func examineDesk(desk []mailflow.Coordinator) finding {
 		return finding{later, fmt.Sprintf("%d of %d coordinators have an OpenPGP key on file: what counts only signed cannot be approved by a second one", keys, len(desk)), "parley coordinator add NAME --key FILE"}
 	}
 	return finding{fine, fmt.Sprintf("%d coordinators, %d with an OpenPGP key", len(desk), keys), ""}
+}
+
+// examineAside finds copies of before a change of schema: as long as they lie there,
+// what is shredded can be had back.
+func examineAside(names []string) finding {
+	return finding{later, fmt.Sprintf("the state directory holds a copy of before the store was brought up to date (%s): it gives back what is shredded", strings.Join(names, ", ")), "once all is well, remove it"}
 }
 
 func examineBackups(all []mailflow.Backup, now time.Time) finding {

@@ -77,6 +77,7 @@ func TestDoctor_Store(t *testing.T) {
 		"one":            {examineDesk([]mailflow.Coordinator{keyed}), later},
 		"two, one keyed": {examineDesk([]mailflow.Coordinator{keyed, {Name: "ben"}}), later},
 		"two":            {examineDesk([]mailflow.Coordinator{keyed, keyed}), fine},
+		"set aside":      {examineAside([]string{"set-aside-schema-1-at-17"}), later},
 		"no backup":      {examineBackups(nil, now), later},
 		"an old one":     {examineBackups([]mailflow.Backup{{At: now}, {At: now.Add(-9 * 24 * time.Hour)}}, now), later},
 		"a fresh one":    {examineBackups([]mailflow.Backup{{At: now.Add(-90 * 24 * time.Hour)}, {At: now.Add(-time.Hour)}}, now), fine},

@@ -227,13 +227,14 @@ func TestH3_TwoSignedApprovals(t *testing.T) {
 		t.Fatal(got)
 	}
 	w.must(w.BackedUp(Backup{At: w.clock.Now(), File: "week-9.age", Recipients: []string{"age1x"}, SHA256: strings.Repeat("ab", 32)}))
+	w.must(os.Mkdir(filepath.Join(w.dir, "set-aside-schema-1-at-17"), 0o700))
 	if got := w.do("shred " + tag); !strings.Contains(got, "WAITS") || !strings.Contains(got, "0 of 2") || !strings.Contains(got, "export case FILE") {
 		t.Fatal(got)
 	}
 	r := w.shredOf(id)
 	approve := "approve " + r.Approval
 	text := strings.Join(strings.Fields(w.words(w.last("Approvals"))), " ")
-	for _, want := range []string{"export case", "Copies of the store that were made before still open", "There is 1 backup: week-9.age of", "nobody has said yes yet", approve} {
+	for _, want := range []string{"export case", "Copies of the store that were made before still open", "There is 1 backup: week-9.age of", "remove set-aside-schema-1-at-17 there", "nobody has said yes yet", approve} {
 		if !strings.Contains(text, want) {
 			t.Errorf("Approvals does not say %q:\n%s", want, text)
 		}

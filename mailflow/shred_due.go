@@ -211,7 +211,7 @@ func (s *Scheduler) lateKeys(r shredRow, now time.Time, why string) (time.Time, 
 // tellShredded puts the end of a case into Status: of a restricted one only for
 // those who could see it (rule A2).
 func (b *Base) tellShredded(tx *store.Tx, r shredRow) error {
-	copies, err := copiesLeft(tx)
+	copies, err := b.copiesLeft(tx)
 	if err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ func filesIn(s *message.Structure) int {
 
 // whatShredDoes is told before each yes.
 func (b *Base) whatShredDoes(tx *store.Tx, c cvd.Case, n shredCount) (string, error) {
-	copies, err := copiesLeft(tx)
+	copies, err := b.copiesLeft(tx)
 	return paragraphs(
 		fmt.Sprintf("What goes: %s; every text, name, date and key of a finder that is known here of %s, in everybody's folders; and the key that it is sealed under.", n, c.ID),
 		"What stays: its tag and the day, in the journal and for whoever asks; the links of the journal, whose records of it nobody can read any more; counts and sizes; what others were sent; and words of it that somebody wrote into a letter or note of another case.",
@@ -79,9 +79,21 @@ func (b *Base) whatShredDoes(tx *store.Tx, c cvd.Case, n shredCount) (string, er
 // mostCopies is how many backups are named.
 const mostCopies = 20
 
-// copiesLeft says what still gives a case back once its key is destroyed, and
-// which backups were made (rule H3).
-func copiesLeft(tx *store.Tx) (string, error) {
+// copiesLeft says what still gives a case back once its key is destroyed: copies
+// that were set aside, and which backups were made (rule H3).
+func (b *Base) copiesLeft(tx *store.Tx) (string, error) {
+	text, err := backupsLeft(tx)
+	if err != nil {
+		return "", err
+	}
+	aside, err := b.Store.Aside()
+	if len(aside) > 0 {
+		text += fmt.Sprintf(" In the state directory lies what was set aside before the store was brought up to date, and gives the case back: remove %s there.", strings.Join(aside, ", "))
+	}
+	return text, err
+}
+
+func backupsLeft(tx *store.Tx) (string, error) {
 	text := "Copies of the store that were made before still open with the credential of then"
 	all, err := Backups(tx)
 	if err != nil {

@@ -109,14 +109,14 @@ func tryCopy(dir string, u Unlock, m []migration) error {
 	return errors.Join(err, s.Close())
 }
 
-// AsideIn lists the copies that were set aside in a store's directory.
-func AsideIn(dir string) ([]string, error) {
-	all, err := os.ReadDir(dir)
-	var found []string
+// Aside names the copies that were set aside in the store's directory. The credential of then opens them, and so they give
+// back what was shredded since.
+func (s *Store) Aside() (names []string, err error) {
+	all, err := os.ReadDir(s.dir)
 	for _, e := range all {
 		if e.IsDir() && strings.HasPrefix(e.Name(), asidePrefix) {
-			found = append(found, filepath.Join(dir, e.Name()))
+			names = append(names, e.Name())
 		}
 	}
-	return found, err
+	return names, err
 }

@@ -123,10 +123,10 @@ func TestSchema_MigratesWithACopyFirst(t *testing.T) {
 		t.Fatalf("n is %d, and the copy lies in %q", n, aside)
 	}
 	whole(t, s)
-	must(t, s.Close())
-	found, err := AsideIn(dir)
+	found, err := s.Aside()
 	must(t, err)
-	if len(found) != 1 || found[0] != aside {
+	must(t, s.Close())
+	if len(found) != 1 || filepath.Join(dir, found[0]) != aside {
 		t.Errorf("found %q", found)
 	}
 	copied := contents(t, aside)
