@@ -36,7 +36,7 @@ func (g *gateway) figures() ([]monitor.Figure, error) {
 		{Name: "parley_store_commits", Help: "Commits since the store was made.", Value: float64(f.Commits)},
 		{Name: "parley_journal_links", Help: "Links of the journal.", Value: float64(f.Journal)},
 		{Name: "parley_backup_last_timestamp_seconds", Help: "When the last backup was taken; 0: never.", Value: seconds(f.LastBackup)},
-		{Name: "parley_connections_open", Help: "Connections on all ports.", Value: float64(g.limiter.Open())},
+		{Name: "parley_connections_open", Help: "Connections on all ports.", Value: float64(g.limiters.open())},
 		{Name: "parley_tls_certificate_ends_timestamp_seconds", Help: "When the TLS certificate expires.", Value: seconds(g.ports.tls.now.Load().Leaf.NotAfter)},
 		{Name: "parley_own_key_ends_timestamp_seconds", Help: "When the OpenPGP key that we sign with expires; 0: never.", Value: seconds(g.app.base.Own.Signing().Certificate().Expires())},
 	}

@@ -121,7 +121,7 @@ type gateway struct {
 	imap       *imapd.Server
 	monitor    *monitor.Server
 	ports      *ports
-	limiter    *auth.Limiter
+	limiters   limiters
 	stopping   chan struct{} // closed once it stops
 
 	intake    *mailflow.Intake
@@ -150,25 +150,26 @@ func (a *app) gateway(p *ports) (g *gateway, err error) {
 		return nil, err
 	}
 	g.lookups = &mailflow.Lookups{Base: a.base, Client: client}
-	g.limiter = auth.NewLimiter(a.set.Limits.Connections, a.set.Limits.ConnectionsPerIP)
+	g.limiters = newLimiters(a.set.Limits)
 	g.monitor = monitor.New(a.counts, g.isReady, g.figures, a.log)
-	smtp := smtpd.Config{Domain: a.set.Domain, Limits: a.smtpLimits(), TLS: p.tls.config(), Limiter: g.limiter,
+	smtp := smtpd.Config{Domain: a.set.Domain, Limits: a.smtpLimits(), TLS: p.tls.config(), Limiter: g.limiters.smtp,
 		Intake: countedPublic{g.intake, a.counts, "smtp"}, Log: a.log}
 	if g.smtp, err = smtpd.New(smtp); err != nil {
 		return nil, err
 	}
 	behind := smtp
-	behind.LMTP, behind.TLS = true, nil // RFC 2033 is for one machine
+	behind.LMTP, behind.TLS, behind.Limiter = true, nil, g.limiters.lmtp // RFC 2033 is for one machine
 	behind.Intake = countedPublic{g.intake, a.counts, "lmtp"}
 	if g.lmtp, err = smtpd.New(behind); err != nil {
 		return nil, err
 	}
 	smtp.Intake, smtp.Submission, smtp.Logins = nil, countedSubmission{&mailflow.Submission{Base: a.base, Desk: a.desk}, a.counts}, a.logins
+	smtp.Limiter = g.limiters.submission
 	if g.submission, err = smtpd.New(smtp); err != nil {
 		return nil, err
 	}
 	g.imap = imapd.New(imapd.Config{
-		Seats: g.seats, Logins: a.logins, Limiter: g.limiter, TLS: p.tls.config(), Log: a.log,
+		Seats: g.seats, Logins: a.logins, Limiter: g.limiters.imap, TLS: p.tls.config(), Log: a.log,
 		Login: a.set.Limits.Command, Write: a.set.Limits.Command,
 		Command: a.set.Limits.Command, Data: a.set.Limits.Data,
 	})

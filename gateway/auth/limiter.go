@@ -8,11 +8,11 @@ import (
 )
 
 // ErrTooMany says that an address, or everybody together, holds as many
-// connections as it may (rule M8).
+// connections to a port as it may (rule M8).
 var ErrTooMany = errors.New("too many connections, try again later")
 
-// Limiter counts connections, per address and in all. Endpoints may share
-// one. No address is exempt, loopback neither. An IPv6 client counts by its
+// Limiter counts the connections of one port, per address and in all: ports that
+// share one could starve each other. No address is exempt, loopback neither. An IPv6 client counts by its
 // /64, which is what one subscriber gets.
 type Limiter struct {
 	total, perAddress int
