@@ -66,6 +66,9 @@ func newGate(s *Server, c net.Conn, leave func()) *gate {
 	g := &gate{server: s, limits: s.Limits, raw: c, conn: c, in: bufio.NewReaderSize(c, textLimit)}
 	g.log = s.Log.With("conn", newID())
 	g.until = time.Now().Add(s.Limits.Session)
+	if s.Submission != nil { // a stranger holds no place there for longer
+		g.until = time.Now().Add(s.Limits.Command)
+	}
 	ctx, cancel := context.WithCancel(s.ctx)
 	g.ctx = ctx
 	g.leave = sync.OnceFunc(func() {
@@ -203,6 +206,9 @@ func (g *gate) accepted() {
 	g.count = 0
 	g.until = time.Now().Add(g.limits.Session)
 }
+
+// loggedIn gives a coordinator the time of a session.
+func (g *gate) loggedIn() { g.until = time.Now().Add(g.limits.Session) }
 
 // handshake puts TLS between the client and the gate. What the client had
 // sent before it is dropped (RFC 3207 section 4.2; rule M5).

@@ -158,57 +158,6 @@ func TestM8_BadCommands(t *testing.T) {
 	dial(t, addr).talk(greet + strings.Repeat("C: MAKE TEA\nS: 500 *\n", 3) + "C: MAKE TEA\nS: 500 *\nS: 500 *\nS: EOF")
 }
 
-// drip sends a text over and over, an octet at a time, until the server ends it.
-func drip(p *peer, text string) {
-	for i := 0; ; i++ {
-		if _, err := p.Write([]byte{text[i%len(text)]}); err != nil {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-}
-
-// M8: who sends an octet now and then is cut off all the same, in a command or
-// in a message, and the next sender is served meanwhile and after.
-func TestM8_SlowLoris(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		what, before, drip string
-		set                func(*smtpd.Limits)
-	}{
-		{"command", greet, "x", func(l *smtpd.Limits) { l.Command = time.Second }},
-		{"data", toData, "text\r\n", func(l *smtpd.Limits) { l.Data = time.Second }},
-	} {
-		t.Run(c.what, func(t *testing.T) {
-			t.Parallel()
-			f := &flow{}
-			cfg := config(f)
-			cfg.Limiter = auth.NewLimiter(2, 2)
-			c.set(&cfg.Limits)
-			addr, _ := serve(t, cfg)
-			p := dial(t, addr)
-			p.talk(c.before)
-			go drip(p, c.drip)
-			honest(t, addr, "127.0.0.1")
-			p.expect("421 4.4.2 Timeout")
-			p.expect("EOF")
-			honest(t, addr, "127.0.0.1")
-			if senders(f) != "finder@peer.example finder@peer.example" {
-				t.Errorf("kept: %s", senders(f))
-			}
-		})
-	}
-}
-
-// A client that does not begin TLS is cut off too.
-func TestM8_SlowHandshake(t *testing.T) {
-	t.Parallel()
-	c := submission(t, &desk{})
-	c.Limits.Command = 200 * time.Millisecond
-	addr, _ := serve(t, c)
-	dial(t, addr).expect("EOF")
-}
-
 // M8: complete commands at a slow pace do not keep a connection either.
 func TestM8_SessionTime(t *testing.T) {
 	t.Parallel()

@@ -64,7 +64,7 @@ type Limits struct {
 	Size       int64         // octets of a message without transparency dots (RFC 1870)
 	Recipients int           // accepted for one message
 	Commands   int           // without a message accepted in between
-	Command    time.Duration // for one complete command line, and for writing to the client
+	Command    time.Duration // for one complete command line, for writing to the client, and until a login
 	Data       time.Duration // for the whole text of one message
 	Session    time.Duration // without a message accepted in between
 	Logins     int           // failed on one connection

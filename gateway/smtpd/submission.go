@@ -112,6 +112,7 @@ func (s *submissionSession) logIn(login, password string) error {
 	switch {
 	case err == nil:
 		s.login = &in
+		s.gate.loggedIn()
 		return nil
 	case errors.Is(err, auth.ErrThrottled):
 		return replyThrottled
