@@ -150,7 +150,7 @@ func (a *app) gateway(p *ports) (g *gateway, err error) {
 		return nil, err
 	}
 	g.lookups = &mailflow.Lookups{Base: a.base, Client: client}
-	g.limiters = newLimiters(a.set.Limits)
+	g.limiters = newLimiters(a.set.Limits, a.logins.Known)
 	g.monitor = monitor.New(a.counts, g.isReady, g.figures, a.log)
 	smtp := smtpd.Config{Domain: a.set.Domain, Limits: a.smtpLimits(), TLS: p.tls.config(), Limiter: g.limiters.smtp,
 		Intake: countedPublic{g.intake, a.counts, "smtp"}, Log: a.log}

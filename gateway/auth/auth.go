@@ -60,6 +60,7 @@ type Logins struct {
 	throttle *throttle
 	line     *line
 	passed   *passed
+	known    *known
 }
 
 // start makes what only lives as long as the process.
@@ -78,6 +79,7 @@ func (l *Logins) start() {
 		l.throttle = newThrottle(l.Failures)
 		l.line = newLine()
 		l.passed = newPassed(l.key)
+		l.known = newKnown()
 	})
 }
 

@@ -24,7 +24,8 @@ import (
 //
 // Tries from one address wait for each other, and only a few passwords are
 // hashed at a time in all (see Cost): a flood from one address delays others
-// by one hash at most.
+// by one hash at most, and one from many addresses delays only those that no good
+// login is known of (see Known).
 func (l *Logins) Check(ctx context.Context, login, password, remote string) (Login, error) {
 	l.start()
 	from := source(remote)
@@ -54,6 +55,7 @@ func (l *Logins) Check(ctx context.Context, login, password, remote string) (Log
 		return Login{}, ErrDenied
 	}
 	l.throttle.forget(try)
+	l.known.add(from, l.Now())
 	l.tried("good")
 	return rec.login(), nil
 }
@@ -107,7 +109,7 @@ func (l *Logins) matches(ctx context.Context, rec record, try attempt, password 
 	if l.passed.has(try.login, plain, rec.Password, l.Now()) {
 		return true, nil
 	}
-	free, err := l.line.hash(ctx)
+	free, err := l.line.hash(ctx, l.known.has(try.from, l.Now()))
 	if err != nil {
 		return false, err
 	}

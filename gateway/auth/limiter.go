@@ -17,6 +17,10 @@ var ErrTooMany = errors.New("too many connections, try again later")
 type Limiter struct {
 	total, perAddress int
 
+	// Known tells of an address that it comes in, perAddress times at most, also where
+	// others hold total: see Logins.Known. Set it before the first use; nil is nobody.
+	Known func(host string) bool
+
 	mu   sync.Mutex
 	all  int
 	from map[string]int
@@ -33,7 +37,10 @@ func (l *Limiter) Enter(remote net.Addr) (leave func(), err error) {
 	from := source(Host(remote))
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.all >= l.total || l.from[from] >= l.perAddress {
+	if l.from[from] >= l.perAddress {
+		return nil, ErrTooMany
+	}
+	if l.all >= l.total && (l.Known == nil || !l.Known(Host(remote))) {
 		return nil, ErrTooMany
 	}
 	l.all++

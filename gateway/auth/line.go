@@ -8,9 +8,11 @@ import (
 
 // line makes tries wait: those of one address for each other, so that they
 // are counted exactly and a flood stands in its own way, and the hashing of
-// all for a few slots, so that it never takes all cores.
+// all for a few slots, so that strangers never take all cores. One more slot is for
+// addresses that a good login is known of.
 type line struct {
 	slots chan struct{}
+	kept  chan struct{} // for those that are known
 
 	mu    sync.Mutex
 	turns map[string]*turn
@@ -25,6 +27,7 @@ type turn struct {
 func newLine() *line {
 	return &line{
 		slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
+		kept:  make(chan struct{}, 1),
 		turns: make(map[string]*turn),
 	}
 }
@@ -62,12 +65,20 @@ func (l *line) leave(from string, t *turn) {
 	}
 }
 
-// hash waits for a slot to hash in.
-func (l *line) hash(ctx context.Context) (done func(), err error) {
-	if err := acquire(ctx, l.slots); err != nil {
-		return nil, err
+// hash waits for a slot to hash in. Who is known waits for two.
+func (l *line) hash(ctx context.Context, known bool) (done func(), err error) {
+	var kept chan struct{} // which nobody else can get
+	if known {
+		kept = l.kept
 	}
-	return func() { <-l.slots }, nil
+	select {
+	case l.slots <- struct{}{}:
+		return func() { <-l.slots }, nil
+	case kept <- struct{}{}:
+		return func() { <-kept }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 func acquire(ctx context.Context, c chan struct{}) error {

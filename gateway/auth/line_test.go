@@ -18,7 +18,7 @@ func TestM8_AFloodStandsInItsOwnWay(t *testing.T) {
 		try := func(from string) {
 			done, _ := l.enter(context.Background(), from)
 			defer done()
-			free, _ := l.hash(context.Background())
+			free, _ := l.hash(context.Background(), false)
 			<-hash
 			served <- from
 			free()
@@ -51,7 +51,7 @@ func TestM8_HashesAtOnce(t *testing.T) {
 		end := make(chan struct{})
 		for range most + 5 {
 			go func() {
-				free, _ := l.hash(context.Background())
+				free, _ := l.hash(context.Background(), false)
 				inside <- struct{}{}
 				<-end
 				free()
