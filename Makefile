@@ -77,7 +77,8 @@ gate-controls:
 	GOGC=400 GATE_CONTROLS=$(N) GATE_ROW='$(ROW)' go test -count=1 -timeout 12h -v -run '^(TestGate_Controls|TestGate_EveryRowIsNoticed|TestGuard_.*|TestAlone_.*)$$' ./mailflow
 
 # Bombs on fifty connections at once, while an honest sender and two IMAP clients
-# are served: prints what they waited, and the most memory that the daemon took.
+# are served and two more idle: prints what they waited, and the most memory that the
+# daemon took until all was filed.
 # Then N bounces of one delivery, N forged mails, and N guesses at addresses. Linux.
 hostile: build
 	go build -o bin/hostile ./testdata/hostile

@@ -114,7 +114,7 @@ func TestA1_GuessesFromElsewhereLockNobodyOut(t *testing.T) {
 // stand in each other's way, and not in that of an address a good login is known of.
 func TestM8_AFloodOfGuessesDelaysNobodyKnown(t *testing.T) {
 	t.Parallel()
-	const strangers = 60
+	const strangers = 30
 	g := lockGateway(t)
 	if err := fetches(g, "127.0.0.1", "ana"); err != nil {
 		t.Fatal(err)
