@@ -2,7 +2,9 @@ package mailflow
 
 import (
 	"cmp"
+	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -37,10 +39,6 @@ type Crossing struct {
 	Tag   cvd.CaseID `json:",omitempty"` // that stands in it
 }
 
-// coverRun is how many characters at least must stand together in what a party
-// knows already, or the desk wrote first, so that they count for that.
-const coverRun = 24
-
 // shared is a run of a text that a party wrote before.
 type shared struct {
 	run
@@ -66,6 +64,11 @@ type examined struct {
 	later    []laterRun
 	files    []laterFile
 	sent     []sentFile
+
+	within *store.Tx                     // the update in which it was examined, or nil
+	until  context.Context               // ends the comparing
+	desk   map[besideKey][]store.Message // see deskWrote
+	known  knownRuns
 }
 
 // question is what is to be examined: a text of a case, and since when it
@@ -73,8 +76,9 @@ type examined struct {
 // now.
 type question struct {
 	outgoing
-	id cvd.CaseID
-	at time.Time
+	id    cvd.CaseID
+	at    time.Time
+	until context.Context // ends the comparing; nil is never
 }
 
 // examine compares a text with what parties wrote in any thread, with the names
@@ -90,8 +94,8 @@ func (b *Base) examine(tx *store.Tx, q question) (*examined, error) {
 // examineWith is examine for who has the names already: to read the directory
 // takes longer than all else where it is large.
 func (b *Base) examineWith(tx *store.Tx, q question, all *names) (*examined, error) {
-	e := &examined{guard: b.guard()}
-	if err := e.guard.catchUp(tx, b); err != nil {
+	e := newExamined(tx, b.guard(), q.until)
+	if err := e.guard.catchUp(e.until, tx, b); err != nil {
 		return nil, err
 	}
 	e.words, e.whole = q.spelled()
@@ -100,46 +104,70 @@ func (b *Base) examineWith(tx *store.Tx, q question, all *names) (*examined, err
 	if e.tags, err = b.tagsOfOthers(tx, e.words.text, q.id); err != nil {
 		return nil, err
 	}
+	if err := findLater(tx, q, e); err != nil {
+		return nil, err
+	}
 	if err := b.findShared(tx, q, e); err != nil {
 		return nil, err
 	}
-	if err := b.findSent(tx, q, e); err != nil {
-		return nil, err
-	}
-	return e, findLater(tx, q, e)
+	return e, b.findSent(tx, q, e)
 }
 
 // findShared finds what other people wrote, but for what the desk had written
 // to them first.
 func (b *Base) findShared(tx *store.Tx, q question, e *examined) error {
-	for id, places := range e.guard.sharing(e.words.text) {
-		m, words, err := b.readForGuard(tx, id)
+	found, err := b.quotedIn(tx, q, e)
+	if err != nil {
+		return err
+	}
+	e.watch(found)
+	for _, f := range found {
+		first, err := b.deskFirst(tx, e, f.by)
 		if err != nil {
 			return err
 		}
-		if words == nil || !q.at.IsZero() && m.At.After(q.at) {
-			continue
-		}
-		runs := e.guard.hash.runsAround(e.words.text, places, words.text, runeRun)
-		if len(runs) == 0 {
-			continue
-		}
-		first, err := b.deskFirst(tx, e.guard, m)
+		cover, err := b.cover(tx, e, f.runs, first)
 		if err != nil {
 			return err
 		}
-		cover, err := b.cover(tx, e, runs, first)
-		if err != nil {
-			return err
-		}
-		for _, r := range runs {
+		for _, r := range f.runs {
 			for _, left := range r.without(cover, runeRun) {
-				e.shared = append(e.shared, shared{left, m})
+				e.shared = append(e.shared, shared{left, f.by})
 			}
 		}
 	}
 	slices.SortFunc(e.shared, func(x, y shared) int { return cmp.Or(x.from-y.from, cmp.Compare(x.by.ID, y.by.ID)) })
 	return nil
+}
+
+// quotation is what a text shares with one message.
+type quotation struct {
+	by   store.Message
+	runs []run
+}
+
+// quotedIn finds what a text shares with messages that people wrote before it.
+func (b *Base) quotedIn(tx *store.Tx, q question, e *examined) ([]quotation, error) {
+	suspects := e.guard.sharing(e.words.text)
+	near := e.guard.hash.gramsIn(e.words.text, around(len(e.words.text), suspects.at, runeRun), runeRun)
+	var out []quotation
+	for _, id := range slices.Sorted(maps.Keys(suspects.in)) {
+		if err := e.over(); err != nil {
+			return nil, err
+		}
+		m, words, err := b.readForGuard(tx, id)
+		if err != nil {
+			return nil, err
+		}
+		if words == nil || !q.at.IsZero() && m.At.After(q.at) {
+			continue
+		}
+		parts := around(len(e.words.text), suspects.places(id), runeRun)
+		if runs := near.runsOf(parts, words.text); len(runs) > 0 {
+			out = append(out, quotation{m, runs})
+		}
+	}
+	return out, nil
 }
 
 // readForGuard reads a message as the guard compares it; nil words where nobody
@@ -160,25 +188,52 @@ func (b *Base) readForGuard(tx *store.Tx, id uint32) (store.Message, *spelled, e
 
 // deskFirst lists what the desk wrote before a message: to whoever wrote it, and
 // for the case. Who quotes that does not make it words of its own.
-func (b *Base) deskFirst(tx *store.Tx, g *Guard, m store.Message) ([]uint32, error) {
+func (b *Base) deskFirst(tx *store.Tx, e *examined, m store.Message) ([]uint32, error) {
+	all, err := b.deskWrote(tx, e, m)
+	if err != nil {
+		return nil, err
+	}
+	var out []uint32
+	for _, d := range all {
+		if isBefore(&d, m) {
+			out = append(out, uint32(d.ID))
+		}
+	}
+	return out, nil
+}
+
+// deskWrote lists all that the desk wrote in the thread of a message and for its
+// case, once for all messages of the thread.
+func (b *Base) deskWrote(tx *store.Tx, e *examined, m store.Message) ([]store.Message, error) {
+	of := besideKey{threadOf{cvd.CaseID(m.Case), cvd.PartyID(m.Party)}, m.Report}
+	if all, known := e.desk[of]; known {
+		return all, nil
+	}
 	keys, err := threadKeys(tx, cvd.CaseID(m.Case), m.Report, cvd.PartyID(m.Party))
 	if err != nil {
 		return nil, err
 	}
 	keys = append(keys, threadOf{cvd.CaseID(m.Case), deskNotes})
-	var out []uint32
+	var out []store.Message
 	for _, t := range keys {
-		for _, id := range g.thread(t) {
-			before, err := inThread(tx, id, func(t threadOf) bool { return slices.Contains(keys, t) })
+		for _, id := range e.guard.thread(t) {
+			m, err := inThread(tx, id, func(t threadOf) bool { return slices.Contains(keys, t) })
 			if err != nil {
 				return nil, err
 			}
-			if before != nil && before.Direction != "in" && isBefore(before, m) {
-				out = append(out, id)
+			if m != nil && m.Direction != "in" {
+				out = append(out, *m)
 			}
 		}
 	}
+	e.desk[of] = out
 	return out, nil
+}
+
+// besideKey is what a message says of its thread.
+type besideKey struct {
+	threadOf
+	report uint64
 }
 
 // isBefore says whether a message is older. Views of our mails are written anew
@@ -233,29 +288,4 @@ func threadKeys(tx *store.Tx, id cvd.CaseID, report uint64, party cvd.PartyID) (
 		}
 	}
 	return keys, nil
-}
-
-// cover marks the characters of parts of a text that stand in messages.
-func (b *Base) cover(tx *store.Tx, e *examined, parts []run, messages []uint32) ([]bool, error) {
-	cover := make([]bool, len(e.words.text))
-	for _, id := range messages {
-		_, words, err := b.readForGuard(tx, id)
-		if err != nil {
-			return nil, err
-		}
-		if words != nil {
-			e.coverBy(cover, parts, words.text)
-		}
-	}
-	return cover, nil
-}
-
-func (e *examined) coverBy(cover []bool, parts []run, known []rune) {
-	for _, part := range parts {
-		for _, r := range e.guard.hash.runsWithin(e.words.text, part, known, coverRun) {
-			for i := r.from; i < r.to; i++ {
-				cover[i] = true
-			}
-		}
-	}
 }

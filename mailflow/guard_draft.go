@@ -40,7 +40,7 @@ func (s *Submission) judge(ctx context.Context, m *submitted, asked deskAddress)
 		if err != nil {
 			return err
 		}
-		e, err := s.examine(tx, question{outgoing: m.outgoing(), id: d.Case})
+		e, err := s.examine(tx, question{outgoing: m.outgoing(), id: d.Case, until: ctx})
 		if err != nil {
 			return err
 		}

@@ -138,7 +138,7 @@ func (b *Base) findSent(tx *store.Tx, q question, e *examined) error {
 				if words == nil || !q.at.IsZero() && m.At.After(q.at) || !slices.Contains(words.files, sum) {
 					continue
 				}
-				first, err := b.deskFirst(tx, e.guard, m)
+				first, err := b.deskFirst(tx, e, m)
 				if err != nil {
 					return err
 				}

@@ -202,22 +202,53 @@ func (g *Guard) grow() {
 	}
 }
 
-// sharing lists the messages that may hold a run of a text, each with the places
-// in the text of the grams that both have.
-func (g *Guard) sharing(text []rune) map[uint32][]int {
+// suspects are the messages that may hold a run of a text. What stands in it over
+// and over is looked up, and listed for each message, once.
+type suspects struct {
+	at    []int              // the places of the grams that stand for the text, in order
+	which []int              // and the number of each gram; equal ones have the same
+	grams int                // how many numbers there are
+	in    map[uint32][]int32 // the numbers of those that a message has, too
+}
+
+// places are those in the text of the grams that a message has, too, in order.
+func (s suspects) places(message uint32) []int {
+	has := make([]bool, s.grams)
+	for _, n := range s.in[message] {
+		has[n] = true
+	}
+	var out []int
+	for i, at := range s.at {
+		if has[s.which[i]] {
+			out = append(out, at)
+		}
+	}
+	return out
+}
+
+// sharing lists the messages that may hold a run of a text.
+func (g *Guard) sharing(text []rune) suspects {
 	g.mu.RLock()
 	defer g.mu.RUnlock()
-	out := map[uint32][]int{}
+	out := suspects{in: map[uint32][]int32{}}
 	if g.slots == nil {
 		return out
 	}
+	number := map[uint32]int{}
 	g.hash.chosen(text, func(place int, print uint32) {
-		for i := g.home(print); g.slots[i] != 0; i = (i + 1) & (len(g.slots) - 1) {
-			if at := g.slots[i]; uint32(at>>32) == print {
-				out[uint32(at)] = append(out[uint32(at)], place)
+		n, again := number[print]
+		if !again {
+			n = len(number)
+			number[print] = n
+			for i := g.home(print); g.slots[i] != 0; i = (i + 1) & (len(g.slots) - 1) {
+				if at := g.slots[i]; uint32(at>>32) == print {
+					out.in[uint32(at)] = append(out.in[uint32(at)], int32(n))
+				}
 			}
 		}
+		out.at, out.which = append(out.at, place), append(out.which, n)
 	})
+	out.grams = len(number)
 	return out
 }
 

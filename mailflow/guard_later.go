@@ -15,6 +15,7 @@ type stageText struct {
 	stage cvd.Stage
 	at    time.Time
 	words *spelled
+	again []run // of the text that it is compared with: what of later runs stands in it
 	files map[[32]byte]bool
 }
 
@@ -49,7 +50,24 @@ func findLater(tx *store.Tx, q question, e *examined) error {
 			e.later = append(e.later, laterRun{r, m.stage, m.at})
 		}
 	}
+	e.findAgain()
 	return nil
+}
+
+// findAgain finds which of the runs of later stages stand in other material, too.
+func (e *examined) findAgain() {
+	if len(e.later) == 0 {
+		return
+	}
+	var parts []run
+	for _, l := range e.later {
+		parts = append(parts, l.run)
+	}
+	parts = merged(parts, coverRun)
+	grams := e.guard.hash.gramsIn(e.words.text, parts, coverRun)
+	for i, m := range e.material {
+		e.material[i].again = grams.runsOf(parts, m.words.text)
+	}
 }
 
 // materialOf reads every version of all material of a case that was written
@@ -70,7 +88,7 @@ func materialOf(tx *store.Tx, q question) ([]stageText, error) {
 	var out []stageText
 	for _, m := range all {
 		words, _ := outgoing{text: m.Text, files: nameless(m.Files)}.spelled()
-		out = append(out, stageText{m.Stage, m.At, words, sumsOf(m.Files)})
+		out = append(out, stageText{stage: m.Stage, at: m.At, words: words, files: sumsOf(m.Files)})
 	}
 	return out, nil
 }
@@ -100,7 +118,7 @@ func (e *examined) laterThan(who cvd.Participant, reach cvd.Stage) []laterRun {
 		cover := make([]bool, len(e.words.text))
 		for _, m := range e.material {
 			if m.stage.Rank() <= reach.Rank() && m.at.Before(l.at) {
-				e.coverBy(cover, []run{l.run}, m.words.text)
+				mark(cover, []run{l.run}, m.again, coverRun)
 			}
 		}
 		for _, r := range l.without(cover, runeRun) {

@@ -50,7 +50,7 @@ func (b *Base) crossings(tx *store.Tx, e *examined, who cvd.Participant, reach c
 		parts = append(parts, l.run)
 	}
 	for _, m := range mentions {
-		parts = append(parts, run{max(m.from-runeRun, 0), min(m.to+runeRun, len(e.words.text))})
+		parts = append(parts, e.beside(m))
 	}
 	cover, err := b.cover(tx, e, parts, known)
 	if err != nil {

@@ -59,11 +59,14 @@ func (l *looks) examined(tx *store.Tx, b *Base, w wording) (*examined, error) {
 	if e := l.compared[key]; e != nil {
 		return e, nil
 	}
+	if l.until != nil && l.until.Err() != nil {
+		return nil, l.until.Err()
+	}
 	all, err := l.directory(tx, b, w.Case)
 	if err != nil {
 		return nil, err
 	}
-	e, err := b.examineWith(tx, question{outgoing: outgoing{text: w.Text, files: w.Files}, id: w.Case, at: w.At}, all)
+	e, err := b.examineWith(tx, question{outgoing: outgoing{text: w.Text, files: w.Files}, id: w.Case, at: w.At, until: l.until}, all)
 	if err == nil && (l.within == tx || !tx.Writable()) {
 		if l.compared == nil {
 			l.compared = map[string]*examined{}

@@ -75,8 +75,9 @@ func spelledText(text string) *spelled {
 // finds says which runs of a text stand in others, by way of the index.
 func (g *Guard) finds(text *spelled, others map[uint32]*spelled) []run {
 	var out []run
-	for id, places := range g.sharing(text.text) {
-		out = append(out, g.hash.runsAround(text.text, places, others[id].text, runeRun)...)
+	suspects := g.sharing(text.text)
+	for id := range suspects.in {
+		out = append(out, g.hash.runsAround(text.text, suspects.places(id), others[id].text, runeRun)...)
 	}
 	return out
 }
@@ -199,7 +200,7 @@ func TestV6_IndexIsBounded(t *testing.T) {
 		t.Errorf("%d slots, since %d", len(g.slots), g.since)
 	}
 	for id := g.since + 1; id <= 400; id++ {
-		if g.sharing(texts[id-1].text)[uint32(id)] == nil {
+		if g.sharing(texts[id-1].text).in[uint32(id)] == nil {
 			t.Errorf("message %d of 400 was forgotten; the index says since %d", id, g.since)
 		}
 	}

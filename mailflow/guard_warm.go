@@ -76,7 +76,7 @@ func (b *Base) warmGuard(ctx context.Context) error {
 		}
 		whole := false
 		err := b.Store.View(func(tx *store.Tx) (err error) {
-			whole, err = g.readOn(tx, b, guardBatch)
+			whole, err = g.readOn(ctx, tx, b, guardBatch)
 			return err
 		})
 		if err != nil || whole {
@@ -88,9 +88,9 @@ func (b *Base) warmGuard(ctx context.Context) error {
 // catchUp looks at what the transaction sees and the guard does not know. An
 // update holds up all other writers: where it would have to look at many
 // committed messages, its error is a store.First, which looks at them before it.
-func (g *Guard) catchUp(tx *store.Tx, b *Base) error {
+func (g *Guard) catchUp(ctx context.Context, tx *store.Tx, b *Base) error {
 	if !tx.Writable() || b.Guard != g {
-		_, err := g.readOn(tx, b, math.MaxInt)
+		_, err := g.readOn(ctx, tx, b, math.MaxInt)
 		return err
 	}
 	cold, err := g.cold(tx)
@@ -98,7 +98,7 @@ func (g *Guard) catchUp(tx *store.Tx, b *Base) error {
 		return err
 	}
 	if cold {
-		return &store.First{Do: func() error { return b.warmGuard(context.Background()) }}
+		return &store.First{Do: func() error { return b.warmGuard(ctx) }}
 	}
 	g.begin()
 	// What is seen here may never be committed: it is looked at again.
@@ -128,7 +128,7 @@ func (g *Guard) cold(tx *store.Tx) (bool, error) {
 
 // readOn looks at the next messages of a snapshot, at most so many, and says
 // whether there are no more.
-func (g *Guard) readOn(tx *store.Tx, b *Base, most int) (whole bool, err error) {
+func (g *Guard) readOn(ctx context.Context, tx *store.Tx, b *Base, most int) (whole bool, err error) {
 	g.begin()
 	g.reading.Lock()
 	defer g.reading.Unlock()
@@ -138,6 +138,9 @@ func (g *Guard) readOn(tx *store.Tx, b *Base, most int) (whole bool, err error) 
 	for m, err := range tx.MessagesFrom(g.last.Load() + 1) {
 		if most--; most < 0 {
 			return false, nil
+		}
+		if ctx.Err() != nil {
+			return false, ctx.Err()
 		}
 		if err := g.look(tx, b, m, err); err != nil {
 			return false, err

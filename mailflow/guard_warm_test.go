@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -168,7 +170,7 @@ func TestV6_OwnWritesOfAnUpdate(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if err := w.Guard.catchUp(tx, w.Base); err != nil {
+			if err := w.Guard.catchUp(context.Background(), tx, w.Base); err != nil {
 				return err
 			}
 			ids, err := known(tx, w.Guard, p)
@@ -220,7 +222,7 @@ func TestV6_InStepWithWrites(t *testing.T) {
 		t.Fatal(err)
 	}
 	fresh := new(Guard)
-	w.view(func(tx *store.Tx) error { return fresh.catchUp(tx, w.Base) })
+	w.view(func(tx *store.Tx) error { return fresh.catchUp(context.Background(), tx, w.Base) })
 	for i, text := range texts {
 		s := spelledText(text).text
 		if a, b := shares(w.Guard, s), shares(fresh, s); len(b) == 0 || a != b {
@@ -233,8 +235,9 @@ func TestV6_InStepWithWrites(t *testing.T) {
 func shares(g *Guard, text []rune) string {
 	out, all := "", 0
 	g.hash.chosen(text, func(int, uint32) { all++ })
-	for id, places := range g.sharing(text) {
-		if len(places) == all {
+	suspects := g.sharing(text)
+	for _, id := range slices.Sorted(maps.Keys(suspects.in)) {
+		if len(suspects.places(id)) == all {
 			out += fmt.Sprint(id, " ")
 		}
 	}
@@ -246,7 +249,7 @@ func TestV6_RenamedThreads(t *testing.T) {
 	t.Parallel()
 	w, id := crossing(t)
 	other := w.started("umbrella")
-	w.view(func(tx *store.Tx) error { return w.Guard.catchUp(tx, w.Base) })
+	w.view(func(tx *store.Tx) error { return w.Guard.catchUp(context.Background(), tx, w.Base) })
 	there := w.Guard.thread(threadOf{id, "globex"})
 	used := w.Guard.used
 	w.update(func(tx *store.Tx) error {

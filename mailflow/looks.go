@@ -1,10 +1,12 @@
 package mailflow
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"sync"
 
 	"parley/mailflow/cvd"
@@ -22,8 +24,9 @@ type wording struct {
 // vendors get is read and digested once and not for each. A version never
 // changes; only its number is looked up again. What it keeps goes with the run.
 type looks struct {
-	within *store.Tx // the update that the run belongs to, or nil
-	sums   bool      // nobody reads the words: digests do, which are kept beside them
+	within *store.Tx       // the update that the run belongs to, or nil
+	sums   bool            // nobody reads the words: digests do, which are kept beside them
+	until  context.Context // ends the comparing; nil is never
 
 	mu   sync.Mutex
 	kept map[string]wording // by the key of the version
@@ -34,6 +37,15 @@ type looks struct {
 	names     map[cvd.CaseID]*names
 
 	large sync.Mutex // held while a large mail is sealed
+}
+
+// inside is what an update goes on with after the same was looked at in a
+// snapshot: it compares nothing again that was compared there, while all other
+// writers wait for it. What belongs to no version is read anew.
+func (l *looks) inside(tx *store.Tx) *looks {
+	l.comparing.Lock()
+	defer l.comparing.Unlock()
+	return &looks{within: tx, until: l.until, compared: maps.Clone(l.compared)}
 }
 
 // latest reads the newest version of what was written for a stage, or nothing.

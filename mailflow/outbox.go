@@ -68,9 +68,10 @@ func (o *Outbox) releaseOnce(row dueNotice, now time.Time, l *looks) error {
 
 // fault holds a notice that cannot be read or written. Why stands before the
 // desk; a log learns the kind only, since the words may be those of the case
-// (rule H6). What ails the store itself is tried again.
+// (rule H6). What ails the store itself, and what was not done because the
+// gateway stops, is tried again.
 func (o *Outbox) fault(row dueRow, what string, err error) error {
-	for _, ails := range []error{store.ErrFull, store.ErrBroken, store.ErrClosed} {
+	for _, ails := range []error{store.ErrFull, store.ErrBroken, store.ErrClosed, context.Canceled, context.DeadlineExceeded} {
 		if errors.Is(err, ails) {
 			return err
 		}

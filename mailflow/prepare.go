@@ -64,7 +64,7 @@ func (s *Scheduler) prepareWithin(ctx context.Context, most time.Duration) (more
 		if _, passed := s.Clock.Read(); passed-began > most {
 			return true, errors.Join(errs...)
 		}
-		if err := s.prepareCase(d); err != nil {
+		if err := s.prepareCase(ctx, d); err != nil {
 			errs = append(errs, fmt.Errorf("prepare %s: %w", d.Case, err)) // one bad case keeps no other waiting
 		}
 	}
@@ -92,9 +92,9 @@ func (s *Scheduler) dirty() ([]dirtyCase, error) {
 	return append(ask, moved...), err
 }
 
-func (b *Base) prepareCase(d dirtyCase) error {
+func (b *Base) prepareCase(ctx context.Context, d dirtyCase) error {
 	if d.Ask {
-		if err := b.prepareAsk(d.Case); err != nil {
+		if err := b.prepareAsk(ctx, d.Case); err != nil {
 			return err
 		}
 	}
@@ -148,13 +148,13 @@ func (b *Base) prepareCase(d dirtyCase) error {
 }
 
 // prepareAsk asks for the yes that is missing, if any is.
-func (b *Base) prepareAsk(id cvd.CaseID) error {
+func (b *Base) prepareAsk(ctx context.Context, id cvd.CaseID) error {
 	if id == deskCase {
 		return nil // whoever asked for our key is asked nothing
 	}
 	var missing bool
+	l := &looks{until: ctx}
 	err := b.Store.View(func(tx *store.Tx) (err error) {
-		l := &looks{}
 		if missing, err = b.asksMissing(tx, id, l); err != nil || missing {
 			return err
 		}
@@ -166,7 +166,7 @@ func (b *Base) prepareAsk(id cvd.CaseID) error {
 		return err
 	}
 	return b.Store.Update(func(tx *store.Tx) error {
-		l := &looks{within: tx}
+		l := l.inside(tx)
 		if err := b.askApprovals(tx, id, l); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package mailflow
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -76,7 +77,7 @@ func (in *Intake) repeatsOurs(tx *store.Tx, who cvd.Participant, text string) (b
 		return true, nil
 	}
 	g := in.guard()
-	if err := g.catchUp(tx, in.Base); err != nil {
+	if err := g.catchUp(context.Background(), tx, in.Base); err != nil {
 		return false, err
 	}
 	keys, err := threadKeys(tx, who.Case, 0, who.Party)

@@ -98,7 +98,7 @@ func (s *Scheduler) dueAt(now time.Time, failed map[uint64]bool) (batch []dueNot
 // and many are committed at once. What goes in order goes before, one after
 // the other. It gives the errors by notice.
 func (s *Scheduler) releaseAll(ctx context.Context, batch []dueNotice, now time.Time) map[uint64]error {
-	l, failed := &looks{}, map[uint64]error{}
+	l, failed := &looks{until: ctx}, map[uint64]error{}
 	release := func(row dueNotice) error { return s.Outbox.Release(ctx, row, now, l) }
 	note := func(rows []dueNotice, atOnce int) {
 		for i, err := range doEach(rows, atOnce, release) {
