@@ -123,6 +123,24 @@ func (g *gateway) wait(ctx context.Context) error {
 	return err
 }
 
+// untilStopping ends a loop as soon as the gateway stops, and not when the ports
+// have drained: what is under way there needs no new mail to leave, and would wait
+// for the store behind it. What it leaves undone is done after the next start.
+func (g *gateway) untilStopping(loop func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		go func() {
+			select {
+			case <-g.stopping:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+		return loop(ctx)
+	}
+}
+
 // untilOver returns when the gateway is to stop, with the reason if that is a
 // fault.
 func (g *gateway) untilOver(ctx context.Context) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 func TestH6_PanicsAreToldWithoutTheirValue(t *testing.T) {
@@ -37,5 +39,24 @@ func TestListenErrorsSayWhatToDo(t *testing.T) {
 		if err.Error() != want {
 			t.Errorf("got %v", err)
 		}
+	}
+}
+
+// A loop that lets new mail go ends when the gateway stops, while what is under way
+// at the ports still drains.
+func TestT4_NoNewMailLeavesWhileStopping(t *testing.T) {
+	t.Parallel()
+	g := &gateway{stopping: make(chan struct{})}
+	ended := make(chan struct{})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	go func() {
+		defer close(ended)
+		_ = g.untilStopping(func(ctx context.Context) error { <-ctx.Done(); return nil })(ctx)
+	}()
+	close(g.stopping)
+	<-ended
+	if ctx.Err() != nil {
+		t.Error("it ended only when everything did")
 	}
 }

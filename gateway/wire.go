@@ -202,7 +202,7 @@ func (g *gateway) endpoints() map[string]func() error {
 func (g *gateway) loops() map[string]func(context.Context) error {
 	all := map[string]func(context.Context) error{
 		"intake":    g.intake.Run,
-		"scheduler": g.scheduler.Run,
+		"scheduler": g.untilStopping(g.scheduler.Run),
 		"queue":     g.app.base.Queue.Run,
 		"seats":     g.seats.Run,
 		"guard":     g.app.base.KeepGuard,
