@@ -16,7 +16,7 @@ build:
 	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/parley ./gateway
 
 test:
-	go test ./... ./testdata/faults
+	go test -timeout 15m ./... ./testdata/faults
 
 race:
 	go test -race ./...
