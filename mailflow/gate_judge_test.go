@@ -53,9 +53,13 @@ func (h *history) judgeNew() {
 }
 
 // order is in which order mails of one instant are judged: those of stages as these
-// follow each other, and then what answers for one of them, and names, which no pause
-// after a change of keys keeps from who just learned what is public.
+// follow each other, a leak at the stage that it tells, and then what answers for one
+// of them, and names, which no pause after a change of keys keeps from who just learned
+// what is public.
 func (m historyMail) order() int {
+	if m.level != "" {
+		return m.level.Stage().Rank()
+	}
 	if m.of != "" || m.stage == "" && faqMark.MatchString(m.everything()) {
 		return len(cvd.Stages()) + 1
 	}
