@@ -10,7 +10,7 @@ MESSAGES    ?= 100000
 SEED        ?= 1
 ROW         ?=
 
-.PHONY: build test race bench bench-imap peers fuzz walks faults gate gate-controls demo story thunderbird vet clean hostile canary soak
+.PHONY: build test race bench bench-imap bench-accept peers fuzz walks faults gate gate-controls demo story thunderbird vet clean hostile canary soak
 
 build:
 	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/parley ./gateway
@@ -31,6 +31,17 @@ bench:
 bench-imap: build
 	go build -o bin/fill ./testdata/fill
 	python3 testdata/imapbench/compare.py -n $(MESSAGES) '$(PEERS)'
+
+# Parley beside a Postfix that holds what it takes, in one run: how many mails of 4 kB,
+# encrypted and, by smtp-source, in clear, each answers with 250 in a second, on
+# connections that are kept and on new ones, and how long a lone session waits. PEERS is
+# a folder with what starts Postfix; see testdata/acceptbench/main.go. For root. It
+# fails only if mail that was answered with 250 is missing.
+ROUNDS ?= 5
+MSGS   ?= 2000
+bench-accept: build
+	go build -o bin/acceptbench ./testdata/acceptbench
+	bin/acceptbench -parley bin/parley -rounds $(ROUNDS) -mails $(MSGS) $(ARGS) '$(PEERS)'
 
 # Every fuzz target of every package, one after the other. Inputs are not
 # minimised: what crypto covers differs from run to run, and it would never end.

@@ -1,0 +1,189 @@
+// Command acceptbench measures how fast mail is taken: Parley beside a Postfix that
+// holds what it takes, in one run. Both answer 250 after an fsync, Parley also seals.
+//
+//	go run ./testdata/acceptbench -parley bin/parley [-rounds 5] [-mails 2000] [-lone 200] [-w DIR] PEERS
+//
+// PEERS is a folder with postfix/start.sh, which starts Postfix on loopback, port 2610,
+// under PEER_DIR. It is no part of this repository: without it, or without postfix,
+// nothing is measured. For root, which start.sh needs; make bench-accept builds what it
+// starts.
+//
+// The mails are reports of 4 kB, encrypted and signed, sealed before the clock runs; in
+// each round both servers get the same ones from the same sender, one after the other.
+// smtp-source, whose mails are in clear, is the second opinion. Parley takes these as
+// it takes the others, and files them as reports in clear. It files while it takes, which
+// costs it time that Postfix, that only holds, has for taking; the next turn begins when
+// all is filed. A lone session waits between its mails, and is compared with one Update
+// of a bbolt database on the same disk, in turns.
+//
+// In Parley's configuration the connections that one address may have are raised, for
+// all come from one, and DNS is not asked where mail came from, as Postfix does not. Its
+// other limits are those of the shipped configuration. Work happens in DIR, else in a
+// new directory below TMPDIR, which is removed; a tmpfs is refused, for it knows no fsync.
+//
+// It exits with 0 only if all that was answered with 250 is there in the end: in Parley
+// by the Message-IDs that a coordinator sees, and what smtp-source sent by its number;
+// in Postfix by the number of mails that it holds. A target that is missed is told.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+type options struct {
+	program, work, peers string
+	rounds, mails, lone  int
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.program, "parley", "bin/parley", "the program")
+	flag.StringVar(&o.work, "w", "", "empty scratch folder on a disk, which is kept; else a new one that is removed")
+	flag.IntVar(&o.rounds, "rounds", 5, "rounds; the median of them is printed")
+	flag.IntVar(&o.mails, "mails", 2000, "mails of a round, to each server")
+	flag.IntVar(&o.lone, "lone", 200, "mails of the lone session")
+	flag.Parse()
+	o.peers = flag.Arg(0)
+	if why := o.lacks(); why != "" {
+		fmt.Println("skipped:", why)
+		return
+	}
+	if err := o.run(); err != nil {
+		fmt.Fprintln(os.Stderr, "acceptbench:", err)
+		os.Exit(1)
+	}
+}
+
+// lacks says why nothing can be measured, or "".
+func (o *options) lacks() string {
+	if _, err := os.Stat(o.startPostfix()); err != nil {
+		return fmt.Sprintf("there is no postfix/start.sh in %q; give the folder of the peers, PEERS=DIR", o.peers)
+	}
+	for _, program := range []string{"postfix", "smtp-source"} {
+		if _, err := exec.LookPath(program); err != nil {
+			return program + " is not installed"
+		}
+	}
+	if os.Geteuid() != 0 {
+		return "only root can start Postfix"
+	}
+	return ""
+}
+
+func (o *options) startPostfix() string { return filepath.Join(o.peers, "postfix", "start.sh") }
+
+func (o *options) run() (err error) {
+	if o.rounds < 1 || o.mails < sessions || o.lone < 1 {
+		return fmt.Errorf("there must be a round, a lone mail, and a mail for each of %d sessions", sessions)
+	}
+	if o.work == "" {
+		if o.work, err = os.MkdirTemp("", "parley-accept"); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(o.work)) }()
+	}
+	if err := onDisk(o.work); err != nil {
+		return err
+	}
+	b, err := begin(o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.end()) }()
+	if err := errors.Join(b.measure(), b.alone()); err != nil {
+		return err
+	}
+	return b.count()
+}
+
+// onDisk opens a directory to Postfix's own user, and sees to it that fsync means something there.
+func onDisk(dir string) error {
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return err
+	}
+	var fs unix.Statfs_t
+	if err := unix.Statfs(dir, &fs); err != nil {
+		return err
+	}
+	if fs.Type == unix.TMPFS_MAGIC {
+		return fmt.Errorf("%s is a tmpfs, on which nothing is durable: give a folder on a disk, -w DIR or TMPDIR", dir)
+	}
+	return nil
+}
+
+// row is one way of sending; each is measured in every round.
+type row struct {
+	name string
+	send func(to *server, mails []letter) error
+}
+
+var rows = []row{
+	{"encrypted, kept", func(to *server, mails []letter) error { return to.takes(mails, true) }},
+	{"encrypted, new", func(to *server, mails []letter) error { return to.takes(mails, false) }},
+	{"smtp-source, kept", func(to *server, mails []letter) error { return to.source(len(mails), "-d") }},
+	{"smtp-source, new", func(to *server, mails []letter) error { return to.source(len(mails)) }},
+}
+
+// atLeast is how many times as much as Postfix Parley is to take.
+const atLeast = 3.0
+
+func (b *bench) measure() error {
+	fmt.Printf("%d rounds of %d mails, %d sessions; mails a second, the median round\n", b.o.rounds, b.o.mails, sessions)
+	fmt.Printf("%-18s %8s %8s %7s %7s %18s\n", "", "parley", "postfix", "ratio", "target", "filed by parley")
+	for _, r := range rows {
+		var ours, theirs, filed []float64
+		for round := range b.o.rounds {
+			mails, err := b.letters(b.o.mails)
+			if err != nil {
+				return err
+			}
+			turns := []func() error{
+				func() (err error) {
+					begun := time.Now()
+					if ours, err = b.timed(ours, r, b.parley, mails); err == nil {
+						err = b.settle()
+					}
+					filed = append(filed, float64(b.o.mails)/time.Since(begun).Seconds())
+					return err
+				},
+				func() (err error) { theirs, err = b.timed(theirs, r, b.postfix, mails); return err },
+			}
+			if err := errors.Join(turns[round%2](), turns[1-round%2]()); err != nil {
+				return err
+			}
+		}
+		ratio := middle(ours) / middle(theirs)
+		fmt.Printf("%-18s %8.0f %8.0f %7.2f %7.1f %18.0f  %s\n", r.name, middle(ours), middle(theirs), ratio, atLeast, middle(filed), verdict(ratio >= atLeast))
+	}
+	return nil
+}
+
+// timed sends mails to a server, and adds how many it took in a second.
+func (b *bench) timed(rates []float64, r row, to *server, mails []letter) ([]float64, error) {
+	begun := time.Now()
+	if err := r.send(to, mails); err != nil {
+		return rates, fmt.Errorf("%s: %s: %w", r.name, to.name, err)
+	}
+	return append(rates, float64(len(mails))/time.Since(begun).Seconds()), nil
+}
+
+func verdict(met bool) string {
+	if met {
+		return "met"
+	}
+	return "MISSED"
+}
+
+func middle[T float64 | time.Duration](all []T) T {
+	sorted := slices.Sorted(slices.Values(all))
+	return sorted[len(sorted)/2]
+}
