@@ -64,7 +64,9 @@ func (s *canaryStory) reports() {
 		mailtest.File{Name: w["file name"] + ".txt", Type: "text/plain", Data: w["file"]},
 		mailtest.File{Name: "key.asc", Type: "application/pgp-keys", Data: string(f.PublicKey())}), s.ours, true)
 	s.must(err)
-	s.must(mailtest.Send(s.gateway.Port("smtp"), f.Address, to, mailtest.PGPMIME(from, to, time.Now(), armored)))
+	raw := mailtest.PGPMIME(from, to, time.Now(), armored)
+	s.session("the report", s.own, raw)
+	s.must(mailtest.Send(s.gateway.Port("smtp"), f.Address, to, raw))
 	clear := mailtest.Plain(from, to, "Another", w["report in clear"], time.Now())
 	s.must(mailtest.Send(s.gateway.Port("smtp"), f.Address, to, clear))
 }
@@ -134,6 +136,7 @@ func (s *canaryStory) getsStage(stage string) (mailtest.Received, *mailtest.Open
 		}
 		return got{}, false, nil
 	})
+	s.session(stage, s.vendor, g.mail.Raw)
 	s.notes(g.open.Inner)
 	return g.mail, g.open
 }
@@ -148,7 +151,9 @@ func (s *canaryStory) accepts(m mailtest.Received, o *mailtest.Opened) {
 	text := fmt.Sprintf("ACCEPT %s v1 %s\n\nWe look into it, says %s.\n", s.tag, code, canaryWords["reply"])
 	armored, err := s.vendor.Seal(mailtest.Entity("Re", text, mailtest.File{Name: "a.bin", Type: "application/octet-stream", Data: canaryWords["reply's file"]}), s.ours, false)
 	s.must(err)
-	s.must(mailtest.Send(s.gateway.Port("smtp"), s.vendor.Address, to, mailtest.PGPMIME(s.vendor.Address, to, time.Now(), armored)))
+	raw := mailtest.PGPMIME(s.vendor.Address, to, time.Now(), armored)
+	s.session("the answer", s.own, raw)
+	s.must(mailtest.Send(s.gateway.Port("smtp"), s.vendor.Address, to, raw))
 }
 
 // hears waits until the desk has the vendor's answer.

@@ -14,10 +14,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ProtonMail/go-crypto/openpgp"
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	"github.com/emersion/go-imap/v2/imapclient"
 
 	"parley/mailflow"
 	"parley/mailflow/mailtest"
+	"parley/mailflow/mailtest/canary"
 	"parley/testdata/live"
 )
 
@@ -29,7 +32,7 @@ var canaryWords = map[string]string{
 	"report in clear": "xqclear2m8t", "finder": "xqfinder6b3n", "address": "xqaddress5v9s", "product": "xqproduct2c9l",
 	"vendor": "xqvendor1z6q", "reply": "xqreply7g4f", "reply's file": "xqenclosed6t2v", "scope": "xqscope3h8j", "title": "xqtitle5n1x",
 	"password": "xqpassword4d8e", "wrong password": "xqguess9k3a", "unknown login": "xqlogin2s7b", "unknown address": "xqnobody8c5r",
-	"unknown command": "xqverb1f6y", "search": "xqsearch7j9m", "unlocked folder": "xqfolder3l4z", "desk command": "xqdesk6p2w",
+	"unknown command": "xqverb1f6y", "search": "xqsearch7j9m", "smarthost password": "xqrelay4n8v", "unlocked folder": "xqfolder3l4z", "desk command": "xqdesk6p2w",
 }
 
 // canaryPolicy lets scope follow the heads-up at once.
@@ -59,19 +62,22 @@ type canaryStory struct {
 	gateway  *live.Gateway
 	sink     *mailtest.Sink
 	ours     []byte
+	own      *mailtest.Person // who reads with the gateway's key
 	ana, ben *live.Coordinator
 	imap     *imapclient.Client
 	vendor   *mailtest.Person
 	tag      string
 	told     map[string]bool
-	secrets  canaries
+	secrets  canary.Secrets
 	besides  []string // files in which a secret has to stand
 }
 
 // Secrets of every class go through the program. What it leaves is searched while it
-// runs, after a kill, after a crash, and after a start and a stop upon that: the state directory with all free pages, the log at debug level, what the
-// monitoring system is told, the folder for temporary files, where it works and a core
-// would lie, a backup, and what doctor and verify say (rules H1, H4 and H6).
+// runs, after a kill, after a crash, after a start and a stop upon that, after its case
+// was shredded and the store compacted: the state directory with all free pages, the log
+// at debug level, what the monitoring system is told, the folder for temporary files,
+// where it works and a core would lie, a backup, and what doctor and verify say (rules
+// H1, H4 and H6).
 func TestH4_NothingInClear(t *testing.T) {
 	t.Parallel()
 	s := newCanaryStory(t)
@@ -95,13 +101,21 @@ func TestH4_NothingInClear(t *testing.T) {
 	s.must(s.gateway.Start("--debug"))
 	s.must(s.gateway.Stop())
 	s.search("after a start and a stop upon that")
+	s.shreds()
+	s.search("after the case was shredded")
+	s.compacts()
+	s.search("after the store was compacted")
 }
 
 func newCanaryStory(t *testing.T) *canaryStory {
 	t.Helper()
-	s := &canaryStory{T: t, root: t.TempDir(), told: map[string]bool{}, secrets: canaries{}}
+	s := &canaryStory{T: t, root: t.TempDir(), told: map[string]bool{}, secrets: canary.Secrets{}}
 	var err error
-	s.sink, err = mailtest.NewSink()
+	ca, err := mailtest.NewAuthority()
+	s.must(err)
+	relay, err := ca.Server(time.Now(), "127.0.0.1")
+	s.must(err)
+	s.sink, err = mailtest.StartSink(mailtest.SinkOptions{Config: relay, Implicit: true, User: "relay", Password: canaryWords["smarthost password"]})
 	s.must(err)
 	t.Cleanup(s.sink.Close)
 	for class, word := range canaryWords {
@@ -110,9 +124,13 @@ func newCanaryStory(t *testing.T) *canaryStory {
 	for _, dir := range []string{"tmp", "work", "out"} {
 		s.must(os.Mkdir(filepath.Join(s.root, dir), 0o700))
 	}
-	s.gateway, err = live.Make(program(t), filepath.Join(s.root, "gw"), canaryPolicy, live.Set("smarthost", `"smtp://`+s.sink.Addr+`"`),
-		live.Set("undo", `"0s"`), live.Set("pause", `"0s"`))
+	s.gateway, err = live.Make(program(t), filepath.Join(s.root, "gw"), canaryPolicy, live.Set("smarthost", `"smtps://relay@`+s.sink.Addr+`"`),
+		live.Set("password", `"file:relay"`), live.Set("ca", `"relay.pem"`), live.Set("undo", `"0s"`), live.Set("pause", `"0s"`))
 	s.must(err)
+	password := filepath.Join(s.gateway.Home, "relay")
+	s.must(errors.Join(os.WriteFile(password, []byte(canaryWords["smarthost password"]), 0o600),
+		os.WriteFile(filepath.Join(s.gateway.Home, "relay.pem"), ca.PEM(), 0o600)))
+	s.besides = []string{password}
 	s.gateway.Dir = filepath.Join(s.root, "work")
 	s.gateway.Env = []string{"TMPDIR=" + filepath.Join(s.root, "tmp"), "GOTRACEBACK=crash"}
 	s.ours, err = s.gateway.Key()
@@ -157,7 +175,7 @@ func (s *canaryStory) ownSecrets() {
 	pem, err := os.ReadFile(tlsKey)
 	s.must(err)
 	s.secrets["TLS key"] = bytes.Split(pem, []byte("\n"))[1]
-	s.besides = []string{unlock, tlsKey}
+	s.besides = append(s.besides, unlock, tlsKey)
 	a := s.opened(time.Now())
 	own := a.base.Own.Signing()
 	for i := 0; i+16 <= len(own.Bytes()); i += 16 {
@@ -165,7 +183,17 @@ func (s *canaryStory) ownSecrets() {
 			s.secrets[fmt.Sprintf("OpenPGP key from %d", i)] = bytes.Clone(piece)
 		}
 	}
-	s.must(a.Close())
+	entity, err := openpgp.ReadEntity(packet.NewReader(bytes.NewReader(own.Bytes())))
+	s.must(errors.Join(err, a.Close()))
+	s.own = &mailtest.Person{Name: "our key", Entity: entity, Now: time.Now}
+}
+
+// session adds the session key of a mail to the secrets.
+func (s *canaryStory) session(of string, reader *mailtest.Person, raw []byte) {
+	s.Helper()
+	key, err := reader.SessionKey(raw)
+	s.must(err)
+	s.secrets["session key of "+of] = key
 }
 
 // opened opens the store of the gateway, which does not run, at an instant.
@@ -183,7 +211,7 @@ func (s *canaryStory) opened(at time.Time) *app {
 
 // notes remembers which words somebody read, in whatever form they are in a mail.
 func (s *canaryStory) notes(text []byte) {
-	for _, found := range newScanner(s.secrets).plain(text, "") {
+	for _, found := range canary.New(s.secrets).Plain(text) {
 		for class := range canaryWords {
 			if strings.HasPrefix(found, class+": ") {
 				s.told[class] = true
@@ -243,7 +271,7 @@ func (s *canaryStory) process() {
 func (s *canaryStory) search(when string) {
 	s.Helper()
 	begun := time.Now()
-	found, files, err := newScanner(s.secrets).files(s.root, s.besides...)
+	found, files, err := canary.New(s.secrets).Files(s.root, s.besides...)
 	s.must(err)
 	for _, f := range found {
 		s.Errorf("%s: %s", when, f)

@@ -103,6 +103,20 @@ type Opened struct {
 // Open decrypts a PGP/MIME mail and verifies it with a certificate
 // (armored).
 func (p *Person) Open(raw, by []byte) (*Opened, error) {
+	body, err := encryptedPart(raw)
+	if err != nil {
+		return nil, err
+	}
+	o, err := p.decrypt(body, by)
+	if err != nil {
+		return nil, err
+	}
+	return o, o.read(o.Inner)
+}
+
+// encryptedPart is the OpenPGP message in a PGP/MIME mail (RFC 3156 section 4), without
+// its armor.
+func encryptedPart(raw []byte) (io.Reader, error) {
 	m, err := mail.ReadMessage(bytes.NewReader(raw))
 	if err != nil {
 		return nil, err
@@ -122,11 +136,32 @@ func (p *Person) Open(raw, by []byte) (*Opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	o, err := p.decrypt(block.Body, by)
+	return block.Body, nil
+}
+
+// SessionKey is the key that the body of a PGP/MIME mail to the person is encrypted
+// with (RFC 9580 section 5.1).
+func (p *Person) SessionKey(raw []byte) ([]byte, error) {
+	body, err := encryptedPart(raw)
 	if err != nil {
 		return nil, err
 	}
-	return o, o.read(o.Inner)
+	for packets := packet.NewReader(body); ; {
+		next, err := packets.Next()
+		if err != nil {
+			return nil, fmt.Errorf("no packet has a session key for %s: %w", p.Address, err)
+		}
+		k, ok := next.(*packet.EncryptedKey)
+		if !ok {
+			continue
+		}
+		for _, sub := range p.Entity.Subkeys {
+			if sub.PrivateKey.KeyId == k.KeyId {
+				err := k.Decrypt(sub.PrivateKey, p.config())
+				return k.Key, err
+			}
+		}
+	}
 }
 
 // decrypt opens one OpenPGP message and verifies it.

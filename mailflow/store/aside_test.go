@@ -28,6 +28,16 @@ func contents(t *testing.T, dir string) map[string]string {
 	return all
 }
 
+// bytesIn adds up the sizes of all files, in whole pages.
+func bytesIn(t *testing.T, dir string) (n int64) {
+	t.Helper()
+	page := int64(os.Getpagesize())
+	for _, data := range contents(t, dir) {
+		n += (int64(len(data)) + page - 1) / page * page
+	}
+	return n
+}
+
 func same(t *testing.T, what string, before, after map[string]string) {
 	t.Helper()
 	for path := range after {

@@ -22,16 +22,6 @@ func smallDisk(t *testing.T, size int64) (dir string) {
 	return dir
 }
 
-// bytesIn adds up the sizes of all files, in whole pages.
-func bytesIn(t *testing.T, dir string) (n int64) {
-	t.Helper()
-	page := int64(os.Getpagesize())
-	for _, data := range contents(t, dir) {
-		n += (int64(len(data)) + page - 1) / page * page
-	}
-	return n
-}
-
 // onSmallDisk puts a closed store on a disk with so many bytes to spare.
 func onSmallDisk(t *testing.T, from string, spare int64) (dir string) {
 	t.Helper()

@@ -1,4 +1,6 @@
-package main
+// Package canary looks for secrets in what a program leaves behind: as they are, in
+// base64, hex and other forms, and in compressed streams.
+package canary
 
 import (
 	"bufio"
@@ -20,8 +22,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// canaries are words that stand in one class of secret each, by what they are of.
-type canaries map[string][]byte
+// Secrets are looked for, by what each is of.
+type Secrets map[string][]byte
 
 // form is a way to write a secret down, so that a search for its letters misses it.
 type form struct {
@@ -97,31 +99,32 @@ const (
 	deflateMost = 8 << 10 // what is read of it
 )
 
-// scanner looks for canaries.
-type scanner struct {
+// Scanner looks for secrets. It serves one goroutine at a time.
+type Scanner struct {
 	needles []needle
 	inflate io.ReadCloser
 }
 
 type needle struct {
-	canary, form string
+	secret, form string
 	text         []byte
 }
 
-func newScanner(all canaries) *scanner {
-	s := &scanner{inflate: flate.NewReader(bytes.NewReader(nil))}
-	for canary, text := range all {
+// New makes a scanner for all of them.
+func New(all Secrets) *Scanner {
+	s := &Scanner{inflate: flate.NewReader(bytes.NewReader(nil))}
+	for secret, text := range all {
 		for _, f := range forms {
 			for _, t := range f.of(text) {
-				s.needles = append(s.needles, needle{canary, f.name, t})
+				s.needles = append(s.needles, needle{secret, f.name, t})
 			}
 		}
 	}
 	return s
 }
 
-// scan says what it finds in data, once for each canary and form.
-func (s *scanner) scan(data []byte) (found []string) {
+// Scan says what it finds in data, once for each secret and form.
+func (s *Scanner) Scan(data []byte) (found []string) {
 	found = s.plain(data, "")
 	for _, k := range streams {
 		for _, magic := range k.with {
@@ -161,8 +164,12 @@ func firstOf(r io.Reader, most int64) []byte {
 	return text
 }
 
-// plain finds the forms of canaries in bytes, also where lines were broken within.
-func (s *scanner) plain(data []byte, where string) (found []string) {
+// Plain finds the forms of secrets in bytes, also where lines were broken within, and
+// nothing that is compressed.
+func (s *Scanner) Plain(data []byte) (found []string) { return s.plain(data, "") }
+
+// plain is Plain that says where it looked.
+func (s *Scanner) plain(data []byte, where string) (found []string) {
 	texts := [][]byte{data}
 	if bytes.IndexByte(data, '\n') >= 0 {
 		joined := bytes.ReplaceAll(bytes.ReplaceAll(data, []byte("=\r\n"), nil), []byte("=\n"), nil)
@@ -171,7 +178,7 @@ func (s *scanner) plain(data []byte, where string) (found []string) {
 	for _, n := range s.needles {
 		for _, t := range texts {
 			if bytes.Contains(t, n.text) {
-				found = append(found, n.canary+": "+n.form+where)
+				found = append(found, n.secret+": "+n.form+where)
 				break
 			}
 		}
@@ -179,9 +186,9 @@ func (s *scanner) plain(data []byte, where string) (found []string) {
 	return found
 }
 
-// files scans every file below a directory, names included, but those that are told,
+// Files scans every file below a directory, names included, but those that are told,
 // and says how many there were.
-func (s *scanner) files(dir string, but ...string) (found []string, files int, err error) {
+func (s *Scanner) Files(dir string, but ...string) (found []string, files int, err error) {
 	err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || slices.Contains(but, path) {
 			return err
@@ -198,7 +205,7 @@ func (s *scanner) files(dir string, but ...string) (found []string, files int, e
 		}
 		data, err := os.ReadFile(path)
 		files++
-		for _, f := range s.scan(data) {
+		for _, f := range s.Scan(data) {
 			found = append(found, name+": "+f)
 		}
 		return err

@@ -1,4 +1,4 @@
-package main
+package canary
 
 import (
 	"bytes"
@@ -53,17 +53,17 @@ func plants(t *testing.T, secret string) map[string][]byte {
 	return all
 }
 
-// The canary search finds a secret in each form in a file of the state directory,
+// A search finds a secret in each form in a file of the state directory,
 // in the log and among the free pages of the store: else it could find nothing.
-func TestCanary_Control(t *testing.T) {
+func TestScanner_FindsWhatIsPlanted(t *testing.T) {
 	t.Parallel()
 	const secret = "xqplanted7k2m"
-	look := newScanner(canaries{"planted": []byte(secret)})
+	look := New(Secrets{"planted": []byte(secret)})
 	page := make([]byte, 8<<10) // as bbolt leaves one
 	for i := range page {
 		page[i] = byte(i*i>>3 ^ i)
 	}
-	if found := look.scan(page); len(found) > 0 {
+	if found := look.Scan(page); len(found) > 0 {
 		t.Fatalf("it finds what is not there: %q", found)
 	}
 	for name, text := range plants(t, secret) {
@@ -74,7 +74,7 @@ func TestCanary_Control(t *testing.T) {
 			if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, in, 0o600)); err != nil {
 				t.Fatal(err)
 			}
-			found, _, err := look.files(dir)
+			found, _, err := look.Files(dir)
 			if err := errors.Join(err, os.Remove(path)); err != nil {
 				t.Fatal(err)
 			}
@@ -87,7 +87,7 @@ func TestCanary_Control(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, secret), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if found, _, err := look.files(dir); err != nil || len(found) == 0 {
+	if found, _, err := look.Files(dir); err != nil || len(found) == 0 {
 		t.Errorf("the name of a file: %q, %v", found, err)
 	}
 }
