@@ -56,9 +56,9 @@ func (b *bench) alone() (err error) {
 		}
 	}
 	ms := func(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-	ratio := ms(middle(parley)) / ms(middle(floor))
+	ratio := middle(parley, ms) / middle(floor, ms)
 	fmt.Printf("one lone session, DATA to 250, median in ms: parley %.2f, postfix %.2f, one Update of bbolt %.2f; parley/Update %.2f, at most %.1f: %s\n",
-		ms(middle(parley)), ms(middle(postfix)), ms(middle(floor)), ratio, atMost, verdict(ratio <= atMost))
+		middle(parley, ms), middle(postfix, ms), middle(floor, ms), ratio, atMost, verdict(ratio <= atMost))
 	return errors.Join(ours.Quit(), theirs.Quit())
 }
 

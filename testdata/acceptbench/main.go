@@ -13,7 +13,9 @@
 // smtp-source, whose mails are in clear, is the second opinion. Parley takes these as
 // it takes the others, and files them as reports in clear. It files while it takes, which
 // costs it time that Postfix, that only holds, has for taking; the next turn begins when
-// all is filed. A lone session waits between its mails, and is compared with one Update
+// all is filed. Beside the clock stands the CPU time of each server's processes, Parley's
+// with its filing: on a busy machine the scheduler serves many processes, as Postfix's
+// are, before one. A lone session waits between its mails, and is compared with one Update
 // of a bbolt database on the same disk, in turns.
 //
 // In Parley's configuration the connections that one address may have are raised, for
@@ -136,44 +138,63 @@ var rows = []row{
 // atLeast is how many times as much as Postfix Parley is to take.
 const atLeast = 3.0
 
+// turn is what a server needed for one round of mails.
+type turn struct {
+	rate, filed float64       // mails a second, until the last 250 and until the last is filed
+	cpu         time.Duration // of its processes for each mail, until all are filed
+}
+
 func (b *bench) measure() error {
-	fmt.Printf("%d rounds of %d mails, %d sessions; mails a second, the median round\n", b.o.rounds, b.o.mails, sessions)
-	fmt.Printf("%-18s %8s %8s %7s %7s %18s\n", "", "parley", "postfix", "ratio", "target", "filed by parley")
+	fmt.Printf("%d rounds of %d mails, %d sessions; mails a second, and CPU microseconds a mail; the median round\n", b.o.rounds, b.o.mails, sessions)
+	fmt.Printf("%-18s %7s %7s %6s %6s %-7s %8s %8s %6s %10s\n", "", "parley", "postfix", "ratio", "target", "", "CPU", "CPU", "ratio", "filed")
 	for _, r := range rows {
-		var ours, theirs, filed []float64
+		taken := map[*server][]turn{}
 		for round := range b.o.rounds {
 			mails, err := b.letters(b.o.mails)
 			if err != nil {
 				return err
 			}
-			turns := []func() error{
-				func() (err error) {
-					begun := time.Now()
-					if ours, err = b.timed(ours, r, b.parley, mails); err == nil {
-						err = b.settle()
-					}
-					filed = append(filed, float64(b.o.mails)/time.Since(begun).Seconds())
-					return err
-				},
-				func() (err error) { theirs, err = b.timed(theirs, r, b.postfix, mails); return err },
-			}
-			if err := errors.Join(turns[round%2](), turns[1-round%2]()); err != nil {
-				return err
+			for i := range 2 {
+				to := []*server{b.parley, b.postfix}[(round+i)%2]
+				t, err := b.turn(r, to, mails)
+				if err != nil {
+					return fmt.Errorf("%s: %s: %w", r.name, to.name, err)
+				}
+				taken[to] = append(taken[to], t)
 			}
 		}
-		ratio := middle(ours) / middle(theirs)
-		fmt.Printf("%-18s %8.0f %8.0f %7.2f %7.1f %18.0f  %s\n", r.name, middle(ours), middle(theirs), ratio, atLeast, middle(filed), verdict(ratio >= atLeast))
+		show(r, taken[b.parley], taken[b.postfix])
 	}
 	return nil
 }
 
-// timed sends mails to a server, and adds how many it took in a second.
-func (b *bench) timed(rates []float64, r row, to *server, mails []letter) ([]float64, error) {
+// turn sends mails to a server.
+func (b *bench) turn(r row, to *server, mails []letter) (t turn, err error) {
+	before, err := cpuTime(to.pid)
+	if err != nil {
+		return t, err
+	}
+	perSecond := func(begun time.Time) float64 { return float64(len(mails)) / time.Since(begun).Seconds() }
 	begun := time.Now()
 	if err := r.send(to, mails); err != nil {
-		return rates, fmt.Errorf("%s: %s: %w", r.name, to.name, err)
+		return t, err
 	}
-	return append(rates, float64(len(mails))/time.Since(begun).Seconds()), nil
+	t.rate = perSecond(begun)
+	if err := b.settle(); err != nil {
+		return t, err
+	}
+	t.filed = perSecond(begun)
+	after, err := cpuTime(to.pid)
+	t.cpu = (after - before) / time.Duration(len(mails))
+	return t, err
+}
+
+func show(r row, ours, theirs []turn) {
+	rate := func(t turn) float64 { return t.rate }
+	cpu := func(t turn) float64 { return float64(t.cpu) / float64(time.Microsecond) }
+	ratio := middle(ours, rate) / middle(theirs, rate)
+	fmt.Printf("%-18s %7.0f %7.0f %6.2f %6.1f %-7s %8.0f %8.0f %6.2f %10.0f\n", r.name, middle(ours, rate), middle(theirs, rate), ratio, atLeast, verdict(ratio >= atLeast),
+		middle(ours, cpu), middle(theirs, cpu), middle(ours, cpu)/middle(theirs, cpu), middle(ours, func(t turn) float64 { return t.filed }))
 }
 
 func verdict(met bool) string {
@@ -183,7 +204,12 @@ func verdict(met bool) string {
 	return "MISSED"
 }
 
-func middle[T float64 | time.Duration](all []T) T {
-	sorted := slices.Sorted(slices.Values(all))
-	return sorted[len(sorted)/2]
+// middle is the median of what is looked at.
+func middle[T any](all []T, of func(T) float64) float64 {
+	var values []float64
+	for _, one := range all {
+		values = append(values, of(one))
+	}
+	slices.Sort(values)
+	return values[len(values)/2]
 }

@@ -60,6 +60,7 @@ func text() string {
 // server is one that takes mail.
 type server struct {
 	name, addr string
+	pid        int
 
 	mu    sync.Mutex
 	acked []string // Message-IDs that were answered with 250

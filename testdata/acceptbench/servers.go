@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -44,7 +45,7 @@ func begin(o *options) (b *bench, err error) {
 	if err := b.gateway.Start(); err != nil {
 		return nil, err
 	}
-	b.parley = &server{name: "parley", addr: b.gateway.Port("smtp")}
+	b.parley = &server{name: "parley", addr: b.gateway.Port("smtp"), pid: b.gateway.PID()}
 	if err := b.startPostfix(); err != nil {
 		return nil, errors.Join(err, b.end())
 	}
@@ -83,12 +84,22 @@ func (b *bench) startPostfix() error {
 	for end := time.Now().Add(startWithin); ; time.Sleep(50 * time.Millisecond) {
 		c, err := net.Dial("tcp", b.postfix.addr)
 		if err == nil {
-			return c.Close()
+			return errors.Join(c.Close(), b.findPostfix())
 		}
 		if time.Now().After(end) {
 			return fmt.Errorf("start Postfix: %w", err)
 		}
 	}
+}
+
+// findPostfix reads the number of its master process.
+func (b *bench) findPostfix() error {
+	text, err := os.ReadFile(filepath.Join(b.o.work, "postfix", "q", "pid", "master.pid"))
+	if err != nil {
+		return err
+	}
+	b.postfix.pid, err = strconv.Atoi(strings.TrimSpace(string(text)))
+	return err
 }
 
 // end stops both.
