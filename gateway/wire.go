@@ -139,7 +139,7 @@ type gateway struct {
 func (a *app) gateway(p *ports) (g *gateway, err error) {
 	g = &gateway{app: a, ports: p, failed: make(chan error, 1), stopping: make(chan struct{})}
 	a.ports = p
-	g.intake = &mailflow.Intake{Base: a.base, Parallel: 4 * runtime.GOMAXPROCS(0)}
+	g.intake = &mailflow.Intake{Base: a.base, Parallel: 4 * runtime.GOMAXPROCS(0), Waiting: 12 * runtime.GOMAXPROCS(0)}
 	if a.set.Origin {
 		g.intake.Resolver = net.DefaultResolver
 	}

@@ -74,6 +74,24 @@ func (in *Intake) read(ctx context.Context, row spoolRow) (*arrival, error) {
 	return a, nil
 }
 
+// smallMail is up to what size an arrival is held without a room.
+const smallMail = 64 << 10
+
+// holds is about how many bytes the mail takes as it is held open: what came, and what
+// was taken out of it.
+func (a *arrival) holds() int64 {
+	n := int64(len(a.raw))
+	for _, p := range a.parsed {
+		n += int64(len(p.Raw()))
+	}
+	if a.opened != nil {
+		for _, d := range a.opened.Documents {
+			n += int64(len(d.Data))
+		}
+	}
+	return n
+}
+
 // stops says why a mail goes to Quarantine wherever it was sent to, or "".
 func (a *arrival) stops() string {
 	if a.broken != "" {

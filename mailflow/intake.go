@@ -20,7 +20,8 @@ import (
 // Intake takes mail from the public port, keeps it, and finds its place.
 type Intake struct {
 	*Base
-	Parallel int // messages processed at once; 1 where zero
+	Parallel int // messages opened at once; 1 where zero
+	Waiting  int // small ones beyond these that may wait for their commit at once: fsyncs are shared by those that wait
 	// Resolver is asked what DNS says of where a mail came from, for the desk to read; nil: nobody is.
 	Resolver origin.Resolver
 

@@ -14,15 +14,21 @@ import (
 // process files one mail for each of its recipients. Reading and opening
 // happen outside any transaction; one transaction files it everywhere and
 // forgets its row, so that a kill at any instant leaves it either wholly in
-// the spool or wholly filed.
-func (in *Intake) process(ctx context.Context, row spoolRow) error {
+// the spool or wholly filed. A small one waits for its commit outside of its room,
+// so that more than are opened at once can share one.
+func (in *Intake) process(ctx context.Context, row spoolRow, free rooms) error {
 	if row.Body.Size > largeMail {
 		in.large.Lock()
 		defer in.large.Unlock()
 	}
+	leave := free.enter()
+	defer leave()
 	a, err := in.read(ctx, row)
 	if err != nil {
 		return err
+	}
+	if a.holds() <= smallMail {
+		leave()
 	}
 	return in.commit(a, func(tx *store.Tx) error { return in.deliverAll(tx, a) })
 }

@@ -70,7 +70,8 @@ func (in *Intake) spooled(from uint64) (rows []spoolRow, err error) {
 }
 
 func (in *Intake) processAll(ctx context.Context, rows []spoolRow) error {
-	lanes := make([][]spoolRow, max(in.Parallel, 1))
+	free := make(rooms, max(in.Parallel, 1))
+	lanes := make([][]spoolRow, cap(free)+in.Waiting)
 	for _, r := range rows {
 		i := int(laneOf(r.Envelope) % uint32(len(lanes)))
 		lanes[i] = append(lanes[i], r)
@@ -80,7 +81,7 @@ func (in *Intake) processAll(ctx context.Context, rows []spoolRow) error {
 	for i, lane := range lanes {
 		wg.Go(func() {
 			for _, r := range lane {
-				if err := in.processRow(ctx, r); err != nil {
+				if err := in.processRow(ctx, r, free); err != nil {
 					errs[i] = errors.Join(errs[i], err)
 				}
 			}
@@ -99,8 +100,8 @@ func laneOf(e Envelope) uint32 {
 
 // processRow processes one mail. A panic or repeated failure in it keeps that
 // mail opaque in Quarantine, and the rest goes on (rule P7).
-func (in *Intake) processRow(ctx context.Context, row spoolRow) error {
-	err := in.try(ctx, row)
+func (in *Intake) processRow(ctx context.Context, row spoolRow, free rooms) error {
+	err := in.try(ctx, row, free)
 	if err == nil || ctx.Err() != nil {
 		return nil
 	}
@@ -118,13 +119,22 @@ func (in *Intake) processRow(ctx context.Context, row spoolRow) error {
 		}); err != nil {
 			return err
 		}
-		return in.processRow(ctx, row)
+		return in.processRow(ctx, row, free)
 	}
 	return in.giveUp(row)
 }
 
-func (in *Intake) try(ctx context.Context, row spoolRow) error {
-	return guarded(func() error { return in.process(ctx, row) })
+func (in *Intake) try(ctx context.Context, row spoolRow, free rooms) error {
+	return guarded(func() error { return in.process(ctx, row, free) })
+}
+
+// rooms bound how many mails are held open at once, and so the memory that they take.
+type rooms chan struct{}
+
+// enter waits for a room. What it returns leaves it, and does nothing more the second time.
+func (r rooms) enter() (leave func()) {
+	r <- struct{}{}
+	return sync.OnceFunc(func() { <-r })
 }
 
 // guarded turns a panic into an error that tells its kind and place, and not

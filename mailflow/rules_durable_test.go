@@ -78,7 +78,7 @@ func TestT2_ProcessingAgainChangesNothing(t *testing.T) {
 	}
 	for range 3 {
 		for _, r := range rows {
-			if err := w.intake.processRow(context.Background(), r); err != nil {
+			if err := w.intake.processRow(context.Background(), r, make(rooms, 1)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -123,7 +123,7 @@ func TestT2_StoppedWhileOpening(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
-	if err := w.intake.processRow(ctx, rows[0]); err != nil {
+	if err := w.intake.processRow(ctx, rows[0], make(rooms, 1)); err != nil {
 		t.Error(err)
 	}
 	if w.waiting() != 1 || len(w.filed("Quarantine"))+len(w.filed("Intake")) != 0 {

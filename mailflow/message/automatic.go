@@ -42,6 +42,10 @@ func (p *Part) Automatic(reversePath string) string {
 	return reason
 }
 
+// joiners are what people put between the words of a local part, or leave out. It is
+// made once: to make it costs more than to use it.
+var joiners = strings.NewReplacer("-", "", "_", "", ".", "")
+
 // robotAddress knows the local parts nobody reads mail at (RFC 5230 section
 // 4.6, RFC 2142 section 6).
 func robotAddress(addr string) string {
@@ -54,7 +58,7 @@ func robotAddress(addr string) string {
 		strings.Contains(local, "-bounces+"):
 		return "mailing list"
 	}
-	switch strings.NewReplacer("-", "", "_", "", ".", "").Replace(local) {
+	switch joiners.Replace(local) {
 	case "noreply", "donotreply":
 		return "no-reply address"
 	}

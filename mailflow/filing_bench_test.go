@@ -1,0 +1,103 @@
+package mailflow
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"parley/mailflow/mailtest"
+	"parley/mailflow/store"
+)
+
+// filedAtOnce is how many mails are in the spool when a round of filing begins.
+const filedAtOnce = 200
+
+// BenchmarkFile is what becomes of encrypted and signed reports of 4 kB after their
+// 250: opened, filed in Intake, journalled, answered as far as a day's answers go. They
+// come from 64 people in turn. Between the rounds nothing is taken away, so that the
+// time of a mail shows whether it grows with those that lie there; before is how many
+// did when the clock began.
+func BenchmarkFile(b *testing.B) {
+	for _, before := range []int{0, 2000} {
+		b.Run(fmt.Sprintf("before=%d", before), func(b *testing.B) {
+			w := newWorld(b)
+			w.intake.Parallel, w.intake.Waiting = 8, 24 // as on two processors
+			s := newStream(b, w)
+			for range before / filedAtOnce {
+				s.letIn(b)
+				s.file(b)
+			}
+			cpu := time.Duration(0)
+			for b.Loop() {
+				b.StopTimer()
+				s.letIn(b)
+				begun := processorTime()
+				b.StartTimer()
+				s.file(b)
+				cpu += processorTime() - begun
+			}
+			b.ReportMetric(float64(cpu.Microseconds())/float64(b.N*filedAtOnce), "cpu-µs/mail")
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*filedAtOnce), "µs/mail")
+		})
+	}
+}
+
+// stream is people who go on reporting.
+type stream struct {
+	w      *world
+	people []*mailtest.Person
+	ours   []byte
+	n      int
+}
+
+func newStream(b *testing.B, w *world) *stream {
+	ours, err := w.signer().Certificate().Armor()
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := &stream{w: w, ours: ours}
+	for i := range 64 {
+		p, err := mailtest.NewPerson("Jo", fmt.Sprintf("jo%d@finder.example", i), w.clock.Now)
+		if err != nil {
+			b.Fatal(err)
+		}
+		s.people = append(s.people, p)
+	}
+	return s
+}
+
+// letIn spools the mails of a round.
+func (s *stream) letIn(b *testing.B) {
+	b.Helper()
+	for range filedAtOnce {
+		s.n++
+		p := s.people[s.n%len(s.people)]
+		inner := mailtest.Entity("overflow", strings.Repeat(fmt.Sprintf("Frame %d of the stream. ", s.n), 90))
+		armored, err := p.Seal(inner, s.ours, true)
+		if err != nil {
+			b.Fatal(err)
+		}
+		raw := mailtest.PGPMIME(p.Address, "report@vdp.example.org", s.w.clock.Now(), armored)
+		env := Envelope{From: p.Address, To: []string{"report@vdp.example.org"}, Remote: "192.0.2.1"}
+		if err := s.w.intake.Receive(context.Background(), env, bytes.NewReader(raw)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// file processes the spool, and sees to it that nothing is left there.
+func (s *stream) file(b *testing.B) {
+	b.Helper()
+	if err := s.w.intake.RunSpool(context.Background()); err != nil {
+		b.Fatal(err)
+	}
+	s.w.view(func(tx *store.Tx) error {
+		if n := spool.Count(tx, nil); n != 0 {
+			b.Fatalf("%d mails are not filed", n)
+		}
+		return nil
+	})
+}
