@@ -74,8 +74,10 @@ func (in *Intake) read(ctx context.Context, row spoolRow) (*arrival, error) {
 	return a, nil
 }
 
-// smallMail is up to what size an arrival is held without a room.
-const smallMail = 64 << 10
+// smallMail is up to what size an arrival is held without a room. A view of it is smaller
+// than inlineView however it is encoded: mails that are sealed first make those in
+// their company run again, and so must stay few.
+const smallMail = 16 << 10
 
 // holds is about how many bytes the mail takes as it is held open: what came, and what
 // was taken out of it.
