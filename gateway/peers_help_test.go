@@ -262,16 +262,7 @@ func (d *demo) subjectsIn(t testing.TB, folder string) (all []string) {
 		if err != nil {
 			return err
 		}
-		uids, err := tx.UIDs(box.Number, func(store.Scope) bool { return true })
-		if err != nil {
-			return err
-		}
-		for _, uid := range uids {
-			e, err := tx.Entry(box.Number, uid)
-			if err != nil {
-				return err
-			}
-			m, err := tx.Message(e.Message)
+		for m, err := range tx.MessagesIn(box.Number) {
 			if err != nil {
 				return err
 			}

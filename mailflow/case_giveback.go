@@ -39,16 +39,7 @@ func holdsOnly(tx *store.Tx, c cvd.Case, own []uint64) (bool, error) {
 		if box.Case != string(c.ID) {
 			continue
 		}
-		uids, err := tx.UIDs(box.Number, nil)
-		if err != nil {
-			return false, err
-		}
-		for _, uid := range uids {
-			e, err := tx.Entry(box.Number, uid)
-			if err != nil {
-				return false, err
-			}
-			m, err := tx.Message(e.Message)
+		for m, err := range tx.MessagesIn(box.Number) {
 			if err != nil || m.Kind != "casefile" && !slices.Contains(own, m.ID) {
 				return false, err
 			}
@@ -187,13 +178,8 @@ func untouchedThread(tx *store.Tx, c cvd.Case, r cvd.Report) (bool, error) {
 		if box.Case != string(c.ID) || box.Party != string(r.Finder()) {
 			continue
 		}
-		uids, err := tx.UIDs(box.Number, nil)
-		if err != nil {
-			return false, err
-		}
-		for _, uid := range uids {
-			e, err := tx.Entry(box.Number, uid)
-			if err != nil || !slices.Contains(r.Messages, e.Message) {
+		for m, err := range tx.MessagesIn(box.Number) {
+			if err != nil || !slices.Contains(r.Messages, m.ID) {
 				return false, err
 			}
 		}

@@ -109,14 +109,9 @@ func (r *deskRig) postsIn(folder string) []string {
 		if err != nil {
 			return err
 		}
-		uids, err := tx.UIDs(box.Number, func(store.Scope) bool { return true })
-		if err != nil {
-			return err
-		}
-		for _, uid := range uids {
-			e, err := tx.Entry(box.Number, uid)
+		for m, err := range tx.MessagesIn(box.Number) {
 			r.must(err)
-			raw, err := tx.Bytes(e.Served)
+			raw, err := tx.Bytes(m.Served)
 			r.must(err)
 			p, err := message.Parse(raw, r.Limits)
 			r.must(err)

@@ -33,16 +33,7 @@ func (w *world) filed(folder string) []store.Message {
 		if err != nil {
 			return err
 		}
-		uids, err := tx.UIDs(box.Number, func(store.Scope) bool { return true })
-		if err != nil {
-			return err
-		}
-		for _, uid := range uids {
-			e, err := tx.Entry(box.Number, uid)
-			if err != nil {
-				return err
-			}
-			m, err := tx.Message(e.Message)
+		for m, err := range tx.MessagesIn(box.Number) {
 			if err != nil {
 				return err
 			}

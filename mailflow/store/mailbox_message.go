@@ -209,3 +209,23 @@ func (tx *Tx) MessagesFrom(id uint64) iter.Seq2[Message, error] {
 		}
 	}
 }
+
+// MessagesIn walks what is filed in a mailbox, in the order of its UIDs. An error ends it.
+func (tx *Tx) MessagesIn(number uint32) iter.Seq2[Message, error] {
+	return func(yield func(Message, error) bool) {
+		uids, err := tx.UIDs(number, nil)
+		for _, uid := range uids {
+			var m Message
+			var e Entry
+			if e, err = tx.Entry(number, uid); err == nil {
+				m, err = tx.Message(e.Message)
+			}
+			if err != nil || !yield(m, nil) {
+				break
+			}
+		}
+		if err != nil {
+			yield(Message{}, err)
+		}
+	}
+}
