@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,16 +51,17 @@ func (c demoCommand) Run(ctx context.Context, w world) (err error) {
 
 // demo is the stage with everybody on it.
 type demo struct {
-	out   io.Writer
-	clock mailflow.Clock
-	fast  *fastClock // the clock, where it runs; nil where it is moved in steps
-	dir   string
-	path  string // of the configuration
-	sink  *mailtest.Sink
-	app   *app
-	gate  *gateway
-	cast  cast
-	edit  func([]byte) []byte // of the configuration; nil: none
+	out    io.Writer
+	domain string // "" for demoDomain
+	clock  mailflow.Clock
+	fast   *fastClock // the clock, where it runs; nil where it is moved in steps
+	dir    string
+	path   string // of the configuration
+	sink   *mailtest.Sink
+	app    *app
+	gate   *gateway
+	cast   cast
+	edit   func([]byte) []byte // of the configuration; nil: none
 }
 
 // newDemo is a stage on which the time runs fast.
@@ -90,7 +92,7 @@ func (d *demo) build(w world, verbose bool) (err error) {
 	d.sink.UseClock(d.clock.Now)
 	home := filepath.Join(d.dir, "gateway")
 	d.path = filepath.Join(home, configName)
-	init := initCommand{Dir: home, Domain: demoDomain, Name: "Demo CERT", Key: "ed25519", Expires: "3y", Unlock: "file:unlock"}
+	init := initCommand{Dir: home, Domain: cmp.Or(d.domain, demoDomain), Name: "Demo CERT", Key: "ed25519", Expires: "3y", Unlock: "file:unlock"}
 	if err := init.Run(context.Background(), world{w.in, io.Discard, w.err}); err != nil {
 		return err
 	}
