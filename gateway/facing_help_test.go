@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"parley/keyring"
+	"parley/keyring/pgpmime"
 	"parley/mailflow"
 	"parley/mailflow/cvd"
 	"parley/mailflow/mailtest"
@@ -174,11 +175,23 @@ func (g *facingGateway) tell(from, to string, raw []byte) error {
 	return mailtest.Send(g.addr("smtp"), from, to, raw)
 }
 
+// hearsAccept lets the other gateway's key say that it accepts, at the address of its
+// thread and from there.
+func (g *facingGateway) hearsAccept(extra ...[2]string) {
+	g.Helper()
+	from, to := g.other.thread(atThread), g.thread(atThread)
+	outer := pgpmime.Outer{From: from, To: to, Subject: "Re", MessageID: fmt.Sprintf("<%s-%d@%s>", g.tag, len(extra), g.other.domain), Date: g.time.Now(), Extra: extra}
+	raw, err := pgpmime.Seal(mailtest.Entity("Re: ["+g.tag+"]", "ACCEPT "+g.tag+" v1\n"), outer,
+		[]*keyring.Certificate{g.app.base.Own.Signing().Certificate()}, g.other.app.base.Own.Signing(), g.time.Now())
+	g.must(err)
+	g.must(g.tell(from, to, raw))
+}
+
 // crossed is how many mails both have sent to each other.
 func crossed(a, b *facingGateway) int { return len(a.wire.mails()) + len(b.wire.mails()) }
 
 // facingMost is far more than two gateways have to say to each other.
-const facingMost = 300
+const facingMost = 150
 
 // rested lets both do all that there is to do at this instant. That may never end,
 // which is what this is about.

@@ -38,7 +38,8 @@ func TestM4_M7_TwoGatewaysFacing(t *testing.T) {
 	for _, scene := range []struct {
 		name string
 		act  func(g *facingGateway) int
-	}{{"forged mails", forgesMails}, {"machines", answersByMachines}, {"reports", reportsDeliveries}, {"hops", goesInCircles}} {
+	}{{"forged mails", forgesMails}, {"machines", answersByMachines}, {"reports", reportsDeliveries}, {"hops", goesInCircles},
+		{"a program that signs", func(g *facingGateway) int { g.hearsAccept([2]string{"Auto-Submitted", "auto-replied"}); return 0 }}} {
 		before, plans := crossed(a, b), [][]string{a.plan(), b.plan()}
 		most := 0
 		for _, g := range both {
@@ -53,10 +54,28 @@ func TestM4_M7_TwoGatewaysFacing(t *testing.T) {
 		samePlans(t, scene.name, both, plans)
 		t.Logf("%s: %d mails crossed, at most %d may", scene.name, answers, most)
 	}
+	accepts(t, a, b)
 	for _, g := range both {
 		checkAnswers(t, g)
 	}
 	stops(t, a, b)
+}
+
+// accepts is what may change a plan: a signed word. It is answered once.
+func accepts(t *testing.T, a, b *facingGateway) {
+	t.Helper()
+	before := crossed(a, b)
+	for _, g := range []*facingGateway{a, b} {
+		g.hearsAccept()
+		g.rests()
+		if i := slices.IndexFunc(g.participants(), func(p cvd.Participant) bool { return p.Party == atThread && p.Accepted() == 1 }); i < 0 {
+			t.Errorf("%s: a signed word does not count", g.domain)
+		}
+	}
+	rested(a, b)
+	if n := crossed(a, b) - before; n != 2 {
+		t.Errorf("two who accept bring %d mails about", n)
+	}
 }
 
 // samePlans wants that nothing has changed by which something leaves, or counts.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -198,6 +199,28 @@ func TestM3_NothingIsQuoted(t *testing.T) {
 	}
 	if w.sink.To("canary@x.example") != nil {
 		t.Error("an address in the mail was written to")
+	}
+}
+
+// An answer to a command repeats it, and says that a program wrote it: what came back
+// counts as not told, so that no line of a stage stands above the command, and a
+// gateway that shares the number of the case would obey it, and answer (rule M4).
+func TestM4_AnswersSayThatAProgramWrote(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.started("acme")
+	back := w.sink.To("psirt@acme.example")[0].From
+	w.arrives("", back, dsn(back, "psirt@acme.example", "failed", 1))
+	w.answers("acme", id, true, "ACCEPT "+string(id)+" v1\n")
+	all := w.mails(w.people["acme"])
+	answer := all[len(all)-1]
+	if !slices.ContainsFunc(commandLines(answer.Text), func(l string) bool { return strings.HasPrefix(l, "ACCEPT "+string(id)) }) {
+		t.Fatalf("it answers:\n%s", answer.Text)
+	}
+	for what, head := range map[string]string{"outer": string(answer.Raw), "inner": string(answer.Inner)} {
+		if head, _, _ = strings.Cut(head, "\r\n\r\n"); !strings.Contains(head, "\r\nAuto-Submitted: auto-replied") {
+			t.Errorf("the %s header:\n%s", what, head)
+		}
 	}
 }
 

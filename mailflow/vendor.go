@@ -170,7 +170,7 @@ func (in *Intake) obey(tx *store.Tx, a *arrival, p place, replay bool) (bool, er
 	if len(lines) == 0 {
 		return false, in.refuse(tx, c, who, a.sender(), refused)
 	}
-	if err := in.answer(tx, c, who, slices.Concat(lines, refused), commands, false); err != nil {
+	if err := in.answer(tx, c, who, slices.Concat(lines, refused), commands); err != nil {
 		return false, err
 	}
 	if _, inReport := reportNumber(c.ID); inReport {
@@ -444,9 +444,9 @@ func (in *Intake) decisionFor(tx *store.Tx, c cvd.Case, p cvd.PartyID, what, sub
 		From: string(p), Alias: string(p) + "." + c.ID.Lower()})
 }
 
-// answer echoes what was understood, with a fresh code. Automatic is one to a mail
-// of which nothing counts.
-func (in *Intake) answer(tx *store.Tx, c cvd.Case, who cvd.Participant, lines []templates.Understood, all []vendorCommand, automatic bool) error {
+// answer echoes what was understood, with a fresh code. It says that a program wrote
+// it: another gateway would take the lines in it for a command, and answer that.
+func (in *Intake) answer(tx *store.Tx, c cvd.Case, who cvd.Participant, lines []templates.Understood, all []vendorCommand) error {
 	code := newCodeIn(c.ID)
 	v := templates.Answer{Us: in.us(), Case: spokenCase(c.ID), Lines: lines, Code: code, Version: c.Embargo().Version,
 		Bound: c.Bound(who).Version, End: c.End(who), Finder: who.Has(cvd.RoleFinder),
@@ -473,7 +473,7 @@ func (in *Intake) answer(tx *store.Tx, c cvd.Case, who cvd.Participant, lines []
 		return err
 	}
 	_, err = in.newNotice(tx, cvd.Notice{Case: c.ID, Party: who.Party, Kind: cvd.KindAnswer, Code: code},
-		&Letter{Subject: text.Subject, Text: text.Text, Automatic: automatic})
+		&Letter{Subject: text.Subject, Text: text.Text, Automatic: true})
 	return err
 }
 

@@ -47,7 +47,7 @@ func (in *Intake) refuse(tx *store.Tx, c cvd.Case, who cvd.Participant, from str
 	if err != nil || !ok {
 		return err
 	}
-	return in.answer(tx, c, who, lines, nil, true)
+	return in.answer(tx, c, who, lines, nil)
 }
 
 // alarmGuessed tells the desk that wrong codes have killed a participant's live
