@@ -90,11 +90,13 @@ gate-controls:
 # Bombs on fifty connections at once, while an honest sender and two IMAP clients
 # are served and two more idle: prints what they waited, and the most memory that the
 # daemon took until all was filed.
-# Then N bounces of one delivery, N forged mails, and N guesses at addresses. Linux.
+# Then N bounces of one delivery, N forged mails, and N guesses at addresses, below the
+# port and over it. Linux.
 hostile: build
 	go build -o bin/hostile ./testdata/hostile
 	bin/hostile -parley bin/parley $(ARGS)
 	HOSTILE=$(N) go test -count=1 -timeout 2h -v -run '^(TestM7_BounceStorm|TestM7_ForgedBouncesAndReplies|TestM2_GuessesTellNothing)$$' ./mailflow
+	HOSTILE=$(N) go test -count=1 -timeout 2h -v -run '^TestM2_GuessesOverThePort$$' ./gateway
 
 # On loopback, in a temporary directory; ARGS=--once ends after the story.
 demo: build
