@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"parley/keyring"
 	"parley/mailflow/broken"
@@ -77,8 +78,12 @@ func (in *Intake) CheckRcpt(_ context.Context, _ Envelope, rcpt string) error {
 }
 
 // localPart gives the local part in lower case, and whether the domain is our
-// public one. A bare postmaster is ours (RFC 5321 section 4.1.1.3).
+// public one. A bare postmaster is ours (RFC 5321 section 4.1.1.3). All that is ours
+// is ASCII: a letter that Unicode takes for one of it, as the Kelvin sign, is not.
 func (in *Intake) localPart(addr string) (string, bool) {
+	if strings.ContainsFunc(addr, func(r rune) bool { return r > unicode.MaxASCII }) {
+		return "", false
+	}
 	i := strings.LastIndexByte(addr, '@')
 	if i < 0 {
 		return strings.ToLower(addr), strings.EqualFold(addr, localPost)
