@@ -11,6 +11,8 @@ import (
 func line(s string) string {
 	s = strings.Map(func(r rune) rune {
 		switch {
+		case r > ' ' && r < 0x7f: // most of it
+			return r
 		case unicode.IsSpace(r):
 			return ' '
 		case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp):
