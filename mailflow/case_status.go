@@ -146,6 +146,9 @@ func (s *sitting) caseStatus(c cvd.Case) ([]string, error) {
 	if h := c.LegalHold; h != nil {
 		lines = append(lines, fmt.Sprintf("under LEGAL HOLD since %s: %s", utc(h.At), h.Because))
 	}
+	if c.KeptAt(s.tx.Now) {
+		lines = append(lines, "KEPT until "+utc(c.Kept.Until)+", said "+c.Kept.By+": "+c.Kept.Because)
+	}
 	if len(c.Restricted) > 0 {
 		lines = append(lines, "seen only by: "+strings.Join(c.Restricted, ", "))
 	}

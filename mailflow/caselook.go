@@ -156,7 +156,7 @@ func daysBetween(from, to time.Time) int { return int(date(to).Sub(date(from)) /
 // changes once a day, so that a case file is not replaced without a reason.
 func (l caseLook) view() templates.CaseFile {
 	v := templates.CaseFile{Case: l.ID, Title: l.Title, Responsible: l.Responsible, Severity: l.Severity, Policy: l.Policy.Name,
-		Restricted: l.Restricted, Closed: l.Closed, Destroyed: l.ending, Finder: l.finder, NeedsYou: l.needs, Now: l.today(),
+		Restricted: l.Restricted, Closed: l.Closed, Destroyed: l.ending, Kept: keptWords(l.Case, l.now), Finder: l.finder, NeedsYou: l.needs, Now: l.today(),
 		Start: l.Start, End: l.Embargo().End, Version: l.Embargo().Version}
 	v.Day, v.Days = l.day()
 	if l.Hold != nil {

@@ -94,6 +94,10 @@ func TestLanguage_AsDocumented(t *testing.T) {
 		{"", `HELP`, "The plan"},
 		{"case PAR-2026-0002", `legal-hold on`, "under legal hold"},
 		{"case PAR-2026-0002; legal-hold on", `legal-hold off`, "not under legal hold any more"},
+		{"", `keep PAR-2026-0002 for 365d because "…"`, "is kept until"},
+		{"", `keep PAR-2026-0002 until 2028-01-12T16:00Z`, "is kept until"},
+		{"", `keep PAR-2026-0002 forever`, "under legal hold"},
+		{"keep PAR-2026-0002 for 365d", `keep PAR-2026-0002 no`, "is not kept any longer"},
 		{"", `dry-run`, ""},
 	}
 	for _, row := range rows {

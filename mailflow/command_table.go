@@ -119,6 +119,8 @@ func wordCommands() []command {
 			help: "Attacks are known: records since when, alarms the desk, and starts each vendor's clocks of the EU Cyber Resilience Act (24 h, 72 h, 14 d after a fix). It moves no date and sends nothing.", run: caseExploited},
 		{words: "legal-hold", such: `legal-hold on because "court order 4711"`, usage: `legal-hold on|off [because "WHY"]`,
 			help: "While it is on nothing of the case is destroyed; off counts only signed.", run: caseLegalHold},
+		{words: "keep", such: `keep PAR-2026-0007 for 365d because "the vendor is sued"`, usage: `keep TAG for DURATION|until INSTANT|forever|no [because "WHY"]`,
+			help: "Nothing of the case is destroyed before then, and no letter proposes it; that stops a shred that is under way. forever is a legal hold. What lets it be destroyed sooner, no among it, counts only signed.", run: caseKeep},
 	}
 }
 
@@ -133,7 +135,7 @@ func deskCommands() []command {
 		{words: "export case", such: `export case /root/par-2026-0007.zip.pgp to ana`, usage: "export case FILE [to COORDINATOR|AGE-RECIPIENT]",
 			help: "Writes all that is known of the case into one file on the server, sealed to a coordinator's own key or to an age1... recipient; without one, to whoever answers for the case. On the server only.", run: caseExport},
 		{words: "shred", such: `shred PAR-2026-0007`, usage: "shred TAG",
-			help:   "Destroys a closed case for good, 7 days after two coordinators said yes, signed; asking for it signed is the first yes. Until then one person stops it: reject, legal-hold on, hold case, case reopen. Write it with `export case` first, if you want to keep it.",
+			help:   "Destroys a closed case for good, 7 days after two coordinators said yes, signed; asking for it signed is the first yes. Until then one person stops it: reject, keep, legal-hold on, hold case, case reopen. Write it with `export case` first, if you want to keep it.",
 			signed: "destroys a case", run: caseShred},
 		{words: "undo", such: `undo U17`, usage: "undo ID",
 			help: "Takes back what one command did, for whoever gave it, while the time to undo lasts: the line that answered it names the ID and until when. A yes or no is taken back by the ID of its approval, too.", run: deskUndo},

@@ -182,6 +182,9 @@ func mayShred(tx *store.Tx, c cvd.Case) error {
 		if h := m.LegalHold; h != nil {
 			return notDone("%s is under legal hold since %s: %s; nothing of it is destroyed until `legal-hold off`", m.ID, utc(h.At), h.Because)
 		}
+		if k := m.Kept; m.KeptAt(tx.Now) {
+			return notDone("%s is kept until %s, said %s: %s; nothing of it is destroyed before then, or until `keep %s no`", m.ID, utc(k.Until), k.By, k.Because, m.ID)
+		}
 	}
 	moving, err := f.underWay(tx)
 	if err == nil && len(moving) > 0 {

@@ -20,7 +20,7 @@ func takenBack() map[string]func(*sitting, undoRow) (string, error) {
 		"open": unopenByID, "close": unclose, "reopen": unreopen, "facts": unchange,
 		"ack": unack, "accept": unaccept, "declined": undecline, "status": unstatus, "delivered": undeliver, "ready": unready, "requested": unrequest,
 		"their-ref": unTheirRef, "statement": unstatement,
-		"exploited": unexploited, "legal-hold": unlegalHold, "answer-all": unanswer, "shred": unshred, "cve": uncve, "late": unlate, "go": ungo,
+		"exploited": unexploited, "legal-hold": unlegalHold, "keep": unkeep, "answer-all": unanswer, "shred": unshred, "cve": uncve, "late": unlate, "go": ungo,
 		"introduce": unintroduce, "consent": unconsent, "introduced": undeliver, "waves": unwave, "reported": unreport,
 	}
 }

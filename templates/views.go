@@ -294,6 +294,7 @@ type CaseFile struct {
 	Restricted  []string  // who alone sees it; empty for the desk
 	Hold        string    // why the whole case stands still, or empty
 	Closed      time.Time // zero while it is open
+	Kept        string    // how long nothing of it is destroyed, and by whose word; or empty
 	Destroyed   string    // when it is destroyed for good, and how that is stopped; or empty
 	Version     int       // of the embargo
 	Finder      string    // where the finder stands, without its name; empty where there is none

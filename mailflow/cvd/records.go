@@ -40,6 +40,7 @@ type Case struct {
 	Closed      time.Time
 	Exploited   *Exploited // since when attacks are known, or nil
 	LegalHold   *Hold      // nothing of it is destroyed; or nil
+	Kept        *Kept      `json:",omitempty"` // nothing of it is destroyed before then; or nil
 	Merged      CaseID     // the case that took this one in
 	Leaks       []Leak     `json:",omitempty"` // what of it is public without our doing, each level once, rising
 	CVEs        []string   // its CVE IDs
