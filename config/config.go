@@ -27,6 +27,7 @@ type Config struct {
 	Desk        Desk              `toml:"desk"`
 	Keys        Keys              `toml:"keys"`
 	Publication Publication       `toml:"publication"`
+	Retention   Retention         `toml:"retention"`
 	Limits      Limits            `toml:"limits"`
 	Policy      map[string]Policy `toml:"policy"` // by name; those of the same name as a shipped one replace it key by key
 
@@ -116,6 +117,12 @@ type Keys struct {
 	Roots     string `toml:"roots"`     // PEM file of authorities in place of the machine's; for tests
 }
 
+// Retention is how long what nobody needs any more is kept; 0 is for ever.
+type Retention struct {
+	Closed string `toml:"closed"` // duration, after which the desk is asked whether a closed case is to be destroyed
+	Junk   string `toml:"junk"`   // duration, after which what was thrown away is removed
+}
+
 // Limits bound what peers may ask for.
 type Limits struct {
 	Message          string `toml:"message"` // size
@@ -173,9 +180,10 @@ func Defaults() Config {
 			Retry:   []string{"1m", "5m", "15m", "1h", "3h"},
 			GiveUp:  "3d",
 		},
-		Reports: Reports{Plaintext: "accept"},
-		Desk:    Desk{Undo: "2m", CoolOff: "12h", Digest: "08:00", Zone: "UTC"},
-		Keys:    Keys{Pause: "24h", Discovery: true, Port: 443},
+		Reports:   Reports{Plaintext: "accept"},
+		Desk:      Desk{Undo: "2m", CoolOff: "12h", Digest: "08:00", Zone: "UTC"},
+		Keys:      Keys{Pause: "24h", Discovery: true, Port: 443},
+		Retention: Retention{Closed: "0s", Junk: "0s"},
 		Limits: Limits{
 			Message: "50MiB", Header: "256KiB", Depth: 20, Parts: 1000, Received: 100,
 			Recipients: 100, Connections: 500, ConnectionsPerIP: 20,

@@ -43,6 +43,7 @@ type settings struct {
 	Digest    mailflow.DigestTime
 	Zone      string // of coordinators without one of their own
 	KeyPause  time.Duration
+	Retention mailflow.Retention
 	Discovery discovery
 	Message   message.Limits
 	Limits    limits
@@ -95,6 +96,7 @@ func newSettings(c *config.Config) (*settings, error) {
 		Digest:     r.digest(),
 		Zone:       r.zone(c.Desk.Zone, "desk", "zone"),
 		KeyPause:   r.duration(c.Keys.Pause, 0, "keys", "pause"),
+		Retention:  r.retention(),
 		Discovery:  r.discovery(),
 		CVEOrg:     r.cveOrg(),
 		Message:    r.message(),

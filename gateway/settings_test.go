@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"parley/config"
+	"parley/mailflow"
 	"parley/mailflow/cvd"
 )
 
@@ -50,6 +51,25 @@ func TestT10_ImpossibleValuesSayWhere(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", got, strings.Join(want, "\n"))
 			}
 		})
+	}
+}
+
+// What is left out of [retention] is kept for ever; a day is the least.
+func TestRetentionSettings(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]mailflow.Retention{
+		"":                               {},
+		"[retention]\nclosed = \"730d\"": {Closed: 730 * cvd.Day},
+		"[retention]\njunk = \"1d\"":     {Junk: cvd.Day},
+		"[retention]\nclosed = \"0\"\njunk = \"13w\"": {Junk: 91 * cvd.Day},
+	} {
+		s, err := parseSettings(t, "domain = \"vdp.example.org\"\n"+text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Retention != want {
+			t.Errorf("%q: %+v", text, s.Retention)
+		}
 	}
 }
 

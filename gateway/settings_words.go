@@ -82,6 +82,19 @@ func (r *reader) duration(v string, least time.Duration, path ...string) time.Du
 	return d
 }
 
+// retention reads how long things are kept. Less than a day is a slip of the pen
+// that would destroy what came this morning.
+func (r *reader) retention() mailflow.Retention {
+	kept := func(v, key string) time.Duration {
+		d := r.duration(v, 0, "retention", key)
+		if d > 0 && d < cvd.Day {
+			r.fail([]string{"retention", key}, "is %s; it can be 0s, for ever, or 1d and more", v)
+		}
+		return d
+	}
+	return mailflow.Retention{Closed: kept(r.c.Retention.Closed, "closed"), Junk: kept(r.c.Retention.Junk, "junk")}
+}
+
 func (r *reader) durations(vs []string, least time.Duration, path ...string) []time.Duration {
 	out := make([]time.Duration, 0, len(vs))
 	for i, v := range vs {

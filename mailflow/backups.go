@@ -74,6 +74,9 @@ func (b *Base) Restored(from Backup) error {
 		if err != nil {
 			return err
 		}
+		if err := b.askAnew(tx); err != nil {
+			return err
+		}
 		s := Sending{Paused: true, By: restorer, At: tx.Now, Because: "the gateway was put back from a backup of " + since + ", and what left after that is not known here"}
 		reviews, err := b.reviewOverdue(tx, s)
 		if err != nil {

@@ -30,12 +30,19 @@ type Settings struct {
 	Undo       time.Duration
 	CoolOff    time.Duration
 	KeyPause   time.Duration // after a party's key changed, for what is told from scope on
+	Retention  Retention     // how long what nobody needs any more is kept
 	Discovery  bool          // keys of parties are looked for
 	Digest     DigestTime    // when each coordinator gets the daily digest
 	Zone       string        // of coordinators who have none of their own, IANA; empty for UTC
 	CVEOrg     string        // our UUID as a CVE numbering authority, or empty
 	Limits     message.Limits
 	Policies   map[string]cvd.Policy
+}
+
+// Retention is how long what nobody needs any more is kept; zero is for ever.
+type Retention struct {
+	Closed time.Duration // after which the desk is asked about a closed case, see RetainedDue
+	Junk   time.Duration // after which what was thrown away is removed, see JunkDue
 }
 
 // Base is what the flows share. It is set up once by the caller and not

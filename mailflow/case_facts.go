@@ -36,6 +36,9 @@ func (s *sitting) changeCase(c cvd.Case, kind, detail string) error {
 	if err := PutCase(s.tx, c); err != nil {
 		return err
 	}
+	if err := s.retain(s.tx, c); err != nil {
+		return err
+	}
 	s.touch(s.tx, c.ID)
 	return record(s.tx, journal.Record{Case: string(c.ID), Actor: s.by.Name, Kind: kind, Detail: detail})
 }

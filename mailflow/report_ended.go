@@ -112,7 +112,8 @@ func (s *sitting) fileBack(id uint64, folder string) error {
 }
 
 // junk throws a message away: it leaves its folder of the desk for everyone,
-// and is in the Junk of every coordinator who may see it. It stays a record.
+// and is in the Junk of every coordinator who may see it. It stays a record until
+// JunkDue removes it.
 func (b *Base) junk(tx *store.Tx, id uint64, folder string) error {
 	was, err := b.takeOut(tx, id, folder)
 	if err != nil || !was {
@@ -120,6 +121,9 @@ func (b *Base) junk(tx *store.Tx, id uint64, folder string) error {
 	}
 	m, err := tx.Message(id)
 	if err != nil {
+		return err
+	}
+	if err := noteJunk(tx, m); err != nil {
 		return err
 	}
 	desk, err := Coordinators(tx)

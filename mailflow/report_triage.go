@@ -228,6 +228,9 @@ func (s *sitting) reopenReport(r cvd.Report) error {
 	case r.Ended == "":
 		return already("report #%d is in Intake", r.Number)
 	}
+	if !r.Removed.IsZero() {
+		return notDone("mail of report #%d was thrown away and removed for good on %s; nothing was changed. Ask whoever sent it to send it again", r.Number, day(r.Removed))
+	}
 	wasSpam := r.Spam
 	r.Ended, r.Spam = "", false
 	if err := s.endReport(r, "report.reopened", ""); err != nil {

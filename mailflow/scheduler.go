@@ -170,6 +170,11 @@ func (s *Scheduler) tick(now time.Time, first bool) error {
 			return err
 		}
 	}
+	if first && !before.At.IsZero() && away > longAway {
+		if err := s.askJunk(now, away); err != nil {
+			return err
+		}
+	}
 	if away < time.Minute && away >= 0 {
 		return nil
 	}
@@ -256,7 +261,7 @@ type duty func(now time.Time) (next time.Time, err error)
 
 func (s *Scheduler) duties() []duty {
 	return []duty{s.CatchUp, s.OwnKeysDue, s.ShowLetters, s.RestateSent, s.SilenceDue, s.KeyAsksDue, s.DaysDue, s.DigestsDue, s.WatchedDue, s.AlarmApprovals, s.AheadDue, s.TellGuard,
-		s.DropSuperseded, s.ShredsDue}
+		s.DropSuperseded, s.ShredsDue, s.RetainedDue, s.JunkDue}
 }
 
 // keepDuties runs every duty; one that fails does not keep the others from it.

@@ -61,6 +61,9 @@ func (s *sitting) askShred(c cvd.Case) (string, error) {
 	}
 	s.undo = &undoRow{Verb: "shred", Case: c.ID, Ref: id}
 	said, err := s.settleShred(c, a, shredRow{Case: c.ID, By: s.by.Name, Asked: s.tx.Now, Approval: id})
+	if err == nil {
+		err = s.retain(s.tx, c)
+	}
 	if err != nil {
 		return "", err
 	}

@@ -37,6 +37,7 @@ var dumps = map[string]func(*store.Tx) []string{
 	"guardrenamings": rowsOf(renamings), "leaks": rowsOf(leakRows), "leakkits": rowsOf(kitRows), "materialsums": rowsOf(materialSums),
 	"superseded-views": rowsOf(superseded), "said": rowsOf(saidRows), "silences": rowsOf(silences), "silencesdue": rowsOf(silenceRows),
 	"introductions": rowsOf(introductions), "keyasks": rowsOf(keyAsks), "keyasksdue": rowsOf(keyAskRows), "backups": rowsOf(backupRows),
+	"retained": rowsOf(retained), "retaineddue": rowsOf(retainedDue), "retentionletters": rowsOf(retentionLetters), "junked": rowsOf(junked), "junkdue": rowsOf(junkDue),
 }
 
 func rowsOf[V any](t store.Table[V]) func(*store.Tx) []string {

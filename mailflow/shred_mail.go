@@ -23,23 +23,38 @@ func (n shredCount) String() string {
 
 // countShred counts the mails of a case that came or went, and their files.
 func countShred(tx *store.Tx, c cvd.Case) (shredCount, error) {
-	n := shredCount{since: c.Opened}
-	f, err := familyOf(tx, c.ID)
+	all, err := countShreds(tx, []cvd.Case{c})
 	if err != nil {
-		return n, err
+		return shredCount{}, err
 	}
-	of := map[store.Scope]bool{}
-	for _, s := range f.scopes() {
-		of[s] = true
+	return all[0], nil
+}
+
+// countShreds is countShred of several cases, one for one, in one walk.
+func countShreds(tx *store.Tx, cs []cvd.Case) ([]shredCount, error) {
+	all, of := make([]shredCount, len(cs)), map[store.Scope]*shredCount{}
+	for i, c := range cs {
+		all[i].since = c.Opened
+		f, err := familyOf(tx, c.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range f.scopes() {
+			of[s] = &all[i]
+		}
+	}
+	if len(of) == 0 {
+		return all, nil
 	}
 	for m, err := range tx.MessagesFrom(0) {
 		if unreadableMessage(err) {
 			continue
 		}
 		if err != nil {
-			return n, err
+			return nil, err
 		}
-		if !of[m.Scope] || m.Direction != "in" && m.Direction != "out" {
+		n := of[m.Scope]
+		if n == nil || m.Direction != "in" && m.Direction != "out" {
 			continue
 		}
 		n.mails++
@@ -48,7 +63,7 @@ func countShred(tx *store.Tx, c cvd.Case) (shredCount, error) {
 			n.since = m.At
 		}
 	}
-	return n, nil
+	return all, nil
 }
 
 func filesIn(s *message.Structure) int {

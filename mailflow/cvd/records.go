@@ -487,6 +487,7 @@ type Report struct {
 	Token    string
 	Messages []uint64
 	SHA256   string
-	Ended    string // declined: why, spam; empty while it waits for a person or belongs to a case
-	Spam     bool   // ended as that: nothing is answered any more
+	Ended    string    // declined: why, spam; empty while it waits for a person or belongs to a case
+	Spam     bool      // ended as that: nothing is answered any more
+	Removed  time.Time `json:",omitzero"` // when mail of it was removed for good, last; zero: never
 }
