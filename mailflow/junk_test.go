@@ -182,7 +182,9 @@ func TestT5_JunkWaitsForAPerson(t *testing.T) {
 		"a jump while nobody ran": {func(w *world) {
 			w.clock.Advance(400 * cvd.Day)
 			w.restartKeeping()
-		}, func(w *world) { w.as(benByMail, "done "+taskNumber(w.t.(*testing.T), w, "Junk is not removed: the gateway was away for 400 days")) }},
+		}, func(w *world) {
+			w.as(benByMail, "done "+taskNumber(w.t.(*testing.T), w, "Junk is not removed: the gateway was away for 400 days"))
+		}},
 		"a jump while nobody ran, and a pause": {func(w *world) {
 			w.do("sending pause")
 			w.clock.Advance(400 * cvd.Day)

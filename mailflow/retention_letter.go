@@ -117,8 +117,11 @@ func (b *Base) postAsked(tx *store.Tx, l letterRow) error {
 	if len(l.Cases) == 1 {
 		subject = fmt.Sprintf("%s, which is closed, could be destroyed", l.Cases[0].Case)
 	}
-	after := cvd.FormatDuration(b.Retention.Closed)
-	text := paragraphs(fmt.Sprintf("Closed %s ago or longer, and kept since. Parley destroys none of it by itself: this letter asks, and nothing happens without an answer. It asks again in %s.", after, after)) +
+	again := ""
+	if b.Retention.Closed > 0 {
+		again = " It asks again in " + cvd.FormatDuration(b.Retention.Closed) + "."
+	}
+	text := paragraphs("What was closed long ago is still here, all of it. Parley destroys none of it by itself: this letter asks, and nothing happens without an answer."+again) +
 		"\n" + strings.Join(about, "\n") + "\n" +
 		paragraphs("To destroy a case for good: write its first line to control@"+b.DeskDomain+", signed. A second coordinator is asked then, who says yes signed, too, and seven days pass in which one person can stop it. To keep a copy, `export case` first.",
 			"To keep it: write its second line, with the time and the reason that are right (`keep TAG until DATE`; `keep TAG forever` is a legal hold).")
