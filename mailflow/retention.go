@@ -132,16 +132,18 @@ func (s *Scheduler) RetainedDue(now time.Time) (next time.Time, err error) {
 	if s.Retention.Closed <= 0 {
 		return next, nil
 	}
-	due, next, err := s.retainedToAsk(now)
+	due, cannot, next, err := s.retainedToAsk(now)
 	if len(due) == 0 {
 		return next, err
 	}
-	return next, errors.Join(err, s.Store.Update(func(tx *store.Tx) error { return s.askAbout(tx, due) }))
+	return next, errors.Join(err, s.Store.Update(func(tx *store.Tx) error { return s.askAbout(tx, due, cannot) }))
 }
 
-// retainedToAsk reads what falls due, and what would go with each: that is counted
-// where no writer waits for it.
-func (s *Scheduler) retainedToAsk(now time.Time) (due []askedCase, next time.Time, err error) {
+// retainedToAsk reads what falls due, what would go with each, and what cannot be
+// destroyed now: that takes all cases and mails, where no writer waits for it. Should
+// it change meanwhile, `shred` asks again.
+func (s *Scheduler) retainedToAsk(now time.Time) (due []askedCase, cannot map[cvd.CaseID]bool, next time.Time, err error) {
+	cannot = map[cvd.CaseID]bool{}
 	var bad error
 	err = s.Store.View(func(tx *store.Tx) error {
 		if state, err := sendingNow(tx); err != nil || state.Paused {
@@ -164,18 +166,24 @@ func (s *Scheduler) retainedToAsk(now time.Time) (due []askedCase, next time.Tim
 		counts, err := countShreds(tx, cs)
 		for i, n := range counts {
 			due = append(due, askedCase{Case: cs[i].ID, Mails: n.mails, Files: n.files, Since: n.since})
+			var refused *Refusal
+			if no := mayShred(tx, cs[i]); errors.As(no, &refused) {
+				cannot[cs[i].ID] = true
+			} else if no != nil {
+				return no
+			}
 		}
 		return err
 	})
-	return due, next, errors.Join(err, bad)
+	return due, cannot, next, errors.Join(err, bad)
 }
 
 // askAbout puts the cases that can be destroyed before the desk, those that only some
 // may see each in a letter of its own (rule A2). The others wait a day.
-func (b *Base) askAbout(tx *store.Tx, due []askedCase) error {
+func (b *Base) askAbout(tx *store.Tx, due []askedCase, cannot map[cvd.CaseID]bool) error {
 	var together []askedCase
 	for _, a := range due {
-		c, asked, err := b.askedNow(tx, a.Case)
+		c, asked, err := b.askedNow(tx, a.Case, cannot[a.Case])
 		switch {
 		case err != nil:
 			return err
@@ -196,7 +204,7 @@ func (b *Base) askAbout(tx *store.Tx, due []askedCase) error {
 }
 
 // askedNow looks again whether a case is due and can be destroyed.
-func (b *Base) askedNow(tx *store.Tx, id cvd.CaseID) (c cvd.Case, asked bool, err error) {
+func (b *Base) askedNow(tx *store.Tx, id cvd.CaseID, cannot bool) (c cvd.Case, asked bool, err error) {
 	c, err = CaseByID(tx, id)
 	if errors.Is(err, ErrNoCase) {
 		return c, false, nil
@@ -212,15 +220,9 @@ func (b *Base) askedNow(tx *store.Tx, id cvd.CaseID) (c cvd.Case, asked bool, er
 		return c, false, b.retain(tx, c)
 	}
 	doomed, err := shredOf(tx, id)
-	if err != nil {
-		return c, false, err
-	}
-	var refused *Refusal
-	switch err := mayShred(tx, c); {
-	case errors.As(err, &refused), err == nil && doomed.Approval != "":
-		r.Again = tx.Now.Add(askedLater)
-		return c, false, b.putRetained(tx, c, r)
-	default:
+	if err != nil || !cannot && doomed.Approval == "" {
 		return c, err == nil, err
 	}
+	r.Again = tx.Now.Add(askedLater)
+	return c, false, b.putRetained(tx, c, r)
 }

@@ -32,19 +32,13 @@ func countShred(tx *store.Tx, c cvd.Case) (shredCount, error) {
 
 // countShreds is countShred of several cases, one for one, in one walk.
 func countShreds(tx *store.Tx, cs []cvd.Case) ([]shredCount, error) {
-	all, of := make([]shredCount, len(cs)), map[store.Scope]*shredCount{}
-	for i, c := range cs {
-		all[i].since = c.Opened
-		f, err := familyOf(tx, c.ID)
-		if err != nil {
-			return nil, err
-		}
-		for _, s := range f.scopes() {
-			of[s] = &all[i]
-		}
+	all := make([]shredCount, len(cs))
+	if len(cs) == 0 {
+		return all, nil // which costs nothing
 	}
-	if len(of) == 0 {
-		return all, nil
+	of, err := countedUnder(tx, cs, all)
+	if err != nil {
+		return all, err
 	}
 	for m, err := range tx.MessagesFrom(0) {
 		if unreadableMessage(err) {
@@ -64,6 +58,35 @@ func countShreds(tx *store.Tx, cs []cvd.Case) ([]shredCount, error) {
 		}
 	}
 	return all, nil
+}
+
+// countedUnder says under which count the mails of a scope stand: those of the cases,
+// of what became part of them, and of the reports of all.
+func countedUnder(tx *store.Tx, cs []cvd.Case, counts []shredCount) (map[store.Scope]*shredCount, error) {
+	of, at := map[store.Scope]*shredCount{}, map[cvd.CaseID]*shredCount{}
+	for i, c := range cs {
+		counts[i].since, at[c.ID] = c.Opened, &counts[i]
+	}
+	known, err := Cases(tx)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range known {
+		now, err := caseNow(tx, c.ID)
+		if err != nil {
+			return nil, err
+		}
+		if n := at[now]; n != nil {
+			of[caseScope(c.ID)], at[c.ID] = n, n
+		}
+	}
+	rs, err := collect(reports.All(tx, nil), nil)
+	for _, r := range rs {
+		if n := at[r.Case]; n != nil {
+			of[caseScope(reportCase(r.Number))] = n
+		}
+	}
+	return of, err
 }
 
 func filesIn(s *message.Structure) int {
