@@ -152,6 +152,7 @@ func bouncesAt(t *testing.T, d *demo) {
 		return n
 	}
 	waitUntil(t, "a notice to globex that was sent", func() bool { return first("globex").State == cvd.Sent })
+	waitUntil(t, "the mail at globex, which Postfix hands on in its own time", func() bool { return len(d.sink.To("psirt@globex.example")) > 0 })
 	waitUntil(t, "a notice to acme that came back", func() bool { n := first("acme"); return n.State == cvd.Sent && !n.Bounced.IsZero() })
 	if n := first("acme"); !strings.Contains(n.Returned, "550") && !strings.Contains(n.Returned, "5.1.1") {
 		t.Errorf("their words are %q", n.Returned)
