@@ -64,6 +64,7 @@ type limits struct {
 	Command          time.Duration
 	Data             time.Duration
 	AuthFailures     int
+	Guard            int64 // bytes
 }
 
 // loadSettings reads a configuration file all the way. The error joins one
@@ -185,6 +186,7 @@ func (r *reader) limits() limits {
 		Command:          r.duration(l.Command, time.Second, "limits", "command"),
 		Data:             r.duration(l.Data, time.Second, "limits", "data"),
 		AuthFailures:     r.number(l.AuthFailures, 1, 1000, "limits", "auth_failures"),
+		Guard:            r.size(l.Guard, mailflow.LeastGuard, mailflow.MostGuard, "limits", "guard"),
 	}
 }
 

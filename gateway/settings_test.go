@@ -73,6 +73,19 @@ func TestRetentionSettings(t *testing.T) {
 	}
 }
 
+// The guard's memory is a size within bounds.
+func TestSettingsGuard(t *testing.T) {
+	t.Parallel()
+	s, err := parseSettings(t, "domain = \"vdp.example.org\"\n[limits]\nguard = \"1GiB\"")
+	if err != nil || s.Limits.Guard != 1<<30 {
+		t.Errorf("%d, %v", s.Limits.Guard, err)
+	}
+	_, err = parseSettings(t, "domain = \"vdp.example.org\"\n[limits]\nguard = \"512KiB\"")
+	if err == nil || !strings.Contains(err.Error(), "it can be 1MiB to 8GiB") {
+		t.Errorf("512KiB: %v", err)
+	}
+}
+
 func TestExampleMeansTheDefaults(t *testing.T) {
 	t.Parallel()
 	documented, err := parseSettings(t, config.Example())

@@ -73,7 +73,7 @@ func openApp(set *settings, with given) (a *app, err error) {
 			Domain: set.Domain, DeskDomain: set.DeskDomain, CasePrefix: set.CasePrefix, Subject: set.Subject,
 			Plaintext: set.Plaintext, Undo: set.Undo, CoolOff: set.CoolOff, Digest: set.Digest, Zone: set.Zone, KeyPause: set.KeyPause, Retention: set.Retention, Discovery: set.Discovery.On, CVEOrg: set.CVEOrg, Limits: set.Message, Policies: set.Policies,
 		},
-		Clock: with.clock, Store: a.store, Own: own, DomainKeys: signing, Certs: keyring.NewCache(certificates), Templates: words, Guard: new(mailflow.Guard), Log: with.log,
+		Clock: with.clock, Store: a.store, Own: own, DomainKeys: signing, Certs: keyring.NewCache(certificates), Templates: words, Guard: mailflow.NewGuard(set.Limits.Guard), Log: with.log,
 		Credential: a.credential,
 	}
 	a.base.Reloaded = func() map[string]cvd.Policy {

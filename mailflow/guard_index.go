@@ -3,6 +3,7 @@ package mailflow
 import (
 	"errors"
 	"math"
+	"math/bits"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -12,9 +13,10 @@ import (
 )
 
 const (
-	// guardSlots bounds the memory of the index: 8 octets each, twice at most.
-	// Texts of some 170 million characters fill it.
+	// guardSlots bounds the index where nobody says otherwise, slotBytes each. Texts
+	// of some 170 million characters fill it.
 	guardSlots = 1 << 24
+	slotBytes  = 8
 	// guardCopies is how many messages are remembered for one gram. What stands
 	// in more of them is a form that everybody uses.
 	guardCopies = 256
@@ -41,6 +43,20 @@ type Guard struct {
 	last    atomic.Uint64 // the newest message that was looked at
 	renamed atomic.Uint64 // the renaming after which threads was made
 	serial  atomic.Uint64 // of the store, up to which nothing is missing
+}
+
+// What a guard's index may take, in bytes; see NewGuard.
+const (
+	LeastGuard = 1 << 20
+	MostGuard  = 8 << 30
+)
+
+// NewGuard makes a guard whose index takes at most so many bytes, from LeastGuard to
+// MostGuard, in whole powers of two; for a moment, while it forgets the older half of
+// what came, twice that. Beside it stand a few bytes for each message.
+func NewGuard(memory int64) *Guard {
+	memory = min(max(memory, LeastGuard), MostGuard)
+	return &Guard{limit: 1 << (bits.Len64(uint64(memory/slotBytes)) - 1)}
 }
 
 // threads lists messages by party and case, oldest first.

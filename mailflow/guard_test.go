@@ -215,6 +215,16 @@ func TestV6_IndexIsBounded(t *testing.T) {
 	}
 }
 
+// A guard's index takes no more memory than it is given.
+func TestV6_GuardMemory(t *testing.T) {
+	t.Parallel()
+	for memory, slots := range map[int64]int{0: 1 << 17, LeastGuard: 1 << 17, 3 << 20: 1 << 18, 128 << 20: guardSlots, 1 << 40: 1 << 30} {
+		if got := NewGuard(memory).limit; got != slots || memory >= LeastGuard && int64(got)*slotBytes > memory {
+			t.Errorf("with %d bytes it has %d slots, want %d", memory, got, slots)
+		}
+	}
+}
+
 // FuzzGuard spells any two texts: nothing breaks, and what the index finds is
 // what a search finds.
 func FuzzGuard(f *testing.F) {

@@ -20,6 +20,9 @@
 //     between two samples (Theil and Sen), which no single peak moves, would by the end
 //     of that time have added no more than a tenth of the median, or 8 MiB, 5
 //     descriptors, 10 goroutines where that is more.
+//
+// The memory of the guard is bounded by the configuration: it has 1 MiB here, which is
+// full after a minute, and forgets what is old from then on.
 package main
 
 import (

@@ -69,7 +69,7 @@ func begin(program, home string) (*soak, error) {
 	}
 	s := &soak{sink: sink, acked: map[string]bool{}, waited: map[string][]time.Duration{}, did: map[string]int{}}
 	s.gateway, err = live.Make(program, home, policy, live.Set("smarthost", `"smtp://`+sink.Addr+`"`), live.Set("undo", `"0s"`),
-		live.Set("pause", `"0s"`), live.Set("digest", `"off"`), live.Set("connections", "1000"), live.Set("connections_per_ip", "1000"))
+		live.Set("pause", `"0s"`), live.Set("digest", `"off"`), live.Set("guard", `"1MiB"`), live.Set("connections", "1000"), live.Set("connections_per_ip", "1000"))
 	if err != nil {
 		return nil, err
 	}
