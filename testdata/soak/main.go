@@ -19,7 +19,8 @@
 //     flat once it is warm, after the first quarter. Flat is: the median of all slopes
 //     between two samples (Theil and Sen), which no single peak moves, would by the end
 //     of that time have added no more than a tenth of the median, or 8 MiB, 5
-//     descriptors, 10 goroutines where that is more.
+//     descriptors, 10 goroutines where that is more. Of each mail that came 2 KiB of
+//     memory may stay beside that: a mail is 4 kB and more, none of which may.
 //
 // The memory of the guard is bounded by the configuration: it has 1 MiB here, which is
 // full after a minute, and forgets what is old from then on.
