@@ -135,9 +135,10 @@ func FuzzFormatFields(f *testing.F) {
 		if len(fields) != 2 || fields[0].Name != name || fields[1].Name != "X-Next" {
 			t.Fatalf("%q: %q gives %q", name, value, b)
 		}
-		want := strings.Trim(value, " ")
-		if kindOf(name) == freeText && readable(fields[0].Value) != readable(want) {
-			t.Errorf("%q came back as %q from %q", value, readable(fields[0].Value), b)
+		want, back := strings.Trim(value, " "), readable(fields[0].Value)
+		asItStands := longWord(want) && back == once(want) // what looks like encoded words in it was encoded, too
+		if kindOf(name) == freeText && back != readable(want) && !asItStands {
+			t.Errorf("%q came back as %q from %q", value, back, b)
 		}
 	})
 }
