@@ -2,6 +2,7 @@ package keyring
 
 import (
 	"net/mail"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -65,6 +66,22 @@ func (c *Certificate) KeyIDs() []uint64 {
 	ids := []uint64{c.primary.KeyId}
 	for _, s := range c.subkeys {
 		ids = append(ids, s.key.KeyId)
+	}
+	return ids
+}
+
+// SignerIDs lists the key IDs of the components that may have made signatures. Unlike
+// KeyIDs it names no component of somebody else: a signing subkey has signed that it
+// belongs to the primary key (RFC 9580, section 5.2.1.8).
+func (c *Certificate) SignerIDs() []uint64 {
+	ids := []uint64{c.primary.KeyId}
+	if c.barred != nil { // its statements were not verified
+		return ids
+	}
+	for _, s := range c.subkeys {
+		if algorithmFault(s.key) == nil && slices.ContainsFunc(s.self, func(b *binding) bool { return b.sig.FlagSign }) {
+			ids = append(ids, s.key.KeyId)
+		}
 	}
 	return ids
 }

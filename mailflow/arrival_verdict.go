@@ -134,24 +134,6 @@ func pinned(all map[keyring.Fingerprint]keyring.Standing, least keyring.Trust, c
 	return out
 }
 
-// otherOwner finds who else holds a key: a party of the directory before a finder,
-// who may be the same people.
-func (in *Intake) otherOwner(tx *store.Tx, not string) func(keyring.Fingerprint) (string, bool) {
-	return func(f keyring.Fingerprint) (string, bool) {
-		all, err := collect(keyOwners.All(tx, fprPrefix(tx, f)), nil)
-		if err != nil {
-			return "", false
-		}
-		found := ""
-		for _, o := range all {
-			if o.Owner != not && (found == "" || ownerName(found) != found) {
-				found = o.Owner
-			}
-		}
-		return found, found != ""
-	}
-}
-
 // stale says that a signature is too old to trigger anything (rule S6).
 func stale(v pgpmime.Verdict, at time.Time) bool {
 	return v.Valid() && !v.Fresh(at)

@@ -175,13 +175,13 @@ func (s *sitting) confirmed(c confirmation, name string, before keyring.Pinned) 
 // sharedLine warns where a key is on record as that of another party, too: its
 // holder reads, and signs, for both. Finders are nobody's business.
 func sharedLine(tx *store.Tx, owner string, f keyring.Fingerprint) (string, error) {
-	all, err := collect(keyOwners.All(tx, fprPrefix(tx, f)), nil)
+	all, err := holdersOf(tx, f)
 	if err != nil {
 		return "", err
 	}
 	var others []string
 	for _, o := range all {
-		if o.Owner == owner || strings.HasPrefix(o.Owner, FinderOwner("")) {
+		if o.Owner == owner || isFinder(o.Owner) {
 			continue
 		}
 		k, err := pinnedKeys.Get(tx, keyKey(tx, o.Owner, f))

@@ -9,15 +9,16 @@ import (
 
 // CatchUp looks once, when a process begins, at all of what only due rows lead to
 // afterwards: letters that wait, cases that are to be destroyed, case files that go
-// on by a day, cases that are watched, closed cases, what was thrown away. A store of before has no such rows, and a
-// program of before, or other settings, may have shown something else.
+// on by a day, cases that are watched, closed cases, what was thrown away. A store of
+// before has no such rows, and a program of before, or other settings, may have shown
+// something else. Keys of finders that were entered one by one are brought along.
 func (s *Scheduler) CatchUp(time.Time) (next time.Time, err error) {
 	if s.caughtUp {
 		return next, nil
 	}
 	var behind []func(*store.Tx) error
 	err = s.Store.View(func(tx *store.Tx) error {
-		for _, look := range []func(*store.Tx) ([]func(*store.Tx) error, error){s.lettersBehind, shredsBehind, s.casesBehind, s.retainedBehind, s.junkBehind} {
+		for _, look := range []func(*store.Tx) ([]func(*store.Tx) error, error){s.lettersBehind, shredsBehind, s.casesBehind, s.retainedBehind, s.junkBehind, s.holdersBehind} {
 			more, err := look(tx)
 			if err != nil {
 				return err

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 	"strings"
 
 	"parley/keyring"
@@ -54,7 +53,7 @@ func ownerKeys(tx *store.Tx, owner string) ([]keyring.Pinned, error) {
 // ownerName is how the holder of a key is called in views and errors: the
 // token of a finder is nobody's business.
 func ownerName(owner string) string {
-	if strings.HasPrefix(owner, FinderOwner("")) {
+	if isFinder(owner) {
 		return string(cvd.Finder)
 	}
 	return owner
@@ -136,21 +135,11 @@ func (b *Base) pin(tx *store.Tx, owner string, k keyring.Pinned, cert *keyring.C
 	if !bytes.Equal(k.Cert, cert.Bytes()) {
 		return fmt.Errorf("key of %s: the record holds another certificate than was read", ownerName(owner))
 	}
-	if err := putKey(tx, owner, k); err != nil {
+	if err := b.holds(tx, owner, cert, pinnedKeys.Has(tx, keyKey(tx, owner, k.Fingerprint))); err != nil {
 		return err
 	}
-	prefixes := [][]byte{fprPrefix(tx, k.Fingerprint)}
-	for _, id := range cert.KeyIDs() {
-		prefixes = append(prefixes, keyIDPrefix(tx, id))
-	}
-	for _, prefix := range prefixes {
-		key := append(prefix, tx.Name("owner", owner, string(k.Fingerprint))...)
-		if _, err := keyOwners.Get(tx, key); err == nil {
-			continue
-		}
-		if err := keyOwners.Put(tx, DeskScope, key, keyOwner{Owner: owner, Fingerprint: k.Fingerprint}); err != nil {
-			return err
-		}
+	if err := putKey(tx, owner, k); err != nil {
+		return err
 	}
 	var last keyring.Voucher
 	if n := len(k.Evidence); n > 0 {
@@ -183,10 +172,6 @@ func recordKey(tx *store.Tx, owner string, r journal.Record) error {
 func putKey(tx *store.Tx, owner string, k keyring.Pinned) error {
 	return pinnedKeys.Put(tx, DeskScope, keyKey(tx, owner, k.Fingerprint), PinnedKey{Owner: owner, Pinned: k})
 }
-
-func keyIDPrefix(tx *store.Tx, id uint64) []byte { return tx.Name("keyid", fmt.Sprintf("%016X", id)) }
-
-func fprPrefix(tx *store.Tx, f keyring.Fingerprint) []byte { return tx.Name("keyfpr", string(f)) }
 
 // seats are the places of a party in cases that are open and from which it was
 // not withdrawn; of a finder, that of its report.
@@ -244,44 +229,4 @@ func (b *Base) wakeOwner(tx *store.Tx, owner, by string) error {
 		}
 	}
 	return b.keepKeyAsks(tx, owner)
-}
-
-// candidates finds every certificate that has a component key of this ID,
-// whoever holds it, the best trusted first: only a few are tried, and anybody can
-// send keys that bear somebody else's component keys.
-func (b *Base) candidates(id uint64) []*keyring.Certificate {
-	var out []*keyring.Certificate
-	err := b.Store.View(func(tx *store.Tx) error {
-		owners, err := collect(keyOwners.All(tx, keyIDPrefix(tx, id)), nil)
-		if err != nil {
-			return err
-		}
-		var keys []PinnedKey
-		for _, o := range owners {
-			k, err := pinnedKeys.Get(tx, keyKey(tx, o.Owner, o.Fingerprint))
-			if err != nil {
-				return err
-			}
-			keys = append(keys, k)
-		}
-		slices.SortStableFunc(keys, func(a, b PinnedKey) int { return standingOf(b.Trust) - standingOf(a.Trust) })
-		for _, k := range keys {
-			if c, err := b.Certs.Certificate(k.Cert); err == nil {
-				out = append(out, c)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		b.Log.Error("look up key", "err", err)
-	}
-	return out
-}
-
-// standingOf orders trust with what is rejected last.
-func standingOf(t keyring.Trust) int {
-	if t == keyring.Rejected {
-		return 0
-	}
-	return int(t)
 }

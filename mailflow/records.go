@@ -25,6 +25,7 @@ var (
 	reports       = store.Versioned[cvd.Report]("reports")
 	pinnedKeys    = store.Versioned[PinnedKey]("keys")
 	keyOwners     = store.WriteOnce[keyOwner]("keyids") // key ID to who holds it
+	finderKeys    = store.Versioned[finderKey]("finderkeys")
 	tokens        = store.Versioned[tokenRow]("tokens")
 	msgIDs        = store.Versioned[tokenRow]("msgids") // Message-ID of a thread's mail to its participant
 	seen          = store.Versioned[seenRow]("seen")    // digests, for replays and duplicates

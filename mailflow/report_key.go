@@ -60,12 +60,12 @@ func withoutSpoiled(all []pgpmime.Signature) (out []pgpmime.Signature) {
 // confirmedFor finds a key that a coordinator confirmed for a party with that
 // address, as it is to be kept for the report.
 func (in *Intake) confirmedFor(tx *store.Tx, f keyring.Fingerprint, address string) (*keyring.Pinned, error) {
-	owners, err := collect(keyOwners.All(tx, fprPrefix(tx, f)), nil)
+	owners, err := holdersOf(tx, f)
 	if err != nil {
 		return nil, err
 	}
 	for _, o := range owners {
-		if ownerName(o.Owner) != o.Owner {
+		if isFinder(o.Owner) {
 			continue
 		}
 		k, err := in.usableOf(tx, o.Owner, f)

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"parley/keyring"
 	"parley/mailflow/cvd"
 	"parley/mailflow/store"
 )
@@ -23,7 +22,7 @@ func (b *Base) eraseCase(tx *store.Tx, c cvd.Case, r *shredRow) error {
 		return err
 	}
 	r.Erased, r.Restricted, r.By, r.Scopes = tx.Now, c.Restricted, "", f.scopes()
-	for _, step := range []func(*store.Tx, family) error{forgetFinders, b.dropTold, unfileAll, deleteFolders} {
+	for _, step := range []func(*store.Tx, family) error{b.forgetFinders, b.dropTold, unfileAll, deleteFolders} {
 		if err := step(tx, f); err != nil {
 			return err
 		}
@@ -34,7 +33,7 @@ func (b *Base) eraseCase(tx *store.Tx, c cvd.Case, r *shredRow) error {
 
 // forgetFinders removes what stands with the desk of those who reported: their
 // keys, and their addresses among what is remembered against replays.
-func forgetFinders(tx *store.Tx, f family) error {
+func (b *Base) forgetFinders(tx *store.Tx, f family) error {
 	all, err := collect(participants.All(tx, nil), nil)
 	if err != nil {
 		return err
@@ -46,7 +45,7 @@ func forgetFinders(tx *store.Tx, f family) error {
 			elsewhere[address] = true
 		} else if p.Party.IsFinder() {
 			gone[address] = true
-			if err := forgetKeys(tx, OwnerOf(p)); err != nil {
+			if err := b.forgetKeys(tx, OwnerOf(p)); err != nil {
 				return err
 			}
 		}
@@ -74,23 +73,14 @@ func forgetSenders(tx *store.Tx, gone map[string]bool) error {
 }
 
 // forgetKeys removes the keys of an owner, and what they are found by.
-func forgetKeys(tx *store.Tx, owner string) error {
+func (b *Base) forgetKeys(tx *store.Tx, owner string) error {
 	known, err := ownerKeys(tx, owner)
 	if err != nil {
 		return err
 	}
 	for _, k := range known {
-		prefixes := [][]byte{fprPrefix(tx, k.Fingerprint)}
-		certs, err := keyring.ParseCertificates(k.Cert)
-		if err == nil && len(certs) == 1 {
-			for _, id := range certs[0].KeyIDs() {
-				prefixes = append(prefixes, keyIDPrefix(tx, id))
-			}
-		}
-		for _, prefix := range prefixes {
-			if err := keyOwners.Delete(tx, append(prefix, tx.Name("owner", owner, string(k.Fingerprint))...)); err != nil {
-				return err
-			}
+		if err := b.holdsNoMore(tx, owner, k); err != nil {
+			return err
 		}
 		if err := pinnedKeys.Delete(tx, keyKey(tx, owner, k.Fingerprint)); err != nil {
 			return err
