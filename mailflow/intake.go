@@ -28,6 +28,7 @@ type Intake struct {
 
 	large   sync.Mutex // held while a large message is processed
 	readers sync.Pool  // of *bufio.Reader, each as large as the part of a header that is looked at
+	pace    pace       // of filing, which steps back where clients wait
 }
 
 // largeMail is from what size on messages are processed one after the other:
@@ -153,6 +154,7 @@ func (in *Intake) Receive(ctx context.Context, env Envelope, r io.Reader) error 
 		return replyTooLarge
 	}
 	said := asked()
+	in.pace.arrived()
 	if broken.Is(broken.AnswerFirst) {
 		go func() { _ = in.keepSpooled(d, env, said) }()
 		return nil
