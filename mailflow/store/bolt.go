@@ -30,9 +30,10 @@ const (
 
 // boltEngine is the embedded engine.
 type boltEngine struct {
-	db   *bbolt.DB
-	path string
-	mode boltMode
+	db    *bbolt.DB
+	path  string
+	mode  boltMode
+	ahead *runway
 }
 
 // boltMode is how a file is opened.
@@ -44,11 +45,11 @@ type boltMode struct {
 
 // openBolt opens the file for this process alone.
 func openBolt(path string, mode boltMode) (engine, error) {
-	db, err := lockBolt(path, mode)
+	db, file, err := lockBolt(path, mode)
 	if err != nil {
 		return nil, err
 	}
-	return boltEngine{db, path, mode}, nil
+	return boltEngine{db, path, mode, &runway{file: file}}, nil
 }
 
 // compacted gives back most of the file's space if most of it is free; the engine that it returns takes the place of this
@@ -67,9 +68,9 @@ func (e boltEngine) compacted() (engine, error) {
 	return openBolt(e.path, boltMode{noSync: e.mode.noSync})
 }
 
-func lockBolt(path string, mode boltMode) (*bbolt.DB, error) {
-	var file *os.File
-	db, err := bbolt.Open(path, fileMode, &bbolt.Options{
+// lockBolt also gives the file, which is the database's: it closes it.
+func lockBolt(path string, mode boltMode) (db *bbolt.DB, file *os.File, err error) {
+	db, err = bbolt.Open(path, fileMode, &bbolt.Options{
 		Timeout:         lockWait,
 		FreelistType:    bbolt.FreelistMapType,
 		InitialMmapSize: mapBytes,
@@ -85,15 +86,15 @@ func lockBolt(path string, mode boltMode) (*bbolt.DB, error) {
 		},
 	})
 	if errors.Is(err, berrors.ErrTimeout) {
-		return nil, ErrInUse
+		return nil, nil, ErrInUse
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := stillThere(file, path); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, nil, errors.Join(err, db.Close())
 	}
-	return db, nil
+	return db, file, nil
 }
 
 // stillThere makes sure that the file whose lock was waited for is the one that has the name now: the process that held it may
@@ -123,6 +124,9 @@ func (e boltEngine) begin(write bool) (engineTx, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if write && !e.mode.noSync {
+		e.ahead.extend(tx.Size())
 	}
 	return boltTx{tx}, nil
 }
