@@ -35,8 +35,9 @@ bench-imap: build
 # Parley beside a Postfix that holds what it takes, in one run: how many mails of 4 kB,
 # encrypted and, by smtp-source, in clear, each answers with 250 in a second, on
 # connections that are kept and on new ones, and how long a lone session waits. PEERS is
-# a folder with what starts Postfix; see testdata/acceptbench/main.go. For root. It
-# fails only if mail that was answered with 250 is missing.
+# a folder with what starts Postfix; see testdata/acceptbench/main.go. For root. In the
+# end Parley is killed while it takes mail; it fails only if mail that was answered with
+# 250 is missing then.
 ROUNDS ?= 5
 MSGS   ?= 2000
 bench-accept: build

@@ -123,6 +123,13 @@ func (s *server) took(l letter) {
 	s.acked = append(s.acked, live.MessageID(l.raw))
 }
 
+// answered is how many mails were answered with 250 so far, without those of smtp-source.
+func (s *server) answered() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.acked)
+}
+
 // takesAlone hands over one mail, and tells how long it took from the first octet
 // after 354 to the 250.
 func (s *server) takesAlone(c *smtp.Client, l letter) (time.Duration, error) {

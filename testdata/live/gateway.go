@@ -34,6 +34,7 @@ type Gateway struct {
 	Log     string // path of what it wrote to standard error, in all runs
 	Env     []string
 	Dir     string // where it works, and a core would lie; "" for here
+	Session bool   // it starts in a session of its own, as a service does; an interrupt from the terminal does not reach it
 
 	process *exec.Cmd
 	ended   chan error
@@ -113,6 +114,7 @@ func (g *Gateway) Start(args ...string) error {
 	defer func() { _ = log.Close() }() // the process has its own
 	cmd := exec.Command(g.Program, append([]string{"serve", "--config", g.Config}, args...)...)
 	cmd.Env, cmd.Dir, cmd.Stderr = append(os.Environ(), g.Env...), g.Dir, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: g.Session}
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
