@@ -57,6 +57,7 @@ func (tx *Tx) snapshot() (Snapshot, error) {
 
 func (tx *Tx) backup(ctx context.Context, put Put) error {
 	keys := tx.keys.marshal()
+	defer clear(keys)
 	err := put(keysName, int64(len(keys)), func(w io.Writer) error {
 		_, err := w.Write(keys)
 		return err

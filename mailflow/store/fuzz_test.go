@@ -28,11 +28,11 @@ func newSealedScene(t testing.TB) *sealedScene {
 		ks, err = ks.with(name)
 		must(t, err)
 	}
-	z := &sealedScene{keys: ks.without(ks.byNumber[3])}
+	z := &sealedScene{keys: ks.without(ks.numbered(3))}
 	for i, p := range []place{{"t/things", Seq(1), 1}, {"t/things", Seq(1), 2}, {"t/things", Seq(2), 1}, {"w/once", Seq(1), 0}, {"body", Seq(7), 0}} {
 		for n := uint32(0); n < 4; n++ {
 			plain := []byte{byte(i), byte(n), 'p', 'l', 'a', 'i', 'n'}
-			k := ks.byNumber[n]
+			k := ks.numbered(n)
 			z.places, z.plain = append(z.places, p), append(z.plain, plain)
 			z.sealed = append(z.sealed, k.seal(p.bind(nil, n), plain))
 		}

@@ -130,7 +130,11 @@ func (h keyHead) bind() []byte {
 func (h keyHead) bindKeys() []byte { return fmt.Appendf(nil, "%s keys %x", h.Format, h.Master) }
 
 // save rewrites the key file and returns when that is durable.
-func (v *keyVault) save(ks *keySet) error { return v.write(ks.marshal()) }
+func (v *keyVault) save(ks *keySet) error {
+	keys := ks.marshal()
+	defer clear(keys)
+	return v.write(keys)
+}
 
 // write is save of keys that keySet.marshal wrote.
 func (v *keyVault) write(keys []byte) error {

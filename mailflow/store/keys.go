@@ -1,6 +1,8 @@
 package store
 
 import (
+	"bytes"
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"slices"
@@ -9,12 +11,19 @@ import (
 // A keySet is every key of a store at one instant, and who has it. It is never changed: a new scope makes a new set, which
 // shares what is the same.
 type keySet struct {
-	names    []byte      // keys the HMAC of Tx.Name
-	tally    []byte      // keys the tally
-	byNumber []*scopeKey // nil where the key was destroyed; number 0 seals what belongs to no scope
-	spare    [][]byte    // durable keys for the numbers that come next
-	index    *scopeIndex
+	names []byte     // keys the HMAC of Tx.Name
+	tally []byte     // keys the tally
+	pages []*keyPage // by number; number 0 seals what belongs to no scope
+	next  uint32     // the first number that is free
+	spare [][]byte   // durable keys for the numbers that come next
+	index *scopeIndex
 }
+
+// A keyPage holds keys of numbers that follow one another. A key lies in one page alone, and stays where it is: to make room for
+// more never copies it, so that nothing of a destroyed key is left behind where the list of them grew.
+type keyPage [pageKeys]scopeKey
+
+const pageKeys = 256
 
 // spareKeys is how many keys are made at once. To write the key file costs several fsyncs, which most new scopes are so spared.
 const spareKeys = 256
@@ -25,10 +34,9 @@ func newKeySet(root, names, tally []byte) (*keySet, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &keySet{
-		names: names, tally: tally, byNumber: []*scopeKey{k},
-		index: &scopeIndex{numbers: map[Scope][]uint32{}},
-	}, nil
+	ks := &keySet{names: bytes.Clone(names), tally: bytes.Clone(tally), index: newScopeIndex()}
+	ks.add(k)
+	return ks, nil
 }
 
 func newKey() []byte {
@@ -37,35 +45,52 @@ func newKey() []byte {
 	return k
 }
 
-func (ks *keySet) root() *scopeKey { return ks.byNumber[0] }
+func (ks *keySet) root() *scopeKey { return ks.numbered(0) }
 
-// numbered returns nil for a scope the set does not have.
+// numbered returns nil for a scope the set does not have, and for one whose key was destroyed.
 func (ks *keySet) numbered(n uint32) *scopeKey {
-	if int64(n) >= int64(len(ks.byNumber)) {
+	if n >= ks.next {
 		return nil
 	}
-	return ks.byNumber[n]
-}
-
-// byName returns the newest key of a scope, nil for one the set does not have.
-func (ks *keySet) byName(name Scope) *scopeKey {
-	numbers := ks.index.find(name)
-	for i := len(numbers) - 1; i >= 0; i-- {
-		if k := ks.numbered(numbers[i]); k != nil && k.name == name {
-			return k
-		}
+	if k := &ks.pages[n/pageKeys][n%pageKeys]; k.there {
+		return k
 	}
 	return nil
 }
 
-// allNamed returns every key that a scope has: one, or where it was renewed and the older ones were not destroyed yet, several.
+// add puts a key, or nil for one that was destroyed, under the next number. It is for who makes the set.
+func (ks *keySet) add(k *scopeKey) {
+	if ks.next%pageKeys == 0 {
+		ks.pages = append(ks.pages, new(keyPage))
+	}
+	at := &ks.pages[ks.next/pageKeys][ks.next%pageKeys]
+	if *at = (scopeKey{}); k != nil {
+		*at = *k
+	}
+	ks.next++
+}
+
+// byName returns the newest key of a scope, nil for one the set does not have.
+func (ks *keySet) byName(name Scope) *scopeKey {
+	var newest *scopeKey
+	for n := range ks.index.find(name) {
+		if k := ks.numbered(n); k != nil && k.name == name && (newest == nil || newest.number < n) {
+			newest = k
+		}
+	}
+	return newest
+}
+
+// allNamed returns every key that a scope has, the oldest first: one, or where it was renewed and the older ones were not
+// destroyed yet, several.
 func (ks *keySet) allNamed(name Scope) []*scopeKey {
 	var all []*scopeKey
-	for _, n := range ks.index.find(name) {
+	for n := range ks.index.find(name) {
 		if k := ks.numbered(n); k != nil && k.name == name {
 			all = append(all, k)
 		}
 	}
+	slices.SortFunc(all, func(a, b *scopeKey) int { return cmp.Compare(a.number, b.number) })
 	return all
 }
 
@@ -82,28 +107,33 @@ func (ks *keySet) stocked() *keySet {
 // with returns a set in which the scope has the next spare key. Only one goroutine at a time makes sets, each from the newest
 // that was published, so that the place after its last key is free in memory that sets share.
 func (ks *keySet) with(name Scope) (*keySet, error) {
-	k, err := newScopeKey(uint32(len(ks.byNumber)), name, ks.spare[0])
+	k, err := newScopeKey(ks.next, name, ks.spare[0])
 	if err != nil {
 		return nil, err
 	}
 	ks.index.set(name, k.number)
 	more := *ks
-	more.byNumber, more.spare = append(ks.byNumber, k), ks.spare[1:]
+	more.spare = ks.spare[1:]
+	more.add(k)
 	return &more, nil
 }
 
 // without returns a set that has lost a scope's key.
 func (ks *keySet) without(k *scopeKey) *keySet {
 	less := *ks
-	less.byNumber = slices.Clone(ks.byNumber)
-	less.byNumber[k.number] = nil
+	less.pages = slices.Clone(ks.pages)
+	page := *ks.pages[k.number/pageKeys]
+	page[k.number%pageKeys] = scopeKey{}
+	less.pages[k.number/pageKeys] = &page
 	return &less
 }
 
 // alone returns the set with memory of its own for what comes next.
 func (ks *keySet) alone() *keySet {
 	same := *ks
-	same.byNumber = slices.Clip(ks.byNumber)
+	same.pages = slices.Clone(ks.pages)
+	last := *ks.pages[len(ks.pages)-1]
+	same.pages[len(ks.pages)-1] = &last
 	return &same
 }
 
@@ -115,13 +145,15 @@ const (
 
 // marshal writes all keys: three of the store, then those of scopes and the spare ones by number.
 func (ks *keySet) marshal() []byte {
-	b := slices.Concat(ks.root().key, ks.names, ks.tally)
-	for _, k := range ks.byNumber[1:] {
+	b := make([]byte, 0, (3+int(ks.next)+len(ks.spare))*(keyBytes+1)) // so that it does not move, and leave copies
+	b = append(append(append(b, ks.root().key[:]...), ks.names...), ks.tally...)
+	for n := uint32(1); n < ks.next; n++ {
+		k := ks.numbered(n)
 		if k == nil {
 			b = append(b, keyDestroyed)
 			continue
 		}
-		b = append(append(b, keyThere), k.key...)
+		b = append(append(b, keyThere), k.key[:]...)
 	}
 	for _, key := range ks.spare {
 		b = append(append(b, keyThere), key...)
@@ -159,7 +191,7 @@ func (ks *keySet) open(dst []byte, bound *[]byte, p place, sealed []byte) ([]byt
 	}
 	k := ks.numbered(number)
 	switch {
-	case int64(number) >= int64(len(ks.byNumber)):
+	case number >= ks.next:
 		return nil, ErrTampered
 	case k == nil:
 		return nil, ErrShredded

@@ -14,13 +14,13 @@ import (
 // scopes, and those made ahead.
 func keysOf(s *Store, all canary.Secrets) {
 	add := func(what string, key []byte) { all[what+" "+hex.EncodeToString(key[:4])] = key }
-	add("the master key", s.vault.master.key)
+	add("the master key", s.vault.master.key[:])
 	set := s.keys.Load()
 	add("the key of names", set.names)
 	add("the key of the tally", set.tally)
-	for _, k := range set.byNumber {
-		if k != nil {
-			add("a key of "+string(k.name), k.key)
+	for n := range set.next {
+		if k := set.numbered(n); k != nil {
+			add("a key of "+string(k.name), k.key[:])
 		}
 	}
 	for _, k := range set.spare[:min(len(set.spare), 8)] {
@@ -61,7 +61,7 @@ func TestH4_NoKeyInClear(t *testing.T) {
 	if len(keys) < 15 {
 		t.Fatalf("only %d keys were looked for", len(keys))
 	}
-	must(t, os.WriteFile(filepath.Join(s.dir, "free page"), append(make([]byte, 5000), s.vault.master.key...), fileMode))
+	must(t, os.WriteFile(filepath.Join(s.dir, "free page"), append(make([]byte, 5000), s.vault.master.key[:]...), fileMode))
 	if len(keysIn(t, s.dir, keys)) == 0 {
 		t.Error("control: a master key that lies there is not found")
 	}

@@ -1,10 +1,9 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
-	"slices"
-	"sync"
 )
 
 // A Scope names whose key seals a value: "desk" (directory, coordinators, the gateway's own settings), "spool", "report-17",
@@ -13,27 +12,6 @@ type Scope string
 
 // maxScope is the longest name of a scope, in bytes.
 const maxScope = 255
-
-// A scopeIndex finds the numbers that a name has had, in ascending order, for every keySet of a store, and so knows some that
-// a set does not have: those made later, and those of updates that failed.
-type scopeIndex struct {
-	mu      sync.RWMutex
-	numbers map[Scope][]uint32
-}
-
-func (x *scopeIndex) find(name Scope) []uint32 {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	return x.numbers[name]
-}
-
-func (x *scopeIndex) set(name Scope, n uint32) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if had := x.numbers[name]; !slices.Contains(had, n) {
-		x.numbers[name] = append(slices.Clip(had), n)
-	}
-}
 
 // NewScope makes the key of a scope. The key is durable before the commit that uses it. It is no error if the scope exists.
 // A scope's name has 1 to 255 bytes.
@@ -63,7 +41,7 @@ func (tx *Tx) newScope(s Scope) error {
 	if err != nil {
 		return err
 	}
-	number := uint64(len(keys.byNumber) - 1)
+	number := uint64(keys.next - 1)
 	if err := tx.seal(keys.root(), place{scopeBucket, Seq(number), 0}, []byte(s)); err != nil {
 		return err
 	}
@@ -94,7 +72,7 @@ func (tx *Tx) nameKeys(keys [][]byte) error {
 	ks := tx.keys
 	for w := newWalk(tx, scopeBucket, "", nil, nil); w.next(); {
 		number := keyNumber(w.key)
-		if number > st.scopes || number < uint64(len(ks.byNumber)) {
+		if number > st.scopes || number < uint64(ks.next) {
 			return fmt.Errorf("row %x of the scopes does not belong there: %w", w.key, ErrTampered)
 		}
 		plain, err := w.open()
@@ -108,17 +86,19 @@ func (tx *Tx) nameKeys(keys [][]byte) error {
 	if err := ks.fill(keys, st.scopes, ""); err != nil {
 		return err
 	}
-	ks.spare = keys[st.scopes:]
+	for _, key := range keys[st.scopes:] {
+		ks.spare = append(ks.spare, bytes.Clone(key))
+	}
 	return nil
 }
 
 // fill goes on to a number, which has that name; those before it that have none were destroyed.
 func (ks *keySet) fill(keys [][]byte, number uint64, name Scope) error {
-	for uint64(len(ks.byNumber)) <= number {
-		n := uint32(len(ks.byNumber))
+	for uint64(ks.next) <= number {
+		n := ks.next
 		key := keys[n-1]
 		if key == nil {
-			ks.byNumber = append(ks.byNumber, nil)
+			ks.add(nil)
 			continue
 		}
 		if uint64(n) < number || name == "" {
@@ -128,7 +108,7 @@ func (ks *keySet) fill(keys [][]byte, number uint64, name Scope) error {
 		if err != nil {
 			return err
 		}
-		ks.byNumber = append(ks.byNumber, k)
+		ks.add(k)
 		ks.index.set(name, n)
 	}
 	return nil

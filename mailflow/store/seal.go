@@ -4,6 +4,7 @@ import (
 	"crypto/cipher"
 	"crypto/rand"
 	"encoding/binary"
+	"fmt"
 
 	"golang.org/x/crypto/chacha20poly1305"
 )
@@ -21,20 +22,26 @@ const (
 	sealOverhead = scopeBytes + nonceBytes + tagBytes
 )
 
-// A scopeKey seals what belongs to one scope.
+// A scopeKey seals what belongs to one scope. A store has one for each report that ever came, so it is no more than the bytes
+// of the key: a cipher is made of them for each value, which costs less than the value does.
 type scopeKey struct {
 	number uint32
+	there  bool // else the key was destroyed, and the rest is zero
 	name   Scope
-	key    []byte
-	aead   cipher.AEAD
+	key    [keyBytes]byte
 }
 
+// newScopeKey copies the key.
 func newScopeKey(number uint32, name Scope, key []byte) (*scopeKey, error) {
-	aead, err := chacha20poly1305.NewX(key)
-	if err != nil {
-		return nil, err
+	if len(key) != keyBytes {
+		return nil, fmt.Errorf("a key has %d bytes, not %d", len(key), keyBytes)
 	}
-	return &scopeKey{number, name, key, aead}, nil
+	return &scopeKey{number, true, name, [keyBytes]byte(key)}, nil
+}
+
+func (k *scopeKey) aead() cipher.AEAD {
+	aead, _ := chacha20poly1305.NewX(k.key[:]) // fails only for another length
+	return aead
 }
 
 // place says where a value stands.
@@ -59,13 +66,13 @@ func (k *scopeKey) seal(bound, plain []byte) []byte {
 	binary.BigEndian.PutUint32(out, k.number)
 	nonce := out[scopeBytes:]
 	_, _ = rand.Read(nonce) // never fails: it ends the program instead
-	return k.aead.Seal(out, nonce, plain, bound)
+	return k.aead().Seal(out, nonce, plain, bound)
 }
 
 // open appends the plaintext to dst.
 func (k *scopeKey) open(dst, bound, sealed []byte) ([]byte, error) {
 	body := sealed[scopeBytes:]
-	plain, err := k.aead.Open(dst, body[:nonceBytes], body[nonceBytes:], bound)
+	plain, err := k.aead().Open(dst, body[:nonceBytes], body[nonceBytes:], bound)
 	if err != nil {
 		return nil, ErrTampered
 	}

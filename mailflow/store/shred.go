@@ -58,7 +58,8 @@ func (s *Store) shredAll(gone, renewed []Scope, u Unlock) error {
 
 // Unlocks says whether u is the store's credential: nil, or ErrUnlock.
 func (s *Store) Unlocks(u Unlock) error {
-	_, _, err := openVault(filepath.Join(s.dir, keysName), u)
+	_, keys, err := openVault(filepath.Join(s.dir, keysName), u)
+	clear(keys)
 	return err
 }
 

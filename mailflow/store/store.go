@@ -160,6 +160,7 @@ func (s *Store) loadKeys(u Unlock, m []migration) error {
 	if err != nil {
 		return err
 	}
+	defer clear(plain) // each key is copied to where it stays
 	set, keys, err := parseKeys(plain)
 	if err != nil {
 		return fmt.Errorf("read key file: %w", err)

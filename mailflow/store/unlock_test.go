@@ -175,8 +175,8 @@ func TestH3_ScopesOfFailedUpdates(t *testing.T) {
 	}))
 	for range 2 {
 		must(t, s.View(func(tx *Tx) error {
-			if tx.HasScope("par-1") || !tx.HasScope("par-2") || !tx.HasScope("par-3") || len(tx.keys.byNumber) != 4 {
-				t.Errorf("the wrong scopes are there: %d", len(tx.keys.byNumber))
+			if tx.HasScope("par-1") || !tx.HasScope("par-2") || !tx.HasScope("par-3") || tx.keys.next != 4 {
+				t.Errorf("the wrong scopes are there: %d", tx.keys.next)
 			}
 			return nil
 		}))
