@@ -89,7 +89,7 @@ func (w *Window) uidsAt(at []int) []uint32 {
 	uids := make([]uint32, 0, len(at))
 	for _, i := range at {
 		if !w.Lost(i) {
-			uids = append(uids, w.uids[i])
+			uids = append(uids, w.list.uid(i))
 		}
 	}
 	return uids
@@ -172,7 +172,7 @@ func (w *Window) dealtWith(at []int, dest store.Mailbox) (done bool, err error) 
 	}
 	return done, w.seat.Store.View(func(tx *store.Tx) error {
 		for _, i := range at {
-			id := w.left[w.uids[i]]
+			id := w.left[w.list.uid(i)]
 			if id == 0 || done {
 				continue
 			}

@@ -40,7 +40,7 @@ func (w *Window) Filed(at []int, fn func(tx *store.Tx, at int, e *store.Entry) e
 		see := w.seat.view(tx, &failed)
 		next := 0
 		upTo := func(uid uint32) error { // those that left, in their places
-			for ; next < len(at) && w.uids[at[next]] < uid; next++ {
+			for ; next < len(at) && w.list.uid(at[next]) < uid; next++ {
 				if err := w.readLeft(tx, at[next], see, fn); err != nil {
 					return err
 				}
@@ -64,7 +64,7 @@ func (w *Window) Filed(at []int, fn func(tx *store.Tx, at int, e *store.Entry) e
 // readLeft calls fn for a message that left the folder, unless it is gone
 // altogether or out of sight.
 func (w *Window) readLeft(tx *store.Tx, at int, see func(store.Scope) bool, fn func(tx *store.Tx, at int, e *store.Entry) error) error {
-	id, ok := w.left[w.uids[at]]
+	id, ok := w.left[w.list.uid(at)]
 	if !ok {
 		return nil
 	}
@@ -77,6 +77,6 @@ func (w *Window) readLeft(tx *store.Tx, at int, see func(store.Scope) bool, fn f
 	case !see(m.Scope):
 		return nil
 	}
-	e := store.EntryOf(m, w.uids[at])
+	e := store.EntryOf(m, w.list.uid(at))
 	return fn(tx, at, &e)
 }

@@ -134,14 +134,14 @@ func TestRefusalEndsWithTheRequest(t *testing.T) {
 			w.refusedWith(err, "Do/Approve", "counts only in a mail signed")
 			_, err = w.puts("COPY", "Approvals", "leak kit", "Do/Approve")
 			w.refusedWith(err, "Do/Approve", "your own text")
-			if n := len(w.windowOn(w.seatOf("cho"), "Drafts").uids); n != 1 {
+			if n := w.windowOn(w.seatOf("cho"), "Drafts").list.len; n != 1 {
 				t.Fatalf("%d drafts", n)
 			}
 			end(w, id, a)
 			if n := w.countIn("INBOX", "Not done: "); n != 0 {
 				t.Errorf("INBOX holds %q", w.subjects("INBOX"))
 			}
-			if n := len(w.windowOn(w.seatOf("cho"), "Drafts").uids); n != 0 {
+			if n := w.windowOn(w.seatOf("cho"), "Drafts").list.len; n != 0 {
 				t.Errorf("%d drafts", n)
 			}
 		})

@@ -22,8 +22,7 @@ type Window struct {
 	serial        uint64
 	pending       []store.Change
 
-	uids  []uint32 // ascending
-	marks []store.Marks
+	list  listing
 	told  int // how many of them the client knows; those after are new
 	gone  map[uint32]bool
 	left  map[uint32]uint64 // which message a UID was that left the folder; until Gone
@@ -44,13 +43,16 @@ func (s *Seat) Open(name string) (*Window, error) {
 			return err
 		}
 		w.serial = tx.Serial()
-		w.uids, w.marks, err = s.uids(tx, box.Number)
+		uids, marks, err := s.uids(tx, box.Number)
+		for i, uid := range uids {
+			w.list.put(uid, 1, marks[i])
+		}
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	w.told = len(w.uids)
+	w.told = w.list.len
 	s.window = w
 	return w, nil
 }
@@ -62,22 +64,22 @@ func (s *Seat) Shut() { s.window = nil }
 func (w *Window) Len() int { return w.told }
 
 // UID is that of the message at a position.
-func (w *Window) UID(at int) uint32 { return w.uids[at] }
+func (w *Window) UID(at int) uint32 { return w.list.uid(at) }
 
 // Marks are those of the message at a position, as far as they are known.
-func (w *Window) Marks(at int) store.Marks { return w.marks[at] }
+func (w *Window) Marks(at int) store.Marks { return w.list.marks(at) }
 
 // Lost says whether the message at a position is gone already, which the
 // client was not told yet.
-func (w *Window) Lost(at int) bool { return w.gone[w.uids[at]] }
+func (w *Window) Lost(at int) bool { return len(w.gone) > 0 && w.gone[w.list.uid(at)] }
 
 // Untold is how many messages are gone that the client was not told of.
 func (w *Window) Untold() int { return len(w.gone) }
 
 // Find gives the position of the first message whose UID is not below uid.
 func (w *Window) Find(uid uint32) int {
-	at, _ := slices.BinarySearch(w.uids[:w.told], uid)
-	return at
+	at, _ := w.list.find(uid)
+	return min(at, w.told)
 }
 
 // Refresh takes in what changed in the folder since the last time.
@@ -130,46 +132,51 @@ func (w *Window) apply(tx *store.Tx, changes []store.Change) error {
 
 // add takes in a new message. One that is hidden already never shows.
 func (w *Window) add(tx *store.Tx, uid uint32, see func(store.Scope) bool) error {
-	if n := len(w.uids); n > 0 && w.uids[n-1] >= uid || !tx.Filed(w.Number, uid, see) {
+	if n := w.list.len; n > 0 && w.list.uid(n-1) >= uid || !tx.Filed(w.Number, uid, see) {
 		return nil
 	}
 	marks, err := tx.MarksOf(w.Number, w.seat.name, []uint32{uid})
 	if err != nil || marks[0]&store.MarkHidden != 0 {
 		return err
 	}
-	w.uids, w.marks = append(w.uids, uid), append(w.marks, marks[0])
+	w.list.put(uid, 1, marks[0])
 	return nil
 }
 
 // lose notes that a message is gone; the client learns it from Gone.
 func (w *Window) lose(uid uint32) {
-	if _, ok := slices.BinarySearch(w.uids, uid); ok {
+	if _, ok := w.list.find(uid); ok {
 		w.gone[uid] = true
 	}
 }
 
 // remark reads the marks again of the 256 UIDs from first on.
 func (w *Window) remark(tx *store.Tx, first uint32) error {
-	from, _ := slices.BinarySearch(w.uids, first)
-	to, _ := slices.BinarySearch(w.uids, first+256)
+	from, _ := w.list.find(first)
+	to, _ := w.list.find(first + 256)
 	return w.reread(tx, from, to)
 }
 
 func (w *Window) reread(tx *store.Tx, from, to int) error {
-	now, err := tx.MarksOf(w.Number, w.seat.name, w.uids[from:to])
+	uids := w.list.uids(from, to)
+	now, err := tx.MarksOf(w.Number, w.seat.name, uids)
 	if err != nil {
 		return err
 	}
+	var at []int
 	for i, m := range now {
-		at := from + i
 		switch {
 		case m&store.MarkHidden != 0:
-			w.gone[w.uids[at]] = true
-		case m != w.marks[at]:
-			w.marks[at] = m
-			w.fresh[w.uids[at]] = true
+			w.gone[uids[i]] = true
+		case m != w.list.marks(from+i):
+			at = append(at, from+i)
+			w.fresh[uids[i]] = true
 		}
 	}
+	w.list = w.list.changed(at, func(out *listing, uid uint32, _ store.Marks) {
+		i, _ := slices.BinarySearch(uids, uid)
+		out.put(uid, 1, now[i])
+	})
 	return nil
 }
 
@@ -185,7 +192,7 @@ func (w *Window) recheck(tx *store.Tx, see func(store.Scope) bool) error {
 	if err != nil && !errors.Is(err, ErrNoFolder) {
 		return err
 	}
-	for _, uid := range w.uids {
+	for _, uid := range w.list.uids(0, w.list.len) {
 		if _, ok := slices.BinarySearch(now, uid); !ok {
 			w.gone[uid] = true
 		}
@@ -201,20 +208,17 @@ func (w *Window) Gone() []int {
 		return nil
 	}
 	var at []int
-	n, told := 0, w.told
-	for i, uid := range w.uids {
-		if w.gone[uid] {
-			delete(w.fresh, uid)
-			if i < w.told {
-				at = append(at, i)
-				told--
-			}
-			continue
+	for uid := range w.gone {
+		if i, ok := w.list.find(uid); ok {
+			at = append(at, i)
 		}
-		w.uids[n], w.marks[n] = uid, w.marks[i]
-		n++
+		delete(w.fresh, uid)
 	}
-	w.uids, w.marks, w.told = w.uids[:n], w.marks[:n], told
+	slices.Sort(at)
+	w.list = w.list.changed(at, func(*listing, uint32, store.Marks) {})
+	known, _ := slices.BinarySearch(at, w.told)
+	at = at[:known]
+	w.told -= known
 	clear(w.gone)
 	clear(w.left)
 	slices.Reverse(at)
@@ -224,13 +228,13 @@ func (w *Window) Gone() []int {
 // Grown says how many messages there are, if the client does not know them
 // all yet. Messages that are gone already still count until Gone.
 func (w *Window) Grown() (int, bool) {
-	if w.told == len(w.uids) {
+	if w.told == w.list.len {
 		return w.told, false
 	}
-	for _, uid := range w.uids[w.told:] {
+	for _, uid := range w.list.uids(w.told, w.list.len) {
 		delete(w.fresh, uid)
 	}
-	w.told = len(w.uids)
+	w.told = w.list.len
 	return w.told, true
 }
 
@@ -241,7 +245,7 @@ func (w *Window) Marked() []int {
 	}
 	var at []int
 	for uid := range w.fresh {
-		if i, ok := slices.BinarySearch(w.uids[:w.told], uid); ok && !w.gone[uid] {
+		if i, ok := w.list.find(uid); ok && i < w.told && !w.gone[uid] {
 			at = append(at, i)
 			delete(w.fresh, uid)
 		}
@@ -259,7 +263,7 @@ func (w *Window) Mark(at []int, clear, set store.Marks) error {
 	}
 	uids := make([]uint32, len(at))
 	for i, p := range at {
-		uids[i] = w.uids[p]
+		uids[i] = w.list.uid(p)
 	}
 	err := w.seat.Store.Update(func(tx *store.Tx) error {
 		return tx.Mark(w.Number, w.seat.name, uids, clear, set)
@@ -267,9 +271,9 @@ func (w *Window) Mark(at []int, clear, set store.Marks) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range at {
-		w.marks[p] = w.marks[p]&^clear | set
-	}
+	w.list = w.list.changed(slices.Compact(slices.Sorted(slices.Values(at))), func(out *listing, uid uint32, m store.Marks) {
+		out.put(uid, 1, m&^clear|set)
+	})
 	return nil
 }
 
