@@ -158,7 +158,7 @@ func (g *Guard) rename(tx *store.Tx) error {
 	if err != nil || n <= g.renamed.Load() {
 		return err
 	}
-	fresh := threads{}
+	fresh := newThreads()
 	for m, err := range tx.MessagesFrom(1) {
 		if m.ID > g.last.Load() {
 			break
