@@ -19,8 +19,12 @@
 //     flat once it is warm, after the first quarter. Flat is: the median of all slopes
 //     between two samples (Theil and Sen), which no single peak moves, would by the end
 //     of that time have added no more than a tenth of the median, or 8 MiB, 5
-//     descriptors, 10 goroutines where that is more. Of each mail that came 2 KiB of
-//     memory may stay beside that: a mail is 4 kB and more, none of which may.
+//     descriptors, 10 goroutines where that is more.
+//
+// What grows with mail and stays is in that room: for a report the key of its scope,
+// which the key file is rewritten with, and its place among the threads of the guard,
+// some 100 bytes; for a page of the store that is used again bbolt's own note. Go lets
+// as much garbage lie.
 //
 // The memory of the guard is bounded by the configuration: it has 1 MiB here, which is
 // full after a minute, and forgets what is old from then on.

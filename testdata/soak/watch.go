@@ -146,18 +146,11 @@ var flats = []struct {
 	name string
 	of   func(sample) float64
 	room float64
-	mail float64 // and what may be added for each mail that came
 }{
-	{"own memory, MiB", func(s sample) float64 { return s.own }, 8, keptOfMail},
-	{"descriptors", func(s sample) float64 { return s.descriptors }, 5, 0},
-	{"goroutines", func(s sample) float64 { return s.goroutines }, 10, 0},
+	{"own memory, MiB", func(s sample) float64 { return s.own }, 8},
+	{"descriptors", func(s sample) float64 { return s.descriptors }, 5},
+	{"goroutines", func(s sample) float64 { return s.goroutines }, 10},
 }
-
-// keptOfMail is what may stay in memory of each mail that came, in MiB: the key of its
-// report, its place among the threads of the guard, and its UID and marks in each of the
-// folders that clients have open. That is some 800 bytes with 20 of them, and the Go
-// collector lets as much garbage lie.
-const keptOfMail = 2.0 / 1024
 
 // judge says what is not flat after the first quarter.
 func judge(all []sample) error {
@@ -165,7 +158,7 @@ func judge(all []sample) error {
 	var wrong []string
 	for _, f := range flats {
 		added, median := grown(warm, f.of)
-		most := max(f.room, median/10) + f.mail*float64(warm[len(warm)-1].mails-warm[0].mails)
+		most := max(f.room, median/10)
 		fmt.Printf("%s: median %.1f, the slope adds %+.1f in %s, and may add %.1f\n", f.name, median, added, (warm[len(warm)-1].at - warm[0].at).Round(time.Second), most)
 		if !(added <= most) {
 			wrong = append(wrong, f.name)
