@@ -2,6 +2,7 @@ package message
 
 import (
 	"bytes"
+	"mime"
 	"slices"
 	"strings"
 	"testing"
@@ -56,6 +57,30 @@ func TestFormatFields(t *testing.T) {
 				t.Errorf("a line of white space in %q", b)
 			}
 		}
+	}
+}
+
+// Text that looks like an encoded word, as somebody writes about one, is read as it
+// was written, by other readers too (RFC 2047 section 5).
+func TestFormatFields_LooksEncoded(t *testing.T) {
+	t.Parallel()
+	for _, want := range []string{"=?utf-8?Q?x?=", "it sends =?utf-8?B?eA==?= =?utf-8?B?eA==?= twice", "a=?utf-8?q?b?=c", "=?utf-8?q?two words?=", "is a =? 1 : 2", strings.Repeat("=?utf-8?q?=5F?= ", 20) + "x"} {
+		b, err := FormatFields([]Field{{"Subject", want}})
+		if err != nil {
+			t.Errorf("%q: %v", want, err)
+			continue
+		}
+		checkWire(t, b)
+		raw := Header{b}.Get("Subject")
+		other, err := new(mime.WordDecoder).DecodeHeader(raw)
+		if ours := decodeWords(raw); ours != want || other != want || err != nil {
+			t.Errorf("%q is written %q, and read as %q and %q, %v", want, raw, ours, other, err)
+		}
+	}
+	const outer = "HP-Outer: Subject: =?utf-8?q?=C3=9Cberlauf?=\r\n" // what stands outside, as it does there (RFC 9788 section 2.2)
+	name, value, _ := strings.Cut(strings.TrimSpace(outer), ": ")
+	if b, err := FormatFields([]Field{{name, value}}); string(b) != outer || err != nil {
+		t.Errorf("%q, %v", b, err)
 	}
 }
 

@@ -13,11 +13,12 @@ const (
 	lineLimit  = 998 // and must
 )
 
-// FormatFields writes header fields: in CRLF, in US-ASCII (RFC 2047 where the
-// value is not), folded at 78 columns where there is a space to fold at. It
-// refuses names that are none, values that CheckHeaderValue refuses, and words
-// of more than 998 characters in a field with a syntax of its own (in text they
-// are encoded). Nothing is written then.
+// FormatFields writes header fields: in CRLF, in US-ASCII, folded at 78 columns
+// where there is a space to fold at. Text is encoded (RFC 2047) where it is not
+// US-ASCII, where a word of it fits on no line, and where its reader would decode
+// it to something else. It refuses names that are none, values that
+// CheckHeaderValue refuses, and words of more than 998 characters in a field with
+// a syntax of its own. Nothing is written then.
 func FormatFields(fields []Field) ([]byte, error) {
 	var b bytes.Buffer
 	for _, f := range fields {
@@ -59,7 +60,7 @@ func isFieldName(s string) bool {
 // may be encoded words (RFC 2047 section 5).
 func encodeValue(f Field) (string, error) {
 	kind := kindOf(f.Name)
-	if isASCII(f.Value) && (kind != freeText || !longWord(f.Value)) {
+	if isASCII(f.Value) && (kind != freeText || !longWord(f.Value) && !strings.Contains(f.Value, "=?")) {
 		return f.Value, nil
 	}
 	switch kind {
@@ -83,14 +84,14 @@ type valueKind int
 const (
 	freeText valueKind = iota
 	addresses
-	structured
+	structured // or not text, as the field of another header that HP-Outer holds
 )
 
 func kindOf(name string) valueKind {
 	switch strings.ToLower(name) {
 	case "from", "sender", "reply-to", "to", "cc", "bcc":
 		return addresses
-	case "date", "message-id", "in-reply-to", "references", "autocrypt", "auto-submitted", "mime-version":
+	case "date", "message-id", "in-reply-to", "references", "autocrypt", "auto-submitted", "mime-version", "hp-outer":
 		return structured
 	}
 	return freeText
