@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,24 +39,53 @@ func (p *pipes) Close() error { close(p.done); return nil }
 
 func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
 
-func (p *pipes) dial() net.Conn {
+// dial connects, and tells when the server has closed its end.
+func (p *pipes) dial() (ours net.Conn, gone <-chan struct{}) {
 	ours, theirs := net.Pipe()
-	p.conns <- theirs
-	return ours
+	c := &closing{Conn: theirs, gone: make(chan struct{})}
+	p.conns <- c
+	return ours, c.gone
 }
 
-// fuzzedOffices is how many clients one office serves: what they append and
-// create stays in its store.
-const fuzzedOffices = 300
+// closing is a connection that tells when it was closed.
+type closing struct {
+	net.Conn
+	once sync.Once
+	gone chan struct{}
+}
 
-// fuzzed is an office whose clients send anything.
+func (c *closing) Close() error {
+	defer c.once.Do(func() { close(c.gone) })
+	return c.Conn.Close()
+}
+
+// What a client was let do before it says anything (RFC 9051 section 3).
+const (
+	greeted uint8 = iota
+	loggedIn
+	selected
+)
+
+var prelude = [...]string{greeted: "", loggedIn: login, selected: login + "s SELECT Intake\r\n"}
+
+const login = "l LOGIN ana \"" + password + "\"\r\n"
+
+// changesOfOffice is how many clients that changed something one office serves: what
+// they append and create stays in its store.
+const changesOfOffice = 300
+
+// fuzzed is an office whose clients send anything. It, its store and a session of TLS
+// outlast them: what a client costs is its connection, its login and what it says.
 type fuzzed struct {
 	*office
 	*judge
-	port   *pipes
-	trust  *tls.Config
-	before int // goroutines
-	served int
+	port    *pipes
+	trust   *tls.Config
+	before  int    // goroutines
+	kept    string // the records
+	last    uint64 // serial
+	changes int
+	denied  atomic.Bool // the last client, when it tried to log in
 }
 
 func newFuzzed(t testing.TB, dir string) *fuzzed {
@@ -62,13 +93,19 @@ func newFuzzed(t testing.TB, dir string) *fuzzed {
 	f := &fuzzed{judge: j, port: newPipes()}
 	f.office = openOffice(j)
 	f.office.TB = j
+	f.logins.Tried = func(result string) {
+		if result != "good" {
+			f.denied.Store(true)
+		}
+	}
 	f.openAt(f.port)
-	// It is what follows the handshake that is tried.
-	f.trust = &tls.Config{RootCAs: f.roots, ServerName: "localhost", ClientSessionCache: tls.NewLRUClientSessionCache(1), CurvePreferences: []tls.CurveID{tls.X25519}}
+	// It is what follows the handshake that is tried: one of TLS 1.2 that is resumed
+	// needs no public key.
+	f.trust = &tls.Config{RootCAs: f.roots, ServerName: "localhost", ClientSessionCache: tls.NewLRUClientSessionCache(1), MaxVersion: tls.VersionTLS12}
 	f.file("Intake", letters(3)...)
 	f.file("Held", letters(2)...)
-	f.talk(nil, true)
-	f.before = runtime.NumGoroutine()
+	f.talk(nil, selected)
+	f.before, f.kept, f.last = runtime.NumGoroutine(), f.records(), f.serial()
 	return f
 }
 
@@ -80,20 +117,28 @@ func (f *fuzzed) end() {
 
 // talk sends lines and hangs up, and returns what was answered. The server
 // must be done with it in time.
-func (f *fuzzed) talk(lines []byte, login bool) string {
-	conn := tls.Client(f.port.dial(), f.trust)
+func (f *fuzzed) talk(lines []byte, state uint8) string {
+	ours, gone := f.port.dial()
+	conn := tls.Client(ours, f.trust)
 	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(patience))
-	if login {
-		lines = slices.Concat([]byte("l LOGIN ana \""+password+"\"\r\ns SELECT Intake\r\n"), lines)
-	}
+	lines = append([]byte(prelude[state]), lines...)
+	said := make(chan struct{})
 	go func() {
+		defer close(said)
 		_, _ = conn.Write(lines) // the server may hang up before
 		_ = conn.CloseWrite()
 	}()
 	heard, err := io.ReadAll(conn)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		f.say(fmt.Sprintf("the server hangs after %q, it said %q", lines, heard))
+	}
+	_ = ours.Close() // who was sent away says no more
+	<-said
+	select {
+	case <-gone:
+	case <-time.After(patience):
+		f.say(fmt.Sprintf("the server keeps the connection after %q", lines))
 	}
 	return string(heard)
 }
@@ -134,42 +179,58 @@ func (f *fuzzed) showAgain() {
 }
 
 // try is one client.
-func (f *fuzzed) try(t *testing.T, lines []byte, login bool) {
-	before, serial := f.records(), f.serial()
-	heard := f.talk(lines, login)
-	if !strings.HasPrefix(heard, "* OK ") || login && !strings.Contains(heard, "\r\nl OK ") {
+func (f *fuzzed) try(t *testing.T, lines []byte, state uint8) {
+	heard := f.talk(lines, state)
+	if !strings.HasPrefix(heard, "* OK ") || state >= loggedIn && !strings.Contains(heard, "\r\nl OK ") || state == selected && !strings.Contains(heard, "\r\ns OK ") {
 		t.Errorf("the server said %.200q", heard)
 	}
-	if got := f.records(); got != before {
-		t.Errorf("the records were\n%s and are\n%s", before, got)
-	}
-	if f.serial() != serial && !login {
-		t.Error("something was written before the login")
-	}
-	if log := f.log.text(); strings.Contains(log, "panic") || strings.Contains(log, "level=ERROR") {
+	if log := f.log.take(); strings.Contains(log, "panic") || strings.Contains(log, "level=ERROR") {
 		t.Errorf("the log says %s", log)
 	}
-	for begun := time.Now(); runtime.NumGoroutine() > f.before+2; time.Sleep(time.Millisecond) {
-		if time.Since(begun) > patience {
-			t.Errorf("%d goroutines are left, there were %d", runtime.NumGoroutine(), f.before)
-			break
-		}
+	f.leavesNothing(t)
+	if n := f.serial(); n != f.last { // something was committed
+		f.changed(t, state)
+	}
+	if f.denied.Swap(false) {
+		f.clock.Advance(11 * time.Minute) // for the next one it does not count
 	}
 	select {
 	case wrong := <-f.verdict:
 		t.Error(wrong)
 	default:
 	}
-	f.log.mu.Lock()
-	f.log.Reset()
-	f.log.mu.Unlock()
-	if login && f.serial() != serial {
-		f.showAgain()
+}
+
+// leavesNothing waits for what served a client to end.
+func (f *fuzzed) leavesNothing(t *testing.T) {
+	begun := time.Now()
+	for n := 0; runtime.NumGoroutine() > f.before+2; n++ {
+		if n < 100 {
+			runtime.Gosched()
+			continue
+		}
+		if time.Sleep(100 * time.Microsecond); time.Since(begun) > patience {
+			t.Errorf("%d goroutines are left, there were %d", runtime.NumGoroutine(), f.before)
+			return
+		}
 	}
 }
 
-// FuzzLines sends anything to the server, before and after the login: it must
-// not panic, hang, leave anything behind, or change a record of the desk.
+// changed looks what a client changed.
+func (f *fuzzed) changed(t *testing.T, state uint8) {
+	if state < loggedIn {
+		t.Error("something was written before the login")
+	}
+	if got := f.records(); got != f.kept {
+		t.Errorf("the records were\n%s and are\n%s", f.kept, got)
+	}
+	f.showAgain()
+	f.last = f.serial()
+	f.changes++
+}
+
+// FuzzLines sends anything to the server, before and after the login, with a mailbox
+// selected or without: it must not panic, hang, leave anything behind, or change a record of the desk.
 func FuzzLines(f *testing.F) {
 	for _, lines := range []string{
 		"a NOOP\r\nb CAPABILITY\r\nc LOGOUT\r\n", "a ID NIL\r\n", "a XLIST \"\" *\r\n", "GET / HTTP/1.1\r\n\r\n", "a LOGIN ana wrong\r\n",
@@ -181,10 +242,11 @@ func FuzzLines(f *testing.F) {
 		"a APPEND \"Do/Approve\" {3}\r\nabc\r\n", "a APPEND Drafts {99999999999999999999+}\r\n", "a APPEND Drafts {52428801+}\r\nx DELETE Mine\r\n",
 		"a IDLE\r\nDONE\r\n", "a IDLE\r\nb NOOP\r\n", "a ENABLE IMAP4rev2\r\nb LIST (SUBSCRIBED RECURSIVEMATCH) \"\" (% Do/*) RETURN (STATUS (SIZE DELETED) CHILDREN)\r\n",
 		"a CREATE &AOQ-x/y\r\nb RENAME &AOQ-x z\r\nc DELETE z/y\r\nd SUBSCRIBE z\r\ne UNSUBSCRIBE Held\r\nf LSUB \"\" *\r\n", "a NAMESPACE\r\nb STATUS Intake (MESSAGES UIDNEXT)\r\nc EXAMINE Held\r\n",
-		"a UNAUTHENTICATE\r\nb LOGIN ana x\r\n", "a STARTTLS\r\n", "\x00\xff{5+}\r\n", "a " + strings.Repeat("x", 60000) + "\r\n", "a FETCH " + strings.Repeat("1,", 20000) + "1 UID\r\n",
+		"a UNAUTHENTICATE\r\nb LOGIN ana x\r\n", "a STARTTLS\r\n", "\x00\xff{5+}\r\n", "a " + strings.Repeat("x", 60000) + "\r\n", "a FETCH " + strings.Repeat("1,", 2000) + "1 UID\r\n",
 	} {
-		f.Add([]byte(lines), true)
-		f.Add([]byte(lines), false)
+		for state := range uint8(3) {
+			f.Add([]byte(lines), state)
+		}
 	}
 	var now *fuzzed
 	dir := f.TempDir()
@@ -193,8 +255,8 @@ func FuzzLines(f *testing.F) {
 			now.end()
 		}
 	})
-	f.Fuzz(func(t *testing.T, lines []byte, login bool) {
-		if now != nil && now.served >= fuzzedOffices {
+	f.Fuzz(func(t *testing.T, lines []byte, state uint8) {
+		if now != nil && now.changes >= changesOfOffice {
 			now.end()
 			now = nil
 			must(t, os.RemoveAll(dir+"/state"))
@@ -202,7 +264,6 @@ func FuzzLines(f *testing.F) {
 		if now == nil {
 			now = newFuzzed(t, dir)
 		}
-		now.served++
-		now.try(t, lines, login)
+		now.try(t, lines, state%3)
 	})
 }

@@ -78,6 +78,14 @@ func (l *log) text() string {
 	return l.String()
 }
 
+// take is text, and forgets it.
+func (l *log) take() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	defer l.Buffer.Reset()
+	return l.Buffer.String()
+}
+
 type option func(*imapd.Config, *office)
 
 // limited sets the connections allowed in all and per address.

@@ -30,12 +30,15 @@ func (a addressed) Close() error { return a.close() }
 func (a addressed) RemoteAddr() net.Addr { return a.from }
 
 // fuzzedSubmission is a submission port to which each client comes from an address of
-// its own, eleven minutes after the one before: no failed login counts for the next.
+// its own, eleven minutes after one whose login failed: that does not count for the next.
+// A password that was right is remembered for those minutes, and not hashed again.
 type fuzzedSubmission struct {
 	fuzzedPort
 	desk   *desk
 	trust  *tls.Config
-	client atomic.Uint32
+	client uint32
+	denied atomic.Bool
+	breaks atomic.Int32 // of eleven minutes
 }
 
 func newFuzzedSubmission(t testing.TB) *fuzzedSubmission {
@@ -46,9 +49,15 @@ func newFuzzedSubmission(t testing.TB) *fuzzedSubmission {
 	c.Limits.Size, c.Limits.Recipients, c.Limits.Commands = 500, 3, 40
 	c.Log = slog.New(slog.NewTextHandler(&p.said, nil))
 	begun := time.Now()
-	c.Logins.Now = func() time.Time { return begun.Add(time.Duration(p.client.Load()) * 11 * time.Minute) }
-	// It is the dialogue that is tried, and not the handshake.
-	p.trust = &tls.Config{InsecureSkipVerify: true, ServerName: domain, ClientSessionCache: tls.NewLRUClientSessionCache(1), CurvePreferences: []tls.CurveID{tls.X25519}}
+	c.Logins.Now = func() time.Time { return begun.Add(time.Duration(p.breaks.Load()) * 11 * time.Minute) }
+	c.Logins.Tried = func(result string) {
+		if result != "good" {
+			p.denied.Store(true)
+		}
+	}
+	// It is the dialogue that is tried, and not the handshake: one of TLS 1.2 that is
+	// resumed needs no public key.
+	p.trust = &tls.Config{InsecureSkipVerify: true, ServerName: domain, ClientSessionCache: tls.NewLRUClientSessionCache(1), MaxVersion: tls.VersionTLS12}
 	p.Config = c
 	serveOn(t, c, p.given)
 	return p
@@ -57,7 +66,11 @@ func newFuzzedSubmission(t testing.TB) *fuzzedSubmission {
 // hear plays a client over TLS to its end and returns what it heard. Its packets are
 // lines, or pieces of so many octets.
 func (p *fuzzedSubmission) hear(t *testing.T, said []byte, packet int) string {
-	n := p.client.Add(1)
+	if p.denied.Swap(false) {
+		p.breaks.Add(1)
+	}
+	p.client++
+	n := p.client
 	ours, theirs := net.Pipe()
 	defer func() { _ = ours.Close() }()
 	_ = ours.SetDeadline(time.Now().Add(time.Minute)) // a pipe takes any
