@@ -258,6 +258,18 @@ func TestP4_Bzip2(t *testing.T) {
 	}
 }
 
+// A packet without a length ends where the packet that it stands in does, whatever
+// stands behind that (RFC 9580 section 4.2.2). gpg 2.2.40 reads on, sq 0.27 does not.
+func TestOpenSigned_EndsWithItsContainer(t *testing.T) {
+	t.Parallel()
+	inside := append([]byte{0, 0x80 | 11<<2 | 3, 'b', 0, 0, 0, 0, 0}, "inside"...) // uncompressed: a literal of the old format
+	data := append(rawPacket(8, inside), rawPacket(12, []byte("out"))...)          // and a trust packet, which is ignored
+	m, err := keyring.OpenSigned(context.Background(), data, keyring.DefaultLimits())
+	if err != nil || string(m.Data) != "inside" {
+		t.Fatalf("%+v, %v", m, err)
+	}
+}
+
 func TestP4_Nesting(t *testing.T) {
 	t.Parallel()
 	s := secret(t, "a@example.org")
