@@ -292,3 +292,36 @@ func TestPresentOddStructures(t *testing.T) {
 		}
 	}
 }
+
+// What cannot be written of a field as it stood does not make a file of a text, nor a
+// text of a file.
+func TestPresent_WhatCanBeReadOfAField(t *testing.T) {
+	t.Parallel()
+	for field, attachment := range map[string]bool{
+		"Content-Disposition: inline;\r\xf8filename*=utf-8''x":                   false,
+		"Content-Disposition: inline; \xf8":                                      false,
+		"Content-Disposition: attachment; \xf8":                                  true,
+		"Content-Disposition: \xf8":                                              true,
+		"Content-Type: text/plain; \xf8\r\nContent-Description: J\xc3\xbcrgen's": false,
+	} {
+		raw := "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" + field + "\r\n\r\nthe letter\r\n--b\r\nContent-Type: text/plain\r\n\r\nanother\r\n--b--\r\n"
+		p, err := Parse([]byte(raw), Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Children[0].IsAttachment(); got != attachment {
+			t.Errorf("%q: an attachment: %v", field, got)
+		}
+		b, err := Present(p, nil, "the note", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		served, err := Parse(b, Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := served.Children[0].IsAttachment(); got != attachment {
+			t.Errorf("%q is served as\n%s", field, b)
+		}
+	}
+}

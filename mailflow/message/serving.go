@@ -147,12 +147,18 @@ func keepField(b *bytes.Buffer, name string, value []byte) error {
 		}
 		return nil
 	}
-	if content, params := parseContentField(plain); len(params) > 0 {
+	if content, params := parseContentField(plain); len(params) > 0 || saysByToken(name) && isToken(strings.ReplaceAll(content, "/", "")) {
 		line, err := formatType(name, clean(content), params)
 		b.WriteString(line)
 		return err
 	}
 	return writeField(b, Field{name, readable(plain)})
+}
+
+// saysByToken tells whether a field's value begins with a token, which an encoded word
+// would hide (RFC 2047 section 5): a text that is shown would become a file.
+func saysByToken(name string) bool {
+	return equalFold([]byte(name), "Content-Type") || equalFold([]byte(name), "Content-Disposition") || equalFold([]byte(name), "Content-Transfer-Encoding")
 }
 
 // hasBlankLine finds a folded line with nothing but white space on it.
