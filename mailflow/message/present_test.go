@@ -300,6 +300,7 @@ func TestPresent_WhatCanBeReadOfAField(t *testing.T) {
 	for field, attachment := range map[string]bool{
 		"Content-Disposition: inline;\r\xf8filename*=utf-8''x":                   false,
 		"Content-Disposition: inline; \xf8":                                      false,
+		"Content-Disposition: ; \xf8; filename*1=x":                              false,
 		"Content-Disposition: attachment; \xf8":                                  true,
 		"Content-Disposition: \xf8":                                              true,
 		"Content-Type: text/plain; \xf8\r\nContent-Description: J\xc3\xbcrgen's": false,

@@ -147,10 +147,15 @@ func keepField(b *bytes.Buffer, name string, value []byte) error {
 		}
 		return nil
 	}
-	if content, params := parseContentField(plain); len(params) > 0 || saysByToken(name) && isToken(strings.ReplaceAll(content, "/", "")) {
+	content, params := parseContentField(plain)
+	byToken := saysByToken(name)
+	switch {
+	case len(params) > 0 || byToken && isToken(strings.ReplaceAll(content, "/", "")):
 		line, err := formatType(name, clean(content), params)
 		b.WriteString(line)
 		return err
+	case byToken && content == "":
+		return nil // it says nothing
 	}
 	return writeField(b, Field{name, readable(plain)})
 }
