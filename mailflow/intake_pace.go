@@ -1,67 +1,83 @@
 package mailflow
 
 import (
+	"context"
 	"sync"
 	"time"
 )
 
 // filedWithin is how old a mail becomes at most before it is filed whoever else sends. What
-// a minute of much mail brings in is no longer hidden from the desk than that, as
-// far as the processor can file it.
+// comes in a rush of mail is no longer hidden from the desk than that, as far as the
+// processors can file it.
 const filedWithin = 5 * time.Second
 
-// A pace lets those who wait for their 250 come before what was accepted already:
-// as long as mails come in, one at a time is filed, and the rest of the machine is for
-// taking them. When one was filed and none came meanwhile, or where a mail is overdue,
-// the others go side by side. One is always under way, so that filing never stands
-// still, and no clock needs to wake it. A client that is slow to send its text holds
-// nothing up: a mail comes when all of it is here. The zero value is ready.
+// It is a rush when so many mails came within so much time, that is more than 200 in a
+// second.
+const (
+	rushMails = 10
+	rushSpan  = 50 * time.Millisecond
+)
+
+// A pace lets those who wait for their 250 come before what was accepted already: in a
+// rush nothing is filed until it ends or a mail is overdue, and the machine is there for
+// taking mail. Opening one takes many times what taking it does. A client that is slow to
+// send its text holds nothing up: a mail comes when all of it is here. The zero value is
+// ready.
 type pace struct {
-	mu     sync.Mutex
-	came   uint64        // mails so far
-	calm   bool          // none came while the last one was filed
-	filing int           // how many are being filed
-	turn   chan struct{} // closed when it may be somebody's turn; nil where nobody waits for one
+	now  func() time.Time // nil: time.Now. A fake clock stands still, and the processors do not.
+	mu   sync.Mutex
+	came [rushMails]time.Time // when the last ones came, in turn
+	next int
+	look chan struct{} // closed when it is time to look again; nil where nobody waits
+}
+
+func (p *pace) time() time.Time {
+	if p.now != nil {
+		return p.now()
+	}
+	return time.Now()
 }
 
 // arrived notes that a mail came, and its client waits for the answer.
 func (p *pace) arrived() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.came, p.calm = p.came+1, false
+	p.came[p.next] = p.time()
+	p.next = (p.next + 1) % rushMails
 }
 
-// enter waits for a mail's turn to be filed. It looks at overdue when another one was.
-func (p *pace) enter(overdue func() bool) (leave func()) {
+// wait returns when a mail may be filed, or ctx ends.
+func (p *pace) wait(ctx context.Context, overdue func() bool) {
+	for {
+		again := p.rush()
+		if again == nil || overdue() {
+			return
+		}
+		select {
+		case <-again:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// rush is nil where there is none, and otherwise says when to look again.
+func (p *pace) rush() (again <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for p.filing > 0 && !p.calm && !overdue() {
-		p.wait()
+	if p.time().Sub(p.came[p.next]) > rushSpan {
+		return nil
 	}
-	p.filing++
-	before := p.came
-	return func() { p.leave(before) }
+	if p.look == nil {
+		p.look = make(chan struct{})
+		time.AfterFunc(rushSpan/5, p.wake)
+	}
+	return p.look
 }
 
-// wait is for whoever holds the lock, and does not while it waits.
-func (p *pace) wait() {
-	if p.turn == nil {
-		p.turn = make(chan struct{})
-	}
-	turn := p.turn
-	p.mu.Unlock()
-	<-turn
-	p.mu.Lock()
-}
-
-// leave ends the filing of one that began when so many had come.
-func (p *pace) leave(before uint64) {
+func (p *pace) wake() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.filing--
-	p.calm = p.came == before
-	if p.turn != nil {
-		close(p.turn)
-		p.turn = nil
-	}
+	close(p.look)
+	p.look = nil
 }

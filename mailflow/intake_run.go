@@ -33,9 +33,9 @@ func (in *Intake) Run(ctx context.Context) error {
 }
 
 // RunSpool processes every accepted mail once. Mails from one sender to one
-// address are processed in the order in which they came; others side by side, unless
-// more mail is coming in (pace). One that can be neither filed nor kept opaque stays in the spool, and holds
-// up no other.
+// address are processed in the order in which they came; others side by side, and none
+// while a rush of mail comes in (pace). One that can be neither filed nor kept opaque
+// stays in the spool, and holds up no other.
 func (in *Intake) RunSpool(ctx context.Context) error {
 	var errs []error
 	for next := uint64(0); ctx.Err() == nil; {
@@ -126,8 +126,10 @@ func (in *Intake) processRow(ctx context.Context, row spoolRow, free rooms) erro
 
 // try waits for the mail's turn, and processes it once.
 func (in *Intake) try(ctx context.Context, row spoolRow, free rooms) error {
-	leave := in.pace.enter(func() bool { return in.clock().Sub(row.At) >= filedWithin })
-	defer leave()
+	in.pace.wait(ctx, func() bool { return in.clock().Sub(row.At) >= filedWithin })
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	return guarded(func() error { return in.process(ctx, row, free) })
 }
 

@@ -3,6 +3,7 @@ package mailflow
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -11,78 +12,102 @@ import (
 	"parley/mailflow/store"
 )
 
-// spooledWorld is one in whose spool lie reports of as many finders. Whenever its store
-// reads the clock, as it does at least once for every mail that is filed, tick is called.
-func spooledWorld(t *testing.T, mails int, tick func(*world)) *world {
-	t.Helper()
-	w := newWorld(t)
-	w.intake.Parallel, w.intake.Waiting = 1, mails-1
-	if err := w.Store.Close(); err != nil {
-		t.Fatal(err)
-	}
-	st, err := store.Open(store.Options{Dir: w.dir, Unlock: w.unlock, Now: func() time.Time {
-		tick(w)
-		return w.clock.Now()
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.Base.Store = st
-	if w.Base.Own, err = OpenOwnKeys(st); err != nil {
-		t.Fatal(err)
-	}
+// spools lets reports in, each of another finder.
+func (w *world) spools(mails int) {
+	w.t.Helper()
 	for n := range mails {
 		from := fmt.Sprintf("jo%d@finder.example", n)
 		raw := mailtest.Plain(from, reportTo, "report", "one line of a text\n", w.clock.Now())
 		env := Envelope{From: from, To: []string{reportTo}, Remote: "192.0.2.1"}
-		if err := w.intake.Receive(context.Background(), env, bytes.NewReader(raw)); err != nil {
-			t.Fatal(err)
-		}
+		w.must(w.intake.Receive(context.Background(), env, bytes.NewReader(raw)))
 	}
-	return w
 }
 
-// As long as mails come in, one at a time is filed, and all are filed in the end. Where
-// none comes, or they are overdue, they go side by side and share commits.
+// paced runs the intake's pace by a clock of its own.
+func (w *world) paced() *mailtest.Clock {
+	machine := mailtest.NewClock(w.clock.Now())
+	w.intake.pace.now = machine.Now
+	return machine
+}
+
+// left is how many mails are in the spool.
+func (w *world) left() (n int) {
+	w.view(func(tx *store.Tx) error { n = spool.Count(tx, nil); return nil })
+	return n
+}
+
+// Nothing is filed as long as there is a rush of mail, and all of it when that is over.
 func TestIntake_TakingComesBeforeFiling(t *testing.T) {
-	const mails = 32
+	t.Parallel()
+	w := newWorld(t)
+	machine := w.paced()
+	w.spools(rushMails)
+	ended := make(chan error)
+	go func() { ended <- w.intake.RunSpool(context.Background()) }()
+	for range 3 {
+		again := w.intake.pace.rush()
+		if again == nil {
+			t.Fatal("it is no rush")
+		}
+		<-again
+		if n := w.left(); n != rushMails {
+			t.Errorf("in the rush %d of %d mails are left", n, rushMails)
+		}
+	}
+	machine.Advance(rushSpan + 1)
+	w.must(<-ended)
+	if n := w.left(); n != 0 {
+		t.Errorf("afterwards %d mails are left", n)
+	}
+}
+
+// A mail that is alone, or one of few, is filed at once; so is in a rush what waited
+// long.
+func TestIntake_FilingIsNotHeldUp(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
-		name     string
-		more     bool
-		age      time.Duration
-		oneByOne bool
+		name  string
+		mails int
+		rush  bool
+		age   time.Duration
 	}{
-		{"more comes", true, 0, true},
-		{"more comes, and they wait a little", true, filedWithin - 1, true},
-		{"more comes, and they waited long", true, filedWithin, false},
-		{"no more comes", false, 0, false},
-		{"the clock was put back", true, -time.Hour, true},
+		{"one", 1, false, 0},
+		{"few", rushMails - 1, false, 0},
+		{"a rush, and they waited long", rushMails, true, filedWithin},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			coming := false
-			w := spooledWorld(t, mails, func(w *world) {
-				if coming {
-					w.intake.pace.arrived()
-				}
-			})
+			w := newWorld(t)
+			w.paced()
+			w.spools(row.mails)
 			w.clock.Jump(row.age)
-			before := w.serial()
-			coming = row.more
-			if err := w.intake.RunSpool(context.Background()); err != nil {
-				t.Fatal(err)
+			if rush := w.intake.pace.rush() != nil; rush != row.rush {
+				t.Errorf("a rush: %v", rush)
 			}
-			coming = false
-			w.view(func(tx *store.Tx) error {
-				if left, filed := spool.Count(tx, nil), reports.Count(tx, nil); left != 0 || filed != mails {
-					t.Errorf("%d mails are in the spool and %d are filed, want 0 and %d", left, filed, mails)
-				}
-				return nil
-			})
-			if commits := int(w.serial() - before); (commits == mails) != row.oneByOne {
-				t.Errorf("%d mails took %d commits; one by one is %v", mails, commits, row.oneByOne)
+			w.process()
+			if n := w.left(); n != 0 {
+				t.Errorf("%d mails are left", n)
 			}
 		})
+	}
+}
+
+// A process that is told to stop waits for no rush to end.
+func TestIntake_StopsInARush(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.paced()
+	w.spools(rushMails)
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error)
+	go func() { ended <- w.intake.RunSpool(ctx) }()
+	<-w.intake.pace.rush()
+	stop()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("it ended with %v", err)
+	}
+	if n := w.left(); n != rushMails {
+		t.Errorf("%d mails are left", n)
 	}
 }
 
@@ -93,14 +118,14 @@ func TestIntake_ASlowClientHoldsUpNoFiling(t *testing.T) {
 	raw := mailtest.Plain("jo@finder.example", reportTo, "report", "one line of a text\n", w.clock.Now())
 	env := Envelope{From: "jo@finder.example", To: []string{reportTo}, Remote: "192.0.2.1"}
 	r := &watched{Reader: bytes.NewReader(raw), read: func() {
-		if w.intake.pace.came != 0 {
+		if w.intake.pace.next != 0 {
 			t.Error("it came before all of it was there")
 		}
 	}}
 	if err := w.intake.Receive(context.Background(), env, r); err != nil {
 		t.Fatal(err)
 	}
-	if w.intake.pace.came != 1 {
+	if w.intake.pace.next != 1 {
 		t.Error("it did not come")
 	}
 }
