@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode"
 
 	"parley/gateway/ctl"
 	"parley/mailflow"
@@ -147,8 +148,15 @@ func (a *app) handle(ctx context.Context, r ctl.Request) ctl.Answer {
 	return ctl.Answer{Out: out}
 }
 
-// quote writes a value so that the desk language reads it as one word.
+// quote writes a value so that the desk language reads it as one word. A line break in
+// it becomes a blank: what follows would be a command of its own.
 func quote(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, s)
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
 }
 

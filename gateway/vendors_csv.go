@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"parley/mailflow"
 	"parley/mailflow/cvd"
@@ -137,6 +138,9 @@ func readVendor(line int, fields, columns []string, named bool) (vendorRow, erro
 // checkCell refuses what a cell cannot hold, whatever the directory has. What
 // only the desk knows it says itself.
 func checkCell(column, v string) (err error) {
+	if strings.ContainsFunc(v, unicode.IsControl) { // a second line would be a second command
+		return fmt.Errorf("%q holds a line break or another control character", v)
+	}
 	switch column {
 	case columnName:
 		_, err = cvd.ParsePartyID(v)
