@@ -23,8 +23,9 @@
 //
 // What grows with mail and stays is in that room: for a report the key of its scope,
 // which the key file is rewritten with, and its place among the threads of the guard,
-// some 100 bytes; for a page of the store that is used again bbolt's own note. Go lets
-// as much garbage lie.
+// some 100 bytes. Beside it own memory may grow by two hundredths of what the store
+// does, for bbolt's own note of each page that it used again: a profile of the heap shows
+// nothing else that stays.
 //
 // The memory of the guard is bounded by the configuration: it has 1 MiB here, which is
 // full after a minute, and forgets what is old from then on.
