@@ -29,13 +29,15 @@ type Server struct {
 	running sync.WaitGroup
 }
 
-// Listen makes the socket. One that a killed daemon left is replaced: the
-// caller holds the lock of the store, so no other daemon can be behind it.
+// Listen makes the socket, which has its mode when it has its name. One that a
+// killed daemon left is replaced: the caller holds the lock of the store, so no
+// other daemon can be behind it.
 func (s *Server) Listen(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+	next := path + ".new"
+	if err := os.Remove(next); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("replace control socket: %w", err)
 	}
-	short, release, err := shorten(path)
+	short, release, err := shorten(next)
 	if err != nil {
 		return fmt.Errorf("make control socket: %w", err)
 	}
@@ -45,7 +47,10 @@ func (s *Server) Listen(path string) error {
 		return fmt.Errorf("make control socket: %w", err)
 	}
 	ln.SetUnlinkOnClose(false) // its short path is gone by then
-	if err := os.Chmod(path, socketMode); err != nil {
+	if err = os.Chmod(next, socketMode); err == nil {
+		err = os.Rename(next, path)
+	}
+	if err != nil {
 		return errors.Join(fmt.Errorf("make control socket: %w", err), ln.Close())
 	}
 	s.path, s.ln = path, ln
