@@ -253,7 +253,7 @@ func (e faultyCopies) begin(write bool) (engineTx, error) {
 func TestSchema_NewerIsLeftAsItIs(t *testing.T) {
 	t.Parallel()
 	s := mostlyFreeStore(t)
-	must(t, s.Update(func(tx *Tx) error { return tx.setSchema(2) }))
+	must(t, s.Update(func(tx *Tx) error { return tx.setSchema(uint64(newestSchema + 1)) }))
 	must(t, s.Close())
 	orphan := filepath.Join(s.dir, blobsDir, "00000000000000ff")
 	must(t, os.WriteFile(orphan, []byte("of no commit"), fileMode))
@@ -261,7 +261,7 @@ func TestSchema_NewerIsLeftAsItIs(t *testing.T) {
 	for _, readOnly := range []bool{false, true} {
 		_, err := Open(Options{Dir: s.dir, Unlock: testKey, ReadOnly: readOnly})
 		wantErr(t, err, ErrNewer)
-		for _, want := range []string{"schema 2", "knows up to 1", "nothing was changed"} {
+		for _, want := range []string{fmt.Sprintf("schema %d", newestSchema+1), fmt.Sprintf("knows up to %d", newestSchema), "nothing was changed"} {
 			if !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("%q lacks %q", err, want)
 			}

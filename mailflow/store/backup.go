@@ -24,11 +24,15 @@ type Snapshot struct {
 // A Put takes one file of a backup. Content writes just size bytes, and is called before Put returns.
 type Put func(name string, size int64, content func(io.Writer) error) error
 
-// Backup gives put every file of the store as the last commit left it: the keys, the tree, and each blob. Commits go on meanwhile,
+// Backup gives put every file of the store as the last commit left it: the keys, the tree with all that was appended before, and
+// each blob. Commits go on meanwhile,
 // but pages that they free stay in the file until it ends. What put gets are the keys themselves, for whoever restores has none
 // of our credentials: put must seal what it gets.
 func (s *Store) Backup(ctx context.Context, put Put) (Snapshot, error) {
 	var snap Snapshot
+	if err := s.Absorb(); err != nil {
+		return snap, fmt.Errorf("back up the store: %w", err)
+	}
 	s.holdBlobs()
 	defer s.releaseBlobs()
 	err := s.View(func(tx *Tx) (err error) {

@@ -11,23 +11,58 @@ import (
 // A request is one Update that waits for its commit.
 type request struct {
 	fn   func(*Tx) error
-	done chan error // capacity 1
+	done answered
 }
 
-// A queue holds the requests nobody has taken yet. At any time at most one goroutine leads: it takes all and commits them. An
-// Update that finds no leader leads itself, for one turn, because to be handed to another goroutine and back can cost it a
-// tenth of its time; when more have come meanwhile, a goroutine of the store leads until none is left.
-type queue struct {
+// answered takes what somebody who waits is told, once.
+type answered chan error
+
+func newAnswered() answered { return make(answered, 1) }
+
+// tell does nothing for who was told already.
+func (a answered) tell(err error) {
+	select {
+	case a <- err:
+	default:
+	}
+}
+
+// A queue holds the requests nobody has taken yet. At any time at most one goroutine leads: it takes all and serves them. Who
+// finds no leader leads itself, for one turn, because to be handed to another goroutine and back can cost it a tenth of its
+// time; when more have come meanwhile, a goroutine of the store leads until none is left.
+type queue[R any] struct {
 	mu      sync.Mutex
-	waiting []*request
+	waiting []R
 	leading bool
 	refuse  error         // why no more are taken
 	empty   chan struct{} // closed when no more are taken and none is left
 	once    sync.Once
 }
 
+func newQueue[R any]() queue[R] { return queue[R]{empty: make(chan struct{})} }
+
+// join has r served with all that waits when its turn comes, perhaps after it returned. An error says that it will not be.
+func (q *queue[R]) join(r R, serve func([]R)) error {
+	lead, err := q.add(r)
+	if err != nil || !lead {
+		return err
+	}
+	serve(q.take()) // r among them
+	if more := q.take(); len(more) > 0 {
+		go q.lead(more, serve)
+	}
+	return nil
+}
+
+func (q *queue[R]) lead(group []R, serve func([]R)) {
+	for len(group) > 0 {
+		serve(group)
+		group = q.take()
+	}
+}
+
 // add says whether the caller is to lead.
-func (q *queue) add(r *request) (lead bool, err error) {
+func (q *queue[R]) add(r R) (lead bool, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.refuse != nil {
@@ -40,7 +75,7 @@ func (q *queue) add(r *request) (lead bool, err error) {
 }
 
 // take is for the leader. When it gets none, it does not lead any more.
-func (q *queue) take() []*request {
+func (q *queue[R]) take() []R {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	group := q.waiting
@@ -53,7 +88,7 @@ func (q *queue) take() []*request {
 }
 
 // stop takes no more requests; those that wait are still served.
-func (q *queue) stop(why error) {
+func (q *queue[R]) stop(why error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.refuse == nil {
@@ -62,7 +97,7 @@ func (q *queue) stop(why error) {
 	q.finish()
 }
 
-func (q *queue) finish() {
+func (q *queue[R]) finish() {
 	if q.refuse != nil && !q.leading {
 		q.once.Do(func() { close(q.empty) })
 	}
@@ -94,25 +129,11 @@ func (s *Store) update(fn func(*Tx) error) error {
 	if s.readOnly {
 		return errReadOnly
 	}
-	r := &request{fn, make(chan error, 1)}
-	lead, err := s.queue.add(r)
-	if err != nil {
+	r := &request{fn, newAnswered()}
+	if err := s.queue.join(r, s.commitAll); err != nil {
 		return err
 	}
-	if lead {
-		s.commitAll(s.queue.take()) // r among them
-		if more := s.queue.take(); len(more) > 0 {
-			go s.lead(more)
-		}
-	}
 	return <-r.done
-}
-
-func (s *Store) lead(group []*request) {
-	for len(group) > 0 {
-		s.commitAll(group)
-		group = s.queue.take()
-	}
 }
 
 // commitAll answers every request of the group. Should the engine panic outside of a commit, all that still wait hear of it, and
@@ -167,10 +188,7 @@ func (s *Store) commitSome(group []*request) (again []*request) {
 // answer gives each its error; who has one keeps that.
 func answer(group []*request, err error) {
 	for _, r := range group {
-		select {
-		case r.done <- err:
-		default:
-		}
+		r.done.tell(err)
 	}
 }
 
@@ -218,6 +236,7 @@ func (s *Store) finish(tx *Tx) error {
 		return s.failed(err)
 	}
 	s.serial.Store(tx.state.serial)
+	s.settled.Store(tx.keys)
 	for _, d := range tx.kept {
 		d.settle()
 	}

@@ -12,9 +12,10 @@ import (
 
 // What lies in a store's directory.
 const (
-	dbName   = "parley.db"
-	keysName = "keys"
-	blobsDir = "blobs"
+	dbName    = "parley.db"
+	keysName  = "keys"
+	blobsDir  = "blobs"
+	spoolName = "spool" // where something was appended
 
 	dirMode  = 0o700
 	fileMode = 0o600
@@ -47,6 +48,9 @@ func checkDir(dir string) error {
 			return err
 		}
 	}
+	if err := checkPrivate(filepath.Join(dir, spoolName), fileMode); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	return checkPrivate(filepath.Join(dir, blobsDir), dirMode)
 }
 
@@ -58,7 +62,7 @@ func makeDir(dir string) error {
 	if err := checkPrivate(dir, dirMode); err != nil {
 		return err
 	}
-	for _, name := range []string{keysName, dbName, blobsDir} {
+	for _, name := range []string{keysName, dbName, blobsDir, spoolName} {
 		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
 			return fmt.Errorf("%s %w", name, ErrExists)
 		} else if !errors.Is(err, fs.ErrNotExist) {

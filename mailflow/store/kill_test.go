@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // childDir, in the environment, makes this program the child of TestT2_Kill, which writes to the store there until it is killed.
@@ -39,6 +40,8 @@ const (
 var (
 	lefts  = Versioned[holder]("left")
 	rights = WriteOnce[holder]("right")
+	// comers are what was appended, one for each update.
+	comers = WriteOnce[holder]("comers")
 )
 
 // killedWriter writes from several goroutines and names each update on acks after it returned, or too early.
@@ -94,7 +97,21 @@ func rotateAll(s *Store) error {
 
 func killedSize(w, n uint64) int { return int((w*31 + n*7919) % (3 * chunkBytes)) }
 
-// killedUpdate touches everything an update can: a scope, a body, two tables that must agree, a sequence, the journal.
+// killedAppend keeps a small body, and brings some of them into the tree.
+func killedAppend(s *Store, w, n uint64) error {
+	d, err := s.SealBytes(pattern(killedSize(w, n) % smallBody))
+	if err != nil {
+		return err
+	}
+	defer d.Drop()
+	err = comers.Append(s, "desk", d, "", func(b Body, _ time.Time) holder { return holder{fmt.Sprint(w, n), []part{{b}}} })
+	if err == nil && n%4 == w {
+		err = s.Absorb()
+	}
+	return err
+}
+
+// killedUpdate touches everything an update can: a scope, a body, two tables that must agree, a sequence, the journal; and appends.
 func killedUpdate(s *Store, w uint64, before, after func(n uint64)) error {
 	var n uint64
 	err := s.Update(func(tx *Tx) (err error) { n, err = tx.Next(fmt.Sprint("writer", w)); return err })
@@ -121,6 +138,9 @@ func killedUpdate(s *Store, w uint64, before, after func(n uint64)) error {
 			lefts.Put(tx, "desk", Seq(w, 0), h),
 			linkErr)
 	})
+	if err == nil {
+		err = killedAppend(s, w, n)
+	}
 	if err == nil {
 		after(n)
 	}
@@ -227,8 +247,21 @@ func afterKill(t *testing.T, dir string, acked map[string]bool) (lost []string) 
 	t.Helper()
 	s := reopen(t, dir)
 	defer func() { must(t, s.Close()) }()
-	found, bodies := map[string]bool{}, uint64(0)
+	found, updates := map[string]bool{}, uint64(0)
+	came := map[string]bool{}
 	must(t, s.View(func(tx *Tx) error {
+		for row, err := range comers.All(tx, nil) {
+			must(t, err)
+			var w, n uint64
+			_, err = fmt.Sscan(row.Value.Name, &w, &n)
+			must(t, err)
+			got, err := tx.Bytes(row.Value.Parts[0].Raw)
+			must(t, err)
+			if came[row.Value.Name] || !bytes.Equal(got, pattern(killedSize(w, n)%smallBody)) {
+				t.Errorf("what was appended by %s is another, or there twice", row.Value.Name)
+			}
+			came[row.Value.Name] = true
+		}
 		for row, err := range rights.All(tx, nil) {
 			must(t, err)
 			var w, n uint64
@@ -244,8 +277,8 @@ func afterKill(t *testing.T, dir string, acked map[string]bool) (lost []string) 
 			if !bytes.Equal(got, pattern(killedSize(w, n))) {
 				t.Errorf("the body of %s is another", row.Value.Name)
 			}
-			found[row.Value.Name] = true
-			bodies++
+			found[row.Value.Name] = came[row.Value.Name]
+			updates++
 		}
 		for w := range uint64(killWriters) {
 			if l, r := lefts.Count(tx, Seq(w)), rights.Count(tx, Seq(w)); r > 0 && l != r+1 {
@@ -259,8 +292,8 @@ func afterKill(t *testing.T, dir string, acked map[string]bool) (lost []string) 
 			lost = append(lost, name)
 		}
 	}
-	if r := whole(t, s); r.Bodies != bodies || r.Journal != bodies {
-		t.Errorf("%d updates, %d bodies, %d links", bodies, r.Bodies, r.Journal)
+	if r := whole(t, s); r.Bodies != updates+uint64(len(came)) || r.Journal != updates {
+		t.Errorf("%d updates, %d bodies, %d links", updates, r.Bodies, r.Journal)
 	}
 	return lost
 }

@@ -3,12 +3,18 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"go.etcd.io/bbolt"
 )
 
+// newestSchema is the one that this program knows.
+var newestSchema = 1 + len(migrations)
+
+// openWith opens a store as a program that knows these migrations.
 func openWith(t *testing.T, dir string, m []migration) (*Store, error) {
 	t.Helper()
 	return open(Options{Dir: dir, Unlock: testKey}, m)
@@ -30,13 +36,15 @@ func TestSchema_Migrations(t *testing.T) {
 		return things.Put(tx, "desk", Seq(1), v)
 	}
 	failing := func(*Tx) error { return errors.New("cannot") }
+	next := func(m ...migration) []migration { return slices.Concat(migrations, m) }
+	last := fmt.Sprintf("schema %d", newestSchema+2)
 
 	// One that fails leaves the store as it was.
-	_, err := openWith(t, s.dir, []migration{step, failing})
-	if err == nil || !strings.Contains(err.Error(), "schema 3") {
+	_, err := openWith(t, s.dir, next(step, failing))
+	if err == nil || !strings.Contains(err.Error(), last) {
 		t.Fatalf("got %v", err)
 	}
-	for _, m := range [][]migration{{step}, {failing, step}, {failing, failing}} {
+	for _, m := range [][]migration{next(step), next(failing, step), next(failing, failing)} {
 		s, err = openWith(t, s.dir, m)
 		must(t, err)
 		whole(t, s)
@@ -47,10 +55,10 @@ func TestSchema_Migrations(t *testing.T) {
 	}
 	// A program that knows less refuses the store.
 	_, err = Open(Options{Dir: s.dir, Unlock: testKey})
-	if err == nil || !strings.Contains(err.Error(), "schema 3") {
+	if err == nil || !strings.Contains(err.Error(), last) {
 		t.Errorf("got %v", err)
 	}
-	s, err = openWith(t, s.dir, []migration{failing, failing})
+	s, err = openWith(t, s.dir, next(failing, failing))
 	must(t, err)
 	defer func() { must(t, s.Close()) }()
 	must(t, s.View(func(tx *Tx) error {

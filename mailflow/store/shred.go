@@ -75,6 +75,10 @@ func (s *Store) dropKeys(u Unlock, choose func(*Tx) ([]*scopeKey, error)) error 
 	if err != nil {
 		return err
 	}
+	// What was appended under a key that goes is first sealed under the one that stays.
+	if err := s.Absorb(); err != nil {
+		return err
+	}
 	return s.Update(func(tx *Tx) error {
 		drop, err := choose(tx)
 		if err != nil {

@@ -29,6 +29,7 @@ func ascends(bucket string) bool {
 var (
 	stateKey  = []byte("state")
 	schemaKey = []byte("schema")
+	spoolKey  = []byte("spool")
 )
 
 // A state is what the store knows of itself as a whole, sealed in one row that every commit rewrites.

@@ -41,13 +41,16 @@ type Store struct {
 	engine engine
 	vault  *keyVault // the leader's
 	keys   atomic.Pointer[keySet]
-	serial atomic.Uint64
-	bodies atomic.Uint64 // the last body number given out
-	shreds atomic.Uint64 // how often keys were destroyed
+	// settled are the keys of the last commit: none of them is taken back.
+	settled atomic.Pointer[keySet]
+	serial  atomic.Uint64
+	bodies  atomic.Uint64 // the last body number given out
+	shreds  atomic.Uint64 // how often keys were destroyed
 	// vaulting is held by whoever puts the keys under another master key: one after the other.
 	vaulting sync.Mutex
 
-	queue       queue
+	queue       queue[*request]
+	spool       spool
 	subscribers subscribers
 	held        held
 	readOnly    bool
@@ -113,14 +116,16 @@ func open(o Options, m []migration) (*Store, error) {
 		o.Now = time.Now
 	}
 	// The engine's lock comes before the keys: nobody else rewrites them then.
-	e, err := openBolt(filepath.Join(o.Dir, dbName), boltMode{noSync: o.NoSync || broken.Is(broken.NoSync), readOnly: o.ReadOnly})
+	noSync := o.NoSync || broken.Is(broken.NoSync)
+	e, err := openBolt(filepath.Join(o.Dir, dbName), boltMode{noSync: noSync, readOnly: o.ReadOnly})
 	if err != nil {
 		return nil, err
 	}
 	s := &Store{dir: o.Dir, now: o.Now, engine: e, readOnly: o.ReadOnly, broken: make(chan struct{})}
-	s.queue.empty = make(chan struct{})
+	s.spool.noSync = noSync
+	s.queue, s.spool.queue = newQueue[*request](), newQueue[*entry]()
 	if err := s.start(o.Unlock, m); err != nil {
-		return nil, errors.Join(err, s.engine.close())
+		return nil, errors.Join(err, s.spool.close(), s.engine.close())
 	}
 	return s, nil
 }
@@ -128,6 +133,12 @@ func open(o Options, m []migration) (*Store, error) {
 func (s *Store) start(u Unlock, m []migration) (err error) {
 	if err := s.loadKeys(u, m); err != nil {
 		return err
+	}
+	if !s.readOnly {
+		// Before a migration, which may change the form of what lies there.
+		if err := s.openSpool(); err != nil {
+			return err
+		}
 	}
 	if err := s.migrate(u, m); err != nil {
 		return err
@@ -167,22 +178,27 @@ func (s *Store) loadKeys(u Unlock, m []migration) error {
 	}
 	s.vault = vault
 	s.keys.Store(set)
-	return s.View(func(tx *Tx) error {
+	err = s.View(func(tx *Tx) error {
 		if err := tx.checkSchema(m); err != nil {
 			return err
 		}
 		return tx.nameKeys(keys)
 	})
+	s.settled.Store(s.keys.Load())
+	return err
 }
 
-// Close waits for the updates that were taken and closes the files. Readers should have ended.
+// Close waits for what was taken and closes the files. What was appended and not absorbed the next Open absorbs. Readers should
+// have ended.
 func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
+	s.spool.queue.stop(ErrClosed)
+	<-s.spool.queue.empty
 	s.queue.stop(ErrClosed)
 	<-s.queue.empty
-	return s.engine.close()
+	return errors.Join(s.spool.close(), s.engine.close())
 }
 
 // View runs fn on a snapshot. Nothing it reads is locked, but pages freed meanwhile stay in the file: it should neither take long
@@ -235,4 +251,5 @@ func (s *Store) isBroken() bool {
 func (s *Store) breakDown() {
 	s.breakOnce.Do(func() { close(s.broken) })
 	s.queue.stop(ErrBroken)
+	s.spool.queue.stop(ErrBroken)
 }

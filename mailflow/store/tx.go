@@ -40,8 +40,11 @@ type Tx struct {
 }
 
 func (s *Store) newTx(rows engineTx, now time.Time, writable bool) *Tx {
-	return &Tx{Now: now.UTC().Round(0), store: s, rows: rows, keys: s.keys.Load(), writable: writable}
+	return &Tx{Now: instant(now), store: s, rows: rows, keys: s.keys.Load(), writable: writable}
 }
+
+// instant is what records hold of an instant: without a zone, and without a reading of the machine's own clock.
+func instant(now time.Time) time.Time { return now.UTC().Round(0) }
 
 // load reads the state row once.
 func (tx *Tx) load() (*state, error) {

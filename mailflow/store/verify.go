@@ -33,6 +33,9 @@ const problemLimit = 100
 // Head with one that was noted elsewhere. Pages that are freed meanwhile stay in the file until it ends.
 func (s *Store) Verify(ctx context.Context) (Report, error) {
 	v := &verifier{ctx: ctx}
+	if err := s.Absorb(); err != nil {
+		return v.report, fmt.Errorf("verify the store: %w", err)
+	}
 	s.holdBlobs()
 	defer s.releaseBlobs()
 	err := s.View(func(tx *Tx) error {
