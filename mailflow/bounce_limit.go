@@ -3,6 +3,7 @@ package mailflow
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"parley/mailflow/store"
 )
@@ -35,6 +36,15 @@ func tallyOf(tx *store.Tx, token string) (bounceTally, error) {
 		return bounceTally{}, nil
 	}
 	return t, err
+}
+
+// bounces says whether a mail comes to an address at which mail is counted.
+func (in *Intake) bounces(env Envelope) bool {
+	return slices.ContainsFunc(env.To, func(rcpt string) bool {
+		local, _ := in.localPart(rcpt)
+		kind, _ := splitLocal(local)
+		return kind == prefixBounce
+	})
 }
 
 // countBounces adds a mail to the tallies of its recipients, in the transaction

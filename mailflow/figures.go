@@ -23,8 +23,9 @@ type Figures struct {
 
 // Figures counts, without opening what it counts.
 func (b *Base) Figures() (f Figures, err error) {
+	appended := b.Store.Appended() // looked at first: what is absorbed meanwhile is rather counted twice than not at all
 	err = b.Store.View(func(tx *store.Tx) error {
-		f.Spooled, f.Planned, f.Tasks = spool.Count(tx, nil), dueRows.Count(tx, nil), openNames.Count(tx, nil)
+		f.Spooled, f.Planned, f.Tasks = appended+spool.Count(tx, nil), dueRows.Count(tx, nil), openNames.Count(tx, nil)
 		f.Waiting, f.UnderWay = b.Queue.Counts(tx)
 		f.Paused, f.Commits = SendingPaused(tx), tx.Serial()
 		for r, err := range dueRows.All(tx, nil) {

@@ -190,12 +190,9 @@ func (w *world) journalled(kind string) int {
 // waiting is how many mails are accepted and not processed.
 func (w *world) waiting() int {
 	w.t.Helper()
-	n := 0
-	w.view(func(tx *store.Tx) error {
-		n = spool.Count(tx, nil)
-		return nil
-	})
-	return n
+	f, err := w.Figures()
+	w.must(err)
+	return f.Spooled
 }
 
 // accepts takes a mail as the public port does, without processing it.

@@ -162,9 +162,21 @@ func (in *Intake) Receive(ctx context.Context, env Envelope, r io.Reader) error 
 	return storeReply(in.keepSpooled(d, env, said))
 }
 
-// keepSpooled commits to a mail whose bytes are sealed.
+// spoolTopic is what those hear of who process what was accepted.
+const spoolTopic = "spool"
+
+// keepSpooled commits to a mail whose bytes are sealed: to one that is small and counted nowhere by the short way (store, Append).
 func (in *Intake) keepSpooled(d *store.Draft, env Envelope, said *origin.Answers) error {
 	defer d.Drop()
+	row := func(body store.Body, at time.Time) spoolRow {
+		return spoolRow{ID: body.ID, Envelope: env, At: at, Body: body, Origin: said} // numbered as its body is: counting would be one row more
+	}
+	if !in.bounces(env) {
+		err := spool.Append(in.Store, spoolScope, d, spoolTopic, row)
+		if !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+	}
 	return in.Store.Update(func(tx *store.Tx) error {
 		if err := tx.NewScope(spoolScope); err != nil {
 			return err
@@ -176,9 +188,8 @@ func (in *Intake) keepSpooled(d *store.Draft, env Envelope, said *origin.Answers
 		if err != nil {
 			return err
 		}
-		tx.Changed(store.Change{Topic: "spool"})
-		row := spoolRow{ID: body.ID, Envelope: env, At: tx.Now, Body: body, Origin: said} // numbered as its body is: counting would be one row more
-		return spool.Put(tx, spoolScope, store.Seq(row.ID), row)
+		tx.Changed(store.Change{Topic: spoolTopic})
+		return spool.Put(tx, spoolScope, store.Seq(body.ID), row(body, tx.Now))
 	})
 }
 

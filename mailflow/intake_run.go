@@ -20,7 +20,7 @@ const spoolTries = 3
 
 // Run processes what was accepted, oldest first, until ctx ends.
 func (in *Intake) Run(ctx context.Context) error {
-	changes := in.Store.Subscribe("spool")
+	changes := in.Store.Subscribe(spoolTopic)
 	defer changes.Close()
 	for {
 		if err := in.RunSpool(ctx); err != nil && ctx.Err() == nil {
@@ -55,6 +55,9 @@ func (in *Intake) RunSpool(ctx context.Context) error {
 
 // spooled reads the next mails that wait, from a number on.
 func (in *Intake) spooled(from uint64) (rows []spoolRow, err error) {
+	if err := in.Store.Absorb(); err != nil {
+		return nil, err
+	}
 	err = in.Store.View(func(tx *store.Tx) error {
 		for r, err := range spool.From(tx, nil, store.Seq(from)) {
 			if err != nil {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"parley/mailflow/mailtest"
-	"parley/mailflow/store"
 )
 
 // spools lets reports in, each of another finder.
@@ -30,12 +29,6 @@ func (w *world) paced() *mailtest.Clock {
 	return machine
 }
 
-// left is how many mails are in the spool.
-func (w *world) left() (n int) {
-	w.view(func(tx *store.Tx) error { n = spool.Count(tx, nil); return nil })
-	return n
-}
-
 // Nothing is filed as long as there is a rush of mail, and all of it when that is over.
 func TestIntake_TakingComesBeforeFiling(t *testing.T) {
 	t.Parallel()
@@ -50,13 +43,13 @@ func TestIntake_TakingComesBeforeFiling(t *testing.T) {
 			t.Fatal("it is no rush")
 		}
 		<-again
-		if n := w.left(); n != rushMails {
+		if n := w.waiting(); n != rushMails {
 			t.Errorf("in the rush %d of %d mails are left", n, rushMails)
 		}
 	}
 	machine.Advance(rushSpan + 1)
 	w.must(<-ended)
-	if n := w.left(); n != 0 {
+	if n := w.waiting(); n != 0 {
 		t.Errorf("afterwards %d mails are left", n)
 	}
 }
@@ -85,7 +78,7 @@ func TestIntake_FilingIsNotHeldUp(t *testing.T) {
 				t.Errorf("a rush: %v", rush)
 			}
 			w.process()
-			if n := w.left(); n != 0 {
+			if n := w.waiting(); n != 0 {
 				t.Errorf("%d mails are left", n)
 			}
 		})
@@ -106,7 +99,7 @@ func TestIntake_StopsInARush(t *testing.T) {
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("it ended with %v", err)
 	}
-	if n := w.left(); n != rushMails {
+	if n := w.waiting(); n != rushMails {
 		t.Errorf("%d mails are left", n)
 	}
 }
