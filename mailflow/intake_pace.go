@@ -19,16 +19,17 @@ const (
 )
 
 // A pace lets those who wait for their 250 come before what was accepted already: in a
-// rush nothing is filed until it ends or a mail is overdue, and the machine is there for
-// taking mail. Opening one takes many times what taking it does. A client that is slow to
-// send its text holds nothing up: a mail comes when all of it is here. The zero value is
-// ready.
+// rush nothing is filed until it ends or a mail is overdue, and then one at a time, so that
+// the machine is there for taking mail. Opening one takes many times what taking it does. A
+// client that is slow to send its text holds nothing up: a mail comes when all of it is
+// here. The zero value is ready.
 type pace struct {
-	now  func() time.Time // nil: time.Now. A fake clock stands still, and the processors do not.
-	mu   sync.Mutex
-	came [rushMails]time.Time // when the last ones came, in turn
-	next int
-	look chan struct{} // closed when it is time to look again; nil where nobody waits
+	now   func() time.Time // nil: time.Now. A fake clock stands still, and the processors do not.
+	mu    sync.Mutex
+	came  [rushMails]time.Time // when the last ones came, in turn
+	next  int
+	look  chan struct{} // closed when it is time to look again; nil where nobody waits
+	alone chan struct{} // holds a token while an overdue mail is filed in a rush
 }
 
 func (p *pace) time() time.Time {
@@ -46,33 +47,41 @@ func (p *pace) arrived() {
 	p.next = (p.next + 1) % rushMails
 }
 
-// wait returns when a mail may be filed, or ctx ends.
-func (p *pace) wait(ctx context.Context, overdue func() bool) {
+// wait returns when a mail may be filed, and what is called when it is, or the error of ctx.
+func (p *pace) wait(ctx context.Context, overdue func() bool) (filed func(), err error) {
 	for {
-		again := p.rush()
-		if again == nil || overdue() {
-			return
+		again, alone := p.rush()
+		if again == nil {
+			return func() {}, ctx.Err()
+		}
+		if !overdue() {
+			alone = nil
 		}
 		select {
+		case alone <- struct{}{}:
+			return func() { <-alone }, nil
 		case <-again:
 		case <-ctx.Done():
-			return
+			return nil, ctx.Err()
 		}
 	}
 }
 
-// rush is nil where there is none, and otherwise says when to look again.
-func (p *pace) rush() (again <-chan struct{}) {
+// rush gives nil where there is none, and otherwise says when to look again, and what who files meanwhile puts a token into.
+func (p *pace) rush() (again <-chan struct{}, alone chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.time().Sub(p.came[p.next]) > rushSpan {
-		return nil
+		return nil, nil
+	}
+	if p.alone == nil {
+		p.alone = make(chan struct{}, 1)
 	}
 	if p.look == nil {
 		p.look = make(chan struct{})
 		time.AfterFunc(rushSpan/5, p.wake)
 	}
-	return p.look
+	return p.look, p.alone
 }
 
 func (p *pace) wake() {

@@ -129,10 +129,11 @@ func (in *Intake) processRow(ctx context.Context, row spoolRow, free rooms) erro
 
 // try waits for the mail's turn, and processes it once.
 func (in *Intake) try(ctx context.Context, row spoolRow, free rooms) error {
-	in.pace.wait(ctx, func() bool { return in.clock().Sub(row.At) >= filedWithin })
-	if ctx.Err() != nil {
-		return ctx.Err()
+	filed, err := in.pace.wait(ctx, func() bool { return in.clock().Sub(row.At) >= filedWithin })
+	if err != nil {
+		return err
 	}
+	defer filed()
 	return guarded(func() error { return in.process(ctx, row, free) })
 }
 

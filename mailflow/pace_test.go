@@ -38,7 +38,7 @@ func TestIntake_TakingComesBeforeFiling(t *testing.T) {
 	ended := make(chan error)
 	go func() { ended <- w.intake.RunSpool(context.Background()) }()
 	for range 3 {
-		again := w.intake.pace.rush()
+		again, _ := w.intake.pace.rush()
 		if again == nil {
 			t.Fatal("it is no rush")
 		}
@@ -74,8 +74,8 @@ func TestIntake_FilingIsNotHeldUp(t *testing.T) {
 			w.paced()
 			w.spools(row.mails)
 			w.clock.Jump(row.age)
-			if rush := w.intake.pace.rush() != nil; rush != row.rush {
-				t.Errorf("a rush: %v", rush)
+			if again, _ := w.intake.pace.rush(); (again != nil) != row.rush {
+				t.Errorf("a rush: %v", !row.rush)
 			}
 			w.process()
 			if n := w.waiting(); n != 0 {
@@ -83,6 +83,47 @@ func TestIntake_FilingIsNotHeldUp(t *testing.T) {
 			}
 		})
 	}
+}
+
+// In a rush that lasts what is overdue is filed one at a time; when it ends nobody waits for another.
+func TestIntake_OneAtATimeInARush(t *testing.T) {
+	t.Parallel()
+	machine := mailtest.NewClock(time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC))
+	p := &pace{now: machine.Now}
+	for range rushMails {
+		p.arrived()
+	}
+	overdue := func() bool { return true }
+	first, err := p.wait(t.Context(), overdue)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, third := make(chan func()), make(chan func())
+	for _, turn := range []chan func(){second, third} {
+		go func() {
+			filed, _ := p.wait(context.Background(), overdue)
+			turn <- filed
+		}()
+	}
+	for range 3 {
+		again, _ := p.rush()
+		<-again
+		select {
+		case <-second:
+			t.Fatal("two are filed at once")
+		case <-third:
+			t.Fatal("two are filed at once")
+		default:
+		}
+	}
+	first()
+	select {
+	case <-second:
+	case <-third:
+		third = second
+	}
+	machine.Advance(rushSpan + 1)
+	(<-third)()
 }
 
 // A process that is told to stop waits for no rush to end.
@@ -94,7 +135,8 @@ func TestIntake_StopsInARush(t *testing.T) {
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error)
 	go func() { ended <- w.intake.RunSpool(ctx) }()
-	<-w.intake.pace.rush()
+	again, _ := w.intake.pace.rush()
+	<-again
 	stop()
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("it ended with %v", err)
