@@ -57,6 +57,7 @@ type Base struct {
 	Certs      *keyring.Cache
 	Templates  *templates.Set
 	Queue      *queue.Queue
+	Reserve    *Reserve // room on the disk that mail does not get; nil: none
 	Log        *slog.Logger
 	Guard      *Guard // against words of one party to another; the zero one is ready
 	// Credential reads the store's credential again, to destroy the keys of a case

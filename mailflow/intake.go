@@ -125,7 +125,7 @@ func (in *Intake) Receive(ctx context.Context, env Envelope, r io.Reader) error 
 	if !ok {
 		br = bufio.NewReaderSize(nil, 64<<10)
 	}
-	br.Reset(r)
+	br.Reset(in.Reserve.watch(r))
 	defer func() {
 		br.Reset(nil) // nothing of the mail is kept alive
 		in.readers.Put(br)

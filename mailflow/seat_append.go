@@ -84,6 +84,9 @@ func (s *Seat) cameFrom(dest store.Mailbox, id uint64) (store.Mailbox, error) {
 
 // write stores a message of the coordinator's own.
 func (s *Seat) write(dest store.Mailbox, raw []byte, marks store.Marks, at time.Time) (uid uint32, err error) {
+	if err := s.Reserve.Takes(int64(len(raw))); err != nil {
+		return 0, err
+	}
 	draft, err := s.Store.SealBytes(raw)
 	if err != nil {
 		return 0, err

@@ -21,7 +21,7 @@ import (
 // read to its end before any of it is in memory, so that slow clients hold
 // none, and large ones are opened one after the other (see largeMail).
 func (s *Submission) Submit(ctx context.Context, env Envelope, r io.Reader) error {
-	draft, err := s.Store.Seal(io.LimitReader(r, s.Limits.Size+1))
+	draft, err := s.Store.Seal(io.LimitReader(s.Reserve.watch(r), s.Limits.Size+1))
 	if err != nil {
 		return storeReply(err)
 	}
