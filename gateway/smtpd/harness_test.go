@@ -49,6 +49,8 @@ type flow struct {
 
 var noMailbox = &mailflow.Reply{Code: 550, Enhanced: [3]int{5, 1, 1}, Text: "No such mailbox here"}
 
+func (f *flow) CheckRoom(int64) error { return nil }
+
 func (f *flow) CheckRcpt(_ context.Context, _ mailflow.Envelope, rcpt string) error {
 	i := strings.LastIndexByte(rcpt, '@')
 	local, dom := strings.ToLower(rcpt[:i]), rcpt[i+1:]

@@ -36,10 +36,13 @@ var (
 type publicSession struct{ transaction }
 
 // Mail takes any sender, the null one too: who may write is seen at RCPT.
-func (s *publicSession) Mail(from string, _ *smtp.MailOptions) error {
+func (s *publicSession) Mail(from string, said *smtp.MailOptions) error {
 	sender, err := s.sender(from)
 	if err != nil {
 		return err
+	}
+	if err := s.server.Intake.CheckRoom(said.Size); err != nil {
+		return s.answer(err)
 	}
 	s.begin(sender)
 	return nil

@@ -27,6 +27,8 @@ import (
 // Public is what the public port asks; *mailflow.Intake is one. Errors are
 // *mailflow.Reply, or else become a 451 without their text.
 type Public interface {
+	// CheckRoom answers MAIL for so many octets; 0: the client did not say.
+	CheckRoom(octets int64) error
 	// CheckRcpt answers RCPT; env holds what is known so far.
 	CheckRcpt(ctx context.Context, env mailflow.Envelope, rcpt string) error
 	// Receive keeps the message that r yields to its end, with CRLF line ends
@@ -38,6 +40,7 @@ type Public interface {
 // Submission is what the submission port asks; *mailflow.Submission is one.
 // Errors are as those of Public. Their texts are shown to the coordinator.
 type Submission interface {
+	CheckRoom(octets int64) error
 	CheckSender(ctx context.Context, by, from string) error
 	CheckRcpt(ctx context.Context, by string, before []string, rcpt string) error
 	Submit(ctx context.Context, env mailflow.Envelope, r io.Reader) error

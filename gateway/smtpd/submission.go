@@ -33,7 +33,7 @@ var (
 var replyToAll = &mailflow.Reply{Code: 554, Enhanced: [3]int{5, 5, 1}, Text: "Not sent to anybody, since a recipient was refused"}
 
 // Mail asks whether the sender is the login's own address.
-func (s *submissionSession) Mail(from string, _ *smtp.MailOptions) error {
+func (s *submissionSession) Mail(from string, said *smtp.MailOptions) error {
 	if s.login == nil {
 		return replyLogIn
 	}
@@ -43,6 +43,9 @@ func (s *submissionSession) Mail(from string, _ *smtp.MailOptions) error {
 	sender, err := s.sender(from)
 	if err != nil {
 		return err
+	}
+	if err := s.server.Submission.CheckRoom(said.Size); err != nil {
+		return s.answer(err)
 	}
 	if err := s.server.Submission.CheckSender(s.gate.ctx, s.login.Coordinator, sender); err != nil {
 		return s.answer(err)
