@@ -136,7 +136,8 @@ type Limits struct {
 	Command          string `toml:"command"` // duration
 	Data             string `toml:"data"`    // duration
 	AuthFailures     int    `toml:"auth_failures"`
-	Guard            string `toml:"guard"` // size
+	Guard            string `toml:"guard"`   // size
+	Reserve          string `toml:"reserve"` // size; 0B: none
 }
 
 // Policy is the timetable of a disclosure. Has tells a key that was left out
@@ -188,7 +189,7 @@ func Defaults() Config {
 		Limits: Limits{
 			Message: "50MiB", Header: "256KiB", Depth: 20, Parts: 1000, Received: 100,
 			Recipients: 100, Connections: 500, ConnectionsPerIP: 20,
-			Command: "1m", Data: "5m", AuthFailures: 10, Guard: "128MiB",
+			Command: "1m", Data: "5m", AuthFailures: 10, Guard: "128MiB", Reserve: "256MiB",
 		},
 	}
 }

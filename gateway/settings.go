@@ -65,6 +65,7 @@ type limits struct {
 	Data             time.Duration
 	AuthFailures     int
 	Guard            int64 // bytes
+	Reserve          int64 // bytes; 0: none
 }
 
 // loadSettings reads a configuration file all the way. The error joins one
@@ -187,7 +188,18 @@ func (r *reader) limits() limits {
 		Data:             r.duration(l.Data, time.Second, "limits", "data"),
 		AuthFailures:     r.number(l.AuthFailures, 1, 1000, "limits", "auth_failures"),
 		Guard:            r.size(l.Guard, mailflow.LeastGuard, mailflow.MostGuard, "limits", "guard"),
+		Reserve:          r.reserve(),
 	}
+}
+
+// reserve reads how much of the disk mail does not get. From 1 MiB on the store can
+// note what became of a few mails.
+func (r *reader) reserve() int64 {
+	v := r.c.Limits.Reserve
+	if n, err := parseSize(v); err == nil && n == 0 {
+		return 0
+	}
+	return r.size(v, 1<<20, 1<<40, "limits", "reserve")
 }
 
 func (r *reader) credential(v string, path ...string) credential {

@@ -86,6 +86,23 @@ func TestSettingsGuard(t *testing.T) {
 	}
 }
 
+// The reserve is a size within bounds, or none.
+func TestSettingsReserve(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int64{"": 256 << 20, "reserve = \"1MiB\"": 1 << 20, "reserve = \"1024GiB\"": 1 << 40, "reserve = \"0B\"": 0} {
+		s, err := parseSettings(t, "domain = \"vdp.example.org\"\n[limits]\n"+text)
+		if err != nil || s.Limits.Reserve != want {
+			t.Errorf("%q: %+v, %v", text, s, err)
+		}
+	}
+	for _, text := range []string{"1023KiB", "1025GiB", "1B", "-1B", "much", ""} {
+		_, err := parseSettings(t, "domain = \"vdp.example.org\"\n[limits]\nreserve = \""+text+"\"")
+		if err == nil || !strings.Contains(err.Error(), ":3:") || !strings.Contains(err.Error(), "limits.reserve is ") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
 func TestExampleMeansTheDefaults(t *testing.T) {
 	t.Parallel()
 	documented, err := parseSettings(t, config.Example())
