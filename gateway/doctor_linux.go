@@ -7,6 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// freeBytes is what somebody who is not root can still write to the file system of a
+// directory, in bytes (statfs(2)).
 func freeBytes(dir string) (uint64, error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {

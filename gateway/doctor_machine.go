@@ -69,10 +69,19 @@ func (s *settings) examineState() finding {
 	if perm := info.Mode().Perm(); perm&0o077 != 0 {
 		return finding{wrong, fmt.Sprintf("the state directory %s is open to others (mode %04o)", s.StateDir, perm), "chmod 700 " + s.StateDir}
 	}
-	free, err := freeBytes(s.StateDir)
+	return s.examineRoom(freeBytes(s.StateDir))
+}
+
+// examineRoom judges what is free on the disk of the store.
+func (s *settings) examineRoom(free uint64, err error) finding {
+	reserve := uint64(s.Limits.Reserve)
 	switch {
 	case err != nil:
 		return finding{later, "the free space of the disk cannot be read: " + err.Error(), ""}
+	case free < reserve:
+		return finding{wrong, fmt.Sprintf("the disk of the store has %d MiB left, less than its reserve of %s: mail is refused", free>>20, formatSize(s.Limits.Reserve)), "make room"}
+	case free < leastFree+reserve && reserve > 0:
+		return finding{wrong, fmt.Sprintf("the disk of the store has %d MiB left: mail is refused below its reserve of %s", free>>20, formatSize(s.Limits.Reserve)), "make room"}
 	case free < leastFree:
 		return finding{wrong, fmt.Sprintf("the disk of the store has %d MiB left: mail is refused when it is full", free>>20), "make room"}
 	}

@@ -2,9 +2,12 @@
 
 package main
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
-var errNotHere = errors.New("not on this system")
+var errNotHere = fmt.Errorf("not on this system: %w", errors.ErrUnsupported)
 
 func freeBytes(string) (uint64, error) { return 0, errNotHere }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -87,6 +88,32 @@ func TestDoctor_Store(t *testing.T) {
 	} {
 		if c.f.grave != c.want {
 			t.Errorf("%s: %s %s", name, c.f.grave, c.f.what)
+		}
+	}
+}
+
+// The doctor warns before mail is refused, and says when it is.
+func TestDoctor_Room(t *testing.T) {
+	t.Parallel()
+	const reserve = 256 << 20
+	for _, c := range []struct {
+		reserve int64
+		free    uint64
+		err     error
+		want    grade
+		says    string
+	}{
+		{reserve, reserve - 1, nil, wrong, "255 MiB left, less than its reserve of 256MiB: mail is refused"},
+		{reserve, reserve, nil, wrong, "256 MiB left: mail is refused below its reserve of 256MiB"},
+		{reserve, leastFree + reserve - 1, nil, wrong, "below its reserve"},
+		{reserve, leastFree + reserve, nil, fine, "1 GiB left"},
+		{0, leastFree - 1, nil, wrong, "refused when it is full"},
+		{0, leastFree, nil, fine, "1 GiB left"},
+		{reserve, 0, errors.ErrUnsupported, later, "cannot be read"},
+	} {
+		s := &settings{Limits: limits{Reserve: c.reserve}}
+		if f := s.examineRoom(c.free, c.err); f.grave != c.want || !strings.Contains(f.what, c.says) {
+			t.Errorf("%d free, of which %d are the reserve: %s %s", c.free, c.reserve, f.grave, f.what)
 		}
 	}
 }

@@ -43,6 +43,12 @@ func (g *gateway) figures() ([]monitor.Figure, error) {
 	if info, err := os.Stat(filepath.Join(g.app.set.StateDir, "parley.db")); err == nil {
 		all = append(all, monitor.Figure{Name: "parley_store_bytes", Help: "Size of the store's tree; large bodies lie beside it.", Value: float64(info.Size())})
 	}
+	if r := g.app.base.Reserve; r != nil {
+		if free, err := r.Look(); err == nil {
+			all = append(all, monitor.Figure{Name: "parley_disk_free_bytes", Help: "What can still be written to the disk of the store.", Value: float64(free)},
+				monitor.Figure{Name: "parley_disk_reserve_bytes", Help: "Below this much of it mail is refused.", Value: float64(r.Size)})
+		}
+	}
 	return all, nil
 }
 

@@ -74,7 +74,7 @@ func openApp(set *settings, with given) (a *app, err error) {
 			Plaintext: set.Plaintext, Undo: set.Undo, CoolOff: set.CoolOff, Digest: set.Digest, Zone: set.Zone, KeyPause: set.KeyPause, Retention: set.Retention, Discovery: set.Discovery.On, CVEOrg: set.CVEOrg, Limits: set.Message, Policies: set.Policies,
 		},
 		Clock: with.clock, Store: a.store, Own: own, DomainKeys: signing, Certs: keyring.NewCache(certificates), Templates: words, Guard: mailflow.NewGuard(set.Limits.Guard), Log: with.log,
-		Credential: a.credential,
+		Credential: a.credential, Reserve: set.reserve(with.log),
 	}
 	a.base.Reloaded = func() map[string]cvd.Policy {
 		if all := a.policies.Load(); all != nil {
@@ -93,6 +93,14 @@ func openApp(set *settings, with given) (a *app, err error) {
 		return a, fmt.Errorf("prepare store: %w", err)
 	}
 	return a, nil
+}
+
+// reserve is room on the disk of the store that mail does not get (rule T8); nil: none.
+func (s *settings) reserve(log *slog.Logger) *mailflow.Reserve {
+	if s.Limits.Reserve == 0 {
+		return nil
+	}
+	return &mailflow.Reserve{Size: s.Limits.Reserve, Free: func() (uint64, error) { return freeBytes(s.StateDir) }, Log: log}
 }
 
 // queue delivers through the smarthosts; without one everything waits.
@@ -208,6 +216,9 @@ func (g *gateway) loops() map[string]func(context.Context) error {
 		"guard":     g.app.base.KeepGuard,
 		"watchdog":  g.keepAlive,
 		"tls":       func(ctx context.Context) error { return g.ports.tls.keep(ctx, g.app.log) },
+	}
+	if r := g.app.base.Reserve; r != nil {
+		all["reserve"] = r.Run
 	}
 	if g.app.set.Discovery.On {
 		all["discovery"] = g.lookups.Run
