@@ -112,13 +112,15 @@ func (g *gateway) configure(last func(string) string, pairs ...string) {
 
 func (g *gateway) config() string { return filepath.Join(g.dir, "parley.toml") }
 
-// copied is another gateway with all that this one, which does not run, has stored.
+// copied is another gateway with all that this one, which does not run, has stored. It
+// keeps no reserve: it goes onto a small disk, which is to be full.
 func (g *gateway) copied(t testing.TB, k kind, to, smarthost string) *gateway {
 	t.Helper()
 	if out, err := exec.Command("cp", "-a", g.dir, to).CombinedOutput(); err != nil {
 		t.Fatalf("copy a gateway: %v: %s", err, out)
 	}
 	c := &gateway{kind: k, t: t, dir: to}
+	c.configure(func(s string) string { return s }, `(?m)^reserve *=.*$`, `reserve = "0B"`)
 	c.sendsTo(smarthost)
 	return c
 }
