@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -27,6 +28,7 @@ func TestH6_LogsHoldIDsOnly(t *testing.T) {
 		"local part":       func(l *slog.Logger) { l.Info("to o'" + canary + "+x@vdp.example.org") },
 		"quoted error":     func(l *slog.Logger) { l.Error("no", "err", fmt.Errorf("parse %q: bad", "Re: \""+canary)) },
 		"back-quoted":      func(l *slog.Logger) { l.Error("no", "err", errors.New("parse `"+canary+"`: bad")) },
+		"typographic":      func(l *slog.Logger) { l.Error("no", "err", errors.New("parse “"+canary+"”: bad")) },
 		"armor":            func(l *slog.Logger) { l.Info("got", "x", "-----BEGIN PGP MESSAGE-----\n"+canary) },
 		"struct":           func(l *slog.Logger) { l.Info("got", "x", record{canary}) },
 		"pointer":          func(l *slog.Logger) { l.Info("got", "x", &record{canary}) },
@@ -68,5 +70,14 @@ func TestH6_IDsStay(t *testing.T) {
 	}
 	if newLog(&b, slog.LevelInfo).Enabled(t.Context(), slog.LevelDebug) {
 		t.Error("the level is not kept")
+	}
+}
+
+// BenchmarkLog is the one line that the log gets for each mail.
+func BenchmarkLog(b *testing.B) {
+	log := newLog(io.Discard, slog.LevelInfo).With("conn", "0123456789ab")
+	b.ReportAllocs()
+	for b.Loop() {
+		log.Info("reply", "verb", "DATA", "status", 250)
 	}
 }
