@@ -50,13 +50,15 @@ func (g *gate) admit(line string) (string, bool) {
 		g.startTLS(arg)
 	case !g.greeted && inTransaction(verb):
 		g.say(503, "5.5.1", "EHLO first")
-	default:
+	case verb == "RCPT":
 		return g.complete(line), true
+	default:
+		return line, true
 	}
 	return "", false
 }
 
-// barePostmaster is the one recipient without a domain (RFC 5321 section
+// barePostmaster is a RCPT to the one recipient without a domain (RFC 5321 section
 // 4.1.1.3).
 var barePostmaster = regexp.MustCompile(`(?i)^(RCPT +TO: *<postmaster)(>.*)$`)
 

@@ -239,7 +239,7 @@ var dialogues = []string{
 	greets + "DATA\r\na\r\n.\r\r\n.\r\n", greets + "BDAT 3 LAST\r\nabc", greets + "DATA\r\n" + strings.Repeat("0123456789\r\n", 60) + ".\r\nNOOP\r\n", greets + "MAIL FROM:<c@d.example>\r\n",
 	greets + "RCPT TO:<case+live@vdp.example.org>\r\nRCPT TO:<nobody@vdp.example.org>\r\nRCPT TO:<postmaster>\r\nRCPT TO:<POSTMASTER@VDP.EXAMPLE.ORG>\r\nDATA\r\n.\r\n",
 	"EHLO x\r\nMAIL FROM:<a@b> SIZE=501\r\nMAIL FROM:<a@b> SIZE=5 BODY=8BITMIME SMTPUTF8\r\nRCPT TO:<\"a b\\\"\"@vdp.example.org>\r\nRCPT TO:<\xc3\xa9@vdp.example.org>\r\n",
-	"STARTTLS\r\nEHLO x\r\nSTARTTLS x\r\nAUTH PLAIN AGFuYQB4\r\nAUTH\r\n", "EHLO x\r\n" + strings.Repeat("NOOP\r\n", 50), "EHLO \x00\r\n", "EHLO x\n", strings.Repeat("x", 3000) + "\r\n", "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+	"STARTTLS\r\nEHLO x\r\nSTARTTLS x\r\nAUTH PLAIN AGFuYQB4\r\nAUTH\r\n", "EHLO x\r\n" + strings.Repeat("NOOP\r\n", 50), "EHLO \x00\r\n", "EHLO x\n", "EHLO " + strings.Repeat("x", 1500) + "\r\n", strings.Repeat("x", 3000) + "\r\n", "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
 	"EHLO x\r\nMAIL FROM:<" + strings.Repeat("a", 300) + "@b.example>\r\nRCPT TO:<broken@vdp.example.org>\r\nRCPT TO:<wrapped@vdp.example.org>\r\nRCPT TO:<@a,@b:report@vdp.example.org>\r\n", greets + "DATA\r\nhalf",
 	"EHLO x\r\nMAIL FROM:<> RET=HDRS ENVID=x AUTH=<>\r\nRCPT TO:<report@vdp.example.org> NOTIFY=NEVER ORCPT=rfc822;x\r\n", "XCLIENT ADDR=1.2.3.4\r\nXFORWARD NAME=x\r\n", greets + "DATA x\r\nDATA \r\nx\r\n.\r\n",
 }

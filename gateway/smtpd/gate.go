@@ -30,6 +30,7 @@ type gate struct {
 	conn   net.Conn // raw, or TLS over it
 	in     *bufio.Reader
 	out    []byte // replies on their way: flushed before waiting for the client
+	host   string // the client's address without its port
 	leave  func()
 	log    *slog.Logger
 	ctx    context.Context // ends with the connection
@@ -41,7 +42,8 @@ type gate struct {
 	hangup  bool   // the next complete reply is the last
 	linger  bool   // and the client may still be sending
 	verb    string // of the command that is being answered
-	line    []byte // of the client, to be read by go-smtp
+	given   []byte // a line for go-smtp
+	line    []byte // what it has not read of it
 	reply   []byte // a line of a reply that is not complete yet
 	text    *text  // of the message under way
 	count   int    // of commands since the last message
@@ -63,7 +65,10 @@ const (
 )
 
 func newGate(s *Server, c net.Conn, leave func()) *gate {
-	g := &gate{server: s, limits: s.Limits, raw: c, conn: c, in: bufio.NewReaderSize(c, textLimit)}
+	g := &gate{
+		server: s, limits: s.Limits, raw: c, conn: c, host: auth.Host(c.RemoteAddr()),
+		in: bufio.NewReaderSize(c, textLimit),
+	}
 	g.log = s.Log.With("conn", newID())
 	g.until = time.Now().Add(s.Limits.Session)
 	if s.Submission != nil { // a stranger holds no place there for longer
@@ -110,7 +115,7 @@ func (g *gate) next() error {
 			return io.EOF
 		case pass:
 			g.state = atCommand
-			g.line = append(append(g.line[:0], line...), '\r', '\n')
+			g.give(line)
 			return nil
 		}
 	}
@@ -121,8 +126,14 @@ func (g *gate) endOfText() error {
 	if g.text == nil || g.text.err != io.EOF {
 		return io.ErrUnexpectedEOF
 	}
-	g.line = append(g.line[:0], ".\r\n"...)
+	g.give(".")
 	return nil
+}
+
+// give puts a line before go-smtp.
+func (g *gate) give(line string) {
+	g.given = append(append(g.given[:0], line...), '\r', '\n')
+	g.line = g.given
 }
 
 // command reads one line. A server that stops or a client that breaks the
@@ -239,6 +250,3 @@ func (g *gate) SetWriteDeadline(time.Time) error { return nil }
 
 func (g *gate) LocalAddr() net.Addr  { return g.raw.LocalAddr() }
 func (g *gate) RemoteAddr() net.Addr { return g.raw.RemoteAddr() }
-
-// remote is the client's address without its port.
-func (g *gate) remote() string { return auth.Host(g.raw.RemoteAddr()) }

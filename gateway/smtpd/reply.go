@@ -71,7 +71,9 @@ func (g *gate) note(code int) {
 	if code >= 400 || (code == 250 && g.state == atText) || code == 235 {
 		level = slog.LevelInfo
 	}
-	g.log.Log(g.ctx, level, "reply", "verb", g.verb, "status", code)
+	if g.log.Enabled(g.ctx, level) { // for most replies it is not, and they are many
+		g.log.Log(g.ctx, level, "reply", "verb", g.verb, "status", code)
+	}
 }
 
 // correct changes what go-smtp says wrongly. It offers CHUNKING whatever its
@@ -102,7 +104,10 @@ const maxReply = 510
 // fitting makes a line of a reply ASCII of at most 512 octets (RFC 5321 section 4.2):
 // go-smtp repeats what a client calls itself or says wrongly as it came.
 func fitting(line []byte) []byte {
-	text, _ := bytes.CutSuffix(line, []byte("\r\n"))
+	text, whole := bytes.CutSuffix(line, []byte("\r\n"))
+	if whole && len(text) <= maxReply && isPlain(text) {
+		return line
+	}
 	return append(append(text[:4:4], plain(string(text[4:]), maxReply-4)...), "\r\n"...)
 }
 

@@ -90,7 +90,7 @@ func (t *transaction) envelope() mailflow.Envelope {
 	return mailflow.Envelope{
 		From:   t.from,
 		To:     slices.Clone(t.to),
-		Remote: t.gate.remote(),
+		Remote: t.gate.host,
 		Hello:  plain(t.conn.Hostname(), maxHello),
 		TLS:    t.gate.secure,
 	}

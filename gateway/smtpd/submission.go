@@ -111,7 +111,7 @@ func (s *submissionSession) plain(identity, login, password string) error {
 func (s *submissionSession) logIn(login, password string) error {
 	ctx, cancel := context.WithTimeout(s.gate.ctx, s.server.Limits.Command)
 	defer cancel()
-	in, err := s.server.Logins.Check(ctx, login, password, s.gate.remote())
+	in, err := s.server.Logins.Check(ctx, login, password, s.gate.host)
 	switch {
 	case err == nil:
 		s.login = &in

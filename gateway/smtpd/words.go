@@ -42,6 +42,16 @@ func isASCII(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r > '~' }) < 0
 }
 
+// isPlain tells whether all of a text is printable ASCII.
+func isPlain(text []byte) bool {
+	for _, c := range text {
+		if c < ' ' || c > '~' {
+			return false
+		}
+	}
+	return true
+}
+
 // plain makes a text fit for one line of ASCII of at most so many octets.
 func plain(text string, most int) string {
 	s := strings.Map(func(r rune) rune {
