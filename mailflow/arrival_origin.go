@@ -1,7 +1,6 @@
 package mailflow
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"strings"
@@ -16,12 +15,11 @@ import (
 const originTime = 3 * time.Second
 
 // askOrigin begins to ask, while the rest of the mail comes in; what it gives waits
-// for the answers. It looks at what is buffered of the header and consumes nothing.
-func (in *Intake) askOrigin(ctx context.Context, env Envelope, br *bufio.Reader) (answers func() *origin.Answers) {
+// for the answers. It looks at what is there of the header, and keeps none of it.
+func (in *Intake) askOrigin(ctx context.Context, env Envelope, head []byte) (answers func() *origin.Answers) {
 	if in.Resolver == nil {
 		return func() *origin.Answers { return nil }
 	}
-	head, _ := br.Peek(br.Size()) // a short mail gives what there is
 	if i := bytes.Index(head, []byte("\r\n\r\n")); i >= 0 {
 		head = head[:i+2]
 	}

@@ -130,22 +130,27 @@ func (in *Intake) Receive(ctx context.Context, env Envelope, r io.Reader) error 
 		br.Reset(nil) // nothing of the mail is kept alive
 		in.readers.Put(br)
 	}()
-	if hops := countReceived(br); hops > in.Limits.Received {
+	head, err := br.Peek(br.Size()) // of a short mail, all that there is
+	if err != nil && err != io.EOF {
+		return storeReply(err)
+	}
+	if countReceived(head) > in.Limits.Received {
 		return &Reply{554, [3]int{5, 4, 6}, "Too many hops"}
 	}
-	var mail io.Reader = io.LimitReader(br, in.Limits.Size+1)
+	whole, mail := err == io.EOF, io.LimitReader(br, in.Limits.Size+1)
 	if in.refusesClear(env) {
-		raw, err := io.ReadAll(mail)
-		if err != nil {
-			return storeReply(err)
+		if !whole {
+			if head, err = io.ReadAll(mail); err != nil {
+				return storeReply(err)
+			}
+			whole = true
 		}
-		if err := in.mustBeEncrypted(raw); err != nil {
+		if err := in.mustBeEncrypted(head); err != nil {
 			return err
 		}
-		mail = bytes.NewReader(raw)
 	}
-	asked := in.askOrigin(ctx, env, br)
-	d, err := in.Store.Seal(mail)
+	asked := in.askOrigin(ctx, env, head)
+	d, err := in.sealMail(head, whole, mail)
 	if err != nil {
 		return storeReply(err)
 	}
@@ -160,6 +165,15 @@ func (in *Intake) Receive(ctx context.Context, env Envelope, r io.Reader) error 
 		return nil
 	}
 	return storeReply(in.keepSpooled(d, env, said))
+}
+
+// sealMail seals the whole of a mail from where it stands, and what does not stand in
+// memory as it is read.
+func (in *Intake) sealMail(head []byte, whole bool, mail io.Reader) (*store.Draft, error) {
+	if whole {
+		return in.Store.SealBytes(head)
+	}
+	return in.Store.Seal(mail)
 }
 
 // spoolTopic is what those hear of who process what was accepted.
@@ -239,10 +253,9 @@ func holdsCiphertext(p *message.Part) bool {
 	return err != nil || keyring.IsEncrypted(body) || bytes.Contains(body, []byte("-----BEGIN "+keyring.ArmorMessage+"-----"))
 }
 
-// countReceived counts Received fields in what is buffered of the header; the
-// buffer bounds the work. It reads ahead and consumes nothing.
-func countReceived(br *bufio.Reader) int {
-	head, _ := br.Peek(br.Size()) // a short mail gives what there is
+// countReceived counts Received fields in what is there of the header; the buffer
+// that it stands in bounds the work.
+func countReceived(head []byte) int {
 	if i := bytes.Index(head, []byte("\r\n\r\n")); i >= 0 {
 		head = head[:i]
 	}

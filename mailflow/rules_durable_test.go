@@ -149,6 +149,7 @@ func TestT1_BrokenOffAndTooLarge(t *testing.T) {
 	}{
 		"breaks at once":       {iotest.ErrReader(broken), 451},
 		"breaks, small":        {io.MultiReader(strings.NewReader(mail(1000)), iotest.ErrReader(broken)), 451},
+		"breaks once":          {io.MultiReader(strings.NewReader(mail(1000)), iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader("xx")))), 451},
 		"breaks, large":        {io.MultiReader(strings.NewReader(mail(800<<10)), iotest.ErrReader(broken)), 451},
 		"an octet too many":    {strings.NewReader(mail(1<<20 + 1)), 552},
 		"far too large":        {strings.NewReader(mail(5 << 20)), 552},
@@ -170,6 +171,33 @@ func TestT1_BrokenOffAndTooLarge(t *testing.T) {
 	w.process()
 	w.restart()
 	w.sound()
+}
+
+// What is kept is what came, octet for octet, whether it was sealed from the buffer or
+// read on.
+func TestT1_KeptAsItCame(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var want [][]byte
+	for _, size := range []int{1, 4 << 10, 64<<10 - 1, 64 << 10, 64<<10 + 1, 128 << 10, 128<<10 + 1} {
+		raw := mailtest.Plain("a@x.example", reportTo, "x", "", storyStart)
+		for len(raw) < size {
+			raw = fmt.Appendf(raw, "%d octets so far\r\n", len(raw))
+		}
+		raw = raw[:size]
+		want = append(want, raw)
+		w.accepts("a@x.example", raw, reportTo)
+	}
+	w.process()
+	for _, m := range append(w.filed("Quarantine"), w.filed("Intake")...) { // one octet is no mail
+		if raw := w.kept(m); len(want) == 0 || !bytes.Equal(raw, want[0]) {
+			t.Errorf("%d octets are not those that came", len(raw))
+		}
+		want = want[1:]
+	}
+	if len(want) > 0 {
+		t.Errorf("%d mails are not there", len(want))
+	}
 }
 
 // Where the store takes nothing, nothing is accepted (rule T1).

@@ -166,3 +166,19 @@ func TestT1_SlowDNSKeepsNoMailOut(t *testing.T) {
 		t.Error(says)
 	}
 }
+
+// Where reports in clear are refused, and a mail is read before DNS is asked, its header is
+// there all the same.
+func TestS8_AskedAlsoWhereClearIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Plaintext = "refuse"
+	w.intake.Resolver = originDNS{txt: map[string][]string{"acme.org.": {"v=spf1 ip4:9.9.9.9 -all"}, "_dmarc.acme.org.": {"v=DMARC1; p=reject"}}}
+	jo := w.person("jo", "jo@acme.org")
+	for size, want := range map[int]string{10: "small", 100 << 10: "large"} {
+		w.cameFrom("9.9.9.9", jo.Address, reportTo, w.seal(jo, reportTo, true, mailtest.Entity(want, strings.Repeat("words\n", size/6))))
+		if says := w.says(w.last("Intake"), "Parley-Origin"); says != "spf=pass (acme.org); dkim=none; dmarc=pass (acme.org)" {
+			t.Errorf("%s: %s", want, says)
+		}
+	}
+}
