@@ -363,3 +363,27 @@ func rawUpdates(b *testing.B) func([]byte) {
 		}
 	}
 }
+
+// BenchmarkCheckRcpt is one RCPT, of an address that is always there and of one that never
+// was, among a thousand threads.
+func BenchmarkCheckRcpt(b *testing.B) {
+	w := newWorld(b)
+	w.update(func(tx *store.Tx) error {
+		for i := range 1000 {
+			if err := tokens.Put(tx, DeskScope, tokenKey(tx, fmt.Sprint("token", i)), tokenRow{}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for name, rcpt := range map[string]string{"report": reportTo, "unknown": w.ThreadAddress("token")} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := w.intake.CheckRcpt(b.Context(), Envelope{}, rcpt); (err == nil) != (name == "report") {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
