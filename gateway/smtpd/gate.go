@@ -65,10 +65,7 @@ const (
 )
 
 func newGate(s *Server, c net.Conn, leave func()) *gate {
-	g := &gate{
-		server: s, limits: s.Limits, raw: c, conn: c, host: auth.Host(c.RemoteAddr()),
-		in: bufio.NewReaderSize(c, textLimit),
-	}
+	g := &gate{server: s, limits: s.Limits, raw: c, conn: c, host: auth.Host(c.RemoteAddr()), in: s.reader(c)}
 	g.log = s.Log.With("conn", newID())
 	g.until = time.Now().Add(s.Limits.Session)
 	if s.Submission != nil { // a stranger holds no place there for longer
@@ -80,6 +77,9 @@ func newGate(s *Server, c net.Conn, leave func()) *gate {
 		cancel()
 		leave()
 		s.forget(g)
+		g.in.Reset(nil) // nothing of the client is kept alive
+		s.readers.Put(g.in)
+		g.in = nil
 	})
 	return g
 }
@@ -139,7 +139,7 @@ func (g *gate) give(line string) {
 // command reads one line. A server that stops or a client that breaks the
 // rules of lines gets its answer here, and the connection is at its end.
 func (g *gate) command() ([]byte, error) {
-	if !g.lineBuffered() {
+	if g.state != atEnd && !g.lineBuffered() {
 		g.flush()
 	}
 	if g.state == atEnd {

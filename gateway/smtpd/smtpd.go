@@ -9,6 +9,7 @@
 package smtpd
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -97,6 +98,8 @@ type Server struct {
 
 	ctx  context.Context // of all sessions: ends when Shutdown runs out of patience
 	kill context.CancelFunc
+
+	readers sync.Pool // of *bufio.Reader, which gates that are closed leave to others
 
 	mu       sync.Mutex
 	doors    []*door
@@ -210,6 +213,15 @@ func (s *Server) open(g *gate) bool {
 	}
 	s.gates[g] = struct{}{}
 	return true
+}
+
+// reader gives a buffer as long as the longest line of a text.
+func (s *Server) reader(c net.Conn) *bufio.Reader {
+	if in, ok := s.readers.Get().(*bufio.Reader); ok {
+		in.Reset(c)
+		return in
+	}
+	return bufio.NewReaderSize(c, textLimit)
 }
 
 func (s *Server) forget(g *gate) {
