@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -33,7 +32,7 @@ func BenchmarkFile(b *testing.B) {
 				s.letIn(b)
 				s.file(b)
 			}
-			cpu, kept := time.Duration(0), heapInUse()
+			cpu, kept := time.Duration(0), mailtest.HeapInUse()
 			for b.Loop() {
 				b.StopTimer()
 				s.letIn(b)
@@ -43,19 +42,10 @@ func BenchmarkFile(b *testing.B) {
 				cpu += processorTime() - begun
 			}
 			b.ReportMetric(float64(cpu.Microseconds())/float64(b.N*filedAtOnce), "cpu-µs/mail")
-			b.ReportMetric(float64(heapInUse()-kept)/float64(b.N*filedAtOnce), "kept-B/mail")
+			b.ReportMetric(float64(mailtest.HeapInUse()-kept)/float64(b.N*filedAtOnce), "kept-B/mail")
 			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*filedAtOnce), "µs/mail")
 		})
 	}
-}
-
-// heapInUse is what is reachable now, in bytes.
-func heapInUse() int64 {
-	runtime.GC()
-	runtime.GC() // what a pool held through the first
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
 }
 
 // stream is people who go on reporting.

@@ -4,12 +4,13 @@ import (
 	"crypto/rand"
 	"fmt"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"testing"
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"parley/mailflow/mailtest"
 )
 
 // BenchmarkLone takes turns: one raw bbolt update of a 4 kB value, one of the store with the same value as a body and the record
@@ -229,25 +230,16 @@ func BenchmarkNewScope(b *testing.B) {
 	const before = 10_000
 	s := newStore(b)
 	name := func(n int) Scope { return Scope(fmt.Sprint("report-", n)) }
-	kept := heapInUse()
+	kept := mailtest.HeapInUse()
 	must(b, s.Update(func(tx *Tx) error {
 		for n := range before {
 			must(b, tx.NewScope(name(n)))
 		}
 		return nil
 	}))
-	kept = heapInUse() - kept
+	kept = mailtest.HeapInUse() - kept
 	for n := before; b.Loop(); n++ {
 		must(b, s.Update(func(tx *Tx) error { return tx.NewScope(name(n)) }))
 	}
 	b.ReportMetric(float64(kept)/before, "kept-B/scope")
-}
-
-// heapInUse is what is reachable now, in bytes.
-func heapInUse() int64 {
-	runtime.GC()
-	runtime.GC() // what a pool held through the first
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
 }
