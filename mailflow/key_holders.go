@@ -97,6 +97,9 @@ func (b *Base) holdsNoMore(tx *store.Tx, owner string, k keyring.Pinned) error {
 		return err
 	}
 	row, err := finderKeys.Get(tx, finderKeyKey(tx, k.Fingerprint))
+	if errors.Is(err, store.ErrNotFound) { // what is to be destroyed does not hang on that
+		row, err = finderKey{Cert: k.Cert}, nil
+	}
 	if err != nil {
 		return err
 	}

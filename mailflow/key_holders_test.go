@@ -77,6 +77,22 @@ func TestS2_OneFinderManyReports(t *testing.T) {
 	}
 }
 
+// A report can be destroyed whatever became of the row of its finder's key.
+func TestH3_FinderKeyWithoutItsRow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	jo := w.person("jo", "jo@finder.example")
+	f := w.fingerprint(jo)
+	tokens := []string{w.reported(jo, "one", "overflow").Token, w.reported(jo, "two", "overflow").Token}
+	w.update(func(tx *store.Tx) error { return finderKeys.Delete(tx, finderKeyKey(tx, f)) })
+	for _, token := range tokens {
+		w.forgets(token)
+	}
+	if finders, rows := w.holders(f); finders != 0 || rows != 0 {
+		t.Errorf("afterwards: %d finders, %d rows", finders, rows)
+	}
+}
+
 // What a signature is told of: a party that holds its key, before a finder; and
 // another finder only if it is another.
 func TestS2_WhoElseHoldsAKey(t *testing.T) {
