@@ -13,15 +13,15 @@ import (
 // Who holds which key is asked of each signature that comes. Of parties each is on
 // record, with its own copy of the certificate; they are few. Of finders every report
 // is a holder of its own, so that whoever reports a thousand times would be one a
-// thousand times: their copies of one key stand together in one row, which also
-// counts them.
+// thousand times: their copies of one key stand together in one row, and beside it
+// how many they are.
 
 // finderKey is what the copies of one key that finders hold say together. Its
 // encryption subkeys are those of the first.
 type finderKey struct {
 	Fingerprint keyring.Fingerprint
 	Cert        []byte
-	Holders     int // how many reports have a finder who holds it
+	Holders     int `json:",omitempty"` // how many hold it, as a program of before counted; where finderCounts has a row, that counts
 }
 
 // maxFinderKeys bounds the finders' certificates that are read for one key ID. Only
@@ -46,32 +46,60 @@ func (b *Base) holds(tx *store.Tx, owner string, cert *keyring.Certificate, held
 
 func (b *Base) finderHolds(tx *store.Tx, owner string, cert *keyring.Certificate, held bool) error {
 	f := cert.Fingerprint()
-	was, err := finderKeys.Get(tx, finderKeyKey(tx, f))
+	row, err := finderKeys.Get(tx, finderKeyKey(tx, f))
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	now := finderKey{Fingerprint: f, Cert: cert.Bytes(), Holders: was.Holders}
-	if !held || heldAsBefore(tx, owner, f) {
-		now.Holders++
-	}
-	if len(was.Cert) > 0 {
-		if cert, err = b.joined(was.Cert, cert); err != nil {
+	if err == nil {
+		if cert, err = b.joined(row.Cert, cert); err != nil {
 			return err
 		}
-		now.Cert = cert.Bytes()
 	}
-	if now.Holders == was.Holders && bytes.Equal(now.Cert, was.Cert) {
-		return nil
-	}
-	if err := deleteRows(tx, holderRows(tx, owner, f, cert.KeyIDs())); err != nil { // a program of before put them
+	if err := countFinder(tx, owner, cert, held); err != nil {
 		return err
+	}
+	if bytes.Equal(cert.Bytes(), row.Cert) {
+		return nil
 	}
 	for _, id := range cert.SignerIDs() {
 		if err := putOnce(tx, finderIDKey(tx, id, f), keyOwner{Fingerprint: f}); err != nil {
 			return err
 		}
 	}
-	return finderKeys.Put(tx, DeskScope, finderKeyKey(tx, f), now)
+	row.Fingerprint, row.Cert = f, cert.Bytes()
+	return finderKeys.Put(tx, DeskScope, finderKeyKey(tx, f), row)
+}
+
+// countFinder adds a finder to those who hold a key, unless it is one of them.
+func countFinder(tx *store.Tx, owner string, cert *keyring.Certificate, held bool) error {
+	f := cert.Fingerprint()
+	if held {
+		if !heldAsBefore(tx, owner, f) {
+			return nil
+		}
+		if err := deleteRows(tx, holderRows(tx, owner, f, cert.KeyIDs())); err != nil {
+			return err
+		}
+	}
+	n, err := findersOf(tx, f)
+	if err != nil {
+		return err
+	}
+	return finderCounts.Put(tx, DeskScope, finderKeyKey(tx, f), n+1)
+}
+
+// findersOf is how many reports have a finder who holds a key, without those that a
+// program of before entered one by one.
+func findersOf(tx *store.Tx, f keyring.Fingerprint) (int, error) {
+	n, err := finderCounts.Get(tx, finderKeyKey(tx, f))
+	if !errors.Is(err, store.ErrNotFound) {
+		return n, err
+	}
+	row, err := finderKeys.Get(tx, finderKeyKey(tx, f))
+	if errors.Is(err, store.ErrNotFound) {
+		return 0, nil
+	}
+	return row.Holders, err
 }
 
 // joined adds a copy of a certificate to what is known of it.
@@ -96,6 +124,18 @@ func (b *Base) holdsNoMore(tx *store.Tx, owner string, k keyring.Pinned) error {
 	if err := deleteRows(tx, holderRows(tx, owner, k.Fingerprint, ids)); err != nil || !counted {
 		return err
 	}
+	n, err := findersOf(tx, k.Fingerprint)
+	if err != nil {
+		return err
+	}
+	if n > 1 {
+		return finderCounts.Put(tx, DeskScope, finderKeyKey(tx, k.Fingerprint), n-1)
+	}
+	return b.nobodyHolds(tx, k)
+}
+
+// nobodyHolds forgets what finders' copies of a key said.
+func (b *Base) nobodyHolds(tx *store.Tx, k keyring.Pinned) error {
 	row, err := finderKeys.Get(tx, finderKeyKey(tx, k.Fingerprint))
 	if errors.Is(err, store.ErrNotFound) { // what is to be destroyed does not hang on that
 		row, err = finderKey{Cert: k.Cert}, nil
@@ -103,15 +143,15 @@ func (b *Base) holdsNoMore(tx *store.Tx, owner string, k keyring.Pinned) error {
 	if err != nil {
 		return err
 	}
-	if row.Holders--; row.Holders > 0 {
-		return finderKeys.Put(tx, DeskScope, finderKeyKey(tx, k.Fingerprint), row)
-	}
 	if cert := b.readable(row.Cert); cert != nil {
 		for _, id := range cert.SignerIDs() {
 			if err := keyOwners.Delete(tx, finderIDKey(tx, id, k.Fingerprint)); err != nil {
 				return err
 			}
 		}
+	}
+	if err := finderCounts.Delete(tx, finderKeyKey(tx, k.Fingerprint)); err != nil {
+		return err
 	}
 	return finderKeys.Delete(tx, finderKeyKey(tx, k.Fingerprint))
 }
@@ -164,14 +204,14 @@ func (in *Intake) otherOwner(tx *store.Tx, not string) func(keyring.Fingerprint)
 
 // otherFinders says whether a finder who is not this owner holds a key.
 func otherFinders(tx *store.Tx, not string, f keyring.Fingerprint) bool {
-	row, err := finderKeys.Get(tx, finderKeyKey(tx, f))
+	n, err := findersOf(tx, f)
 	if err != nil {
 		return false
 	}
 	if isFinder(not) && pinnedKeys.Has(tx, keyKey(tx, not, f)) && !heldAsBefore(tx, not, f) {
-		row.Holders--
+		n--
 	}
-	return row.Holders > 0
+	return n > 0
 }
 
 // holderRows are the keys of the rows by which an owner of its own is found.

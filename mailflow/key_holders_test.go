@@ -2,6 +2,7 @@ package mailflow
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -35,11 +36,10 @@ func (w *world) knownOf(p *mailtest.Person) (out []keyring.Fingerprint) {
 func (w *world) holders(f keyring.Fingerprint) (finders, rows int) {
 	w.t.Helper()
 	w.view(func(tx *store.Tx) error {
-		if k, err := finderKeys.Get(tx, finderKeyKey(tx, f)); err == nil {
-			finders = k.Holders
-		}
+		var err error
+		finders, err = findersOf(tx, f)
 		rows = keyOwners.Count(tx, nil)
-		return nil
+		return err
 	})
 	return finders, rows
 }
@@ -84,7 +84,9 @@ func TestH3_FinderKeyWithoutItsRow(t *testing.T) {
 	jo := w.person("jo", "jo@finder.example")
 	f := w.fingerprint(jo)
 	tokens := []string{w.reported(jo, "one", "overflow").Token, w.reported(jo, "two", "overflow").Token}
-	w.update(func(tx *store.Tx) error { return finderKeys.Delete(tx, finderKeyKey(tx, f)) })
+	w.update(func(tx *store.Tx) error {
+		return errors.Join(finderKeys.Delete(tx, finderKeyKey(tx, f)), finderCounts.Delete(tx, finderKeyKey(tx, f)))
+	})
 	for _, token := range tokens {
 		w.forgets(token)
 	}
@@ -230,12 +232,53 @@ func TestCatchUp_Holders(t *testing.T) {
 	}
 }
 
+// A program of before counted the holders of a key in its row. They are counted on from
+// there, a newer copy of the certificate changes nothing of it, and the last one takes
+// the key along.
+func TestCatchUp_HoldersCountedInTheKey(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	jo := w.person("jo", "jo@finder.example")
+	f := w.fingerprint(jo)
+	tokens := []string{w.reported(jo, "one", "overflow").Token, w.reported(jo, "two", "overflow").Token}
+	w.update(func(tx *store.Tx) error {
+		k, err := finderKeys.Get(tx, finderKeyKey(tx, f))
+		k.Holders = 2
+		return errors.Join(err, finderKeys.Put(tx, DeskScope, finderKeyKey(tx, f), k), finderCounts.Delete(tx, finderKeyKey(tx, f)))
+	})
+	w.restart()
+	w.settle()
+	want := func(finders int) {
+		t.Helper()
+		if n, _ := w.holders(f); n != finders {
+			t.Errorf("%d finders, not %d", n, finders)
+		}
+	}
+	want(2)
+	w.revokes(jo)
+	cert := w.parsed(jo)
+	w.update(func(tx *store.Tx) error { return w.holds(tx, FinderOwner(tokens[0]), cert, true) })
+	want(2)
+	w.update(func(tx *store.Tx) error { return w.holds(tx, FinderOwner("third"), cert, false) })
+	want(3)
+	w.forgets(tokens[0])
+	w.forgets(tokens[1])
+	want(1)
+	w.update(func(tx *store.Tx) error {
+		return w.holdsNoMore(tx, FinderOwner("third"), keyring.Pinned{Fingerprint: f, Cert: cert.Bytes()})
+	})
+	if n, rows := w.holders(f); n != 0 || rows != 0 || len(w.knownOf(jo)) != 0 {
+		t.Errorf("at the end: %d finders, %d rows, %v", n, rows, w.knownOf(jo))
+	}
+}
+
 // asBefore enters a finder's key as a program of before did.
 func (w *world) asBefore(p *mailtest.Person, tokens ...string) {
 	w.t.Helper()
 	f, cert := w.fingerprint(p), w.parsed(p)
 	w.update(func(tx *store.Tx) error {
-		if err := finderKeys.Delete(tx, finderKeyKey(tx, f)); err != nil {
+		err := errors.Join(finderKeys.Delete(tx, finderKeyKey(tx, f)), finderCounts.Delete(tx, finderKeyKey(tx, f)))
+		if err != nil {
 			return err
 		}
 		for _, id := range cert.SignerIDs() {

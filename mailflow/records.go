@@ -26,6 +26,7 @@ var (
 	pinnedKeys    = store.Versioned[PinnedKey]("keys")
 	keyOwners     = store.WriteOnce[keyOwner]("keyids") // key ID to who holds it
 	finderKeys    = store.Versioned[finderKey]("finderkeys")
+	finderCounts  = store.Versioned[int]("finderkeycounts") // a row of its own: to count one more does not seal the certificate again
 	tokens        = store.Versioned[tokenRow]("tokens")
 	msgIDs        = store.Versioned[tokenRow]("msgids") // Message-ID of a thread's mail to its participant
 	seen          = store.Versioned[seenRow]("seen")    // digests, for replays and duplicates

@@ -21,7 +21,7 @@ var dumps = map[string]func(*store.Tx) []string{
 	"ahead": rowsOf(aheadRows), "aheaddue": rowsOf(aheadDue), "reviews": rowsOf(reviewRows),
 	"cases": rowsOf(cases), "parties": rowsOf(parties), "participants": rowsOf(participants), "notices": rowsOf(notices),
 	"letters": rowsOf(letters), "due": rowsOf(dueRows), "materials": rowsOf(materials), "approvals": rowsOf(approvals),
-	"reports": rowsOf(reports), "keys": rowsOf(pinnedKeys), "keyids": rowsOf(keyOwners), "finderkeys": rowsOf(finderKeys), "tokens": rowsOf(tokens),
+	"reports": rowsOf(reports), "keys": rowsOf(pinnedKeys), "keyids": rowsOf(keyOwners), "finderkeys": rowsOf(finderKeys), "finderkeycounts": rowsOf(finderCounts), "tokens": rowsOf(tokens),
 	"msgids": rowsOf(msgIDs), "seen": rowsOf(seen), "spool": rowsOf(spool), "coordinators": rowsOf(coordinators),
 	"sending": rowsOf(sendingState), "ticks": rowsOf(ticks), "tasks": rowsOf(tasks), "bounces": rowsOf(bounces), "bouncetallies": rowsOf(bounceTallies),
 	"answered": rowsOf(answered), "scheduled": rowsOf(scheduledRows), "dirty": rowsOf(dirtyCases),
