@@ -12,12 +12,17 @@ import (
 // them, the best trusted first: only a few are tried. Where the component is one that
 // does not sign, the certificate stands behind: it may be somebody else's key.
 func (b *Base) candidates(id uint64) []*keyring.Certificate {
-	var out []*keyring.Certificate
+	var signing, others []*keyring.Certificate
 	err := b.Store.View(func(tx *store.Tx) error {
 		copies, err := copiesByID(tx, id)
 		for _, c := range copies {
-			if cert, err := b.Certs.Certificate(c); err == nil {
-				out = append(out, cert)
+			cert, err := b.Certs.Certificate(c)
+			switch {
+			case err != nil:
+			case slices.Contains(cert.SignerIDs(), id):
+				signing = append(signing, cert)
+			default:
+				others = append(others, cert)
 			}
 		}
 		return err
@@ -25,8 +30,7 @@ func (b *Base) candidates(id uint64) []*keyring.Certificate {
 	if err != nil {
 		b.Log.Error("look up key", "err", err)
 	}
-	signs := func(c *keyring.Certificate) bool { return slices.Contains(c.SignerIDs(), id) }
-	return append(slices.DeleteFunc(slices.Clone(out), func(c *keyring.Certificate) bool { return !signs(c) }), slices.DeleteFunc(out, signs)...)
+	return append(signing, others...)
 }
 
 // copiesByID are the parties' copies, the best trusted first, and after them what is
