@@ -37,4 +37,4 @@ func (r *Rush) Filed() []string {
 }
 
 // Left is how many mails are in the spool.
-func (r *Rush) Left() int { return r.w.left() }
+func (r *Rush) Left() int { return r.w.waiting() }

@@ -17,6 +17,8 @@ import (
 // sink takes every mail, and costs nothing: what is left is the session.
 type sink struct{}
 
+func (sink) CheckRoom(int64) error { return nil }
+
 func (sink) CheckRcpt(context.Context, mailflow.Envelope, string) error { return nil }
 
 func (sink) Receive(_ context.Context, _ mailflow.Envelope, r io.Reader) error {
