@@ -154,7 +154,7 @@ func (s *Store) start(u Unlock, m []migration) (err error) {
 			return err
 		}
 		s.serial.Store(st.serial)
-		s.bodies.Store(st.body)
+		s.bodies.Store(max(st.body, s.spool.newest))
 		if err := tx.checkChainEnd(); err != nil {
 			return err
 		}
