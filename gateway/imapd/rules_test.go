@@ -177,7 +177,7 @@ func TestShutdown(t *testing.T) {
 			S: * BYE The server is shutting down
 			S: EOF`)
 	}
-	busy.write("Subject: the last draft....\r\n\r\n\r\n")
+	busy.write("Subject: the last draft...\r\n\r\n\r\n")
 	busy.want("a OK [APPENDUID ...")
 	busy.talk(`
 		S: * BYE The server is shutting down
