@@ -67,22 +67,39 @@ func (t Table[V]) append(s *Store, scope Scope, d *Draft, topic string, record f
 
 // appendAll answers every entry of the group, also where the program fails.
 func (s *Store) appendAll(group []*entry) {
-	tell := func(err error) {
-		for _, e := range group {
-			e.done.tell(err)
-		}
-	}
 	defer func() {
 		if v := recover(); v != nil {
 			s.breakDown()
-			tell(fmt.Errorf("%w: %w", ErrBroken, &PanicError{v, debug.Stack()}))
+			tellAll(group, fmt.Errorf("%w: %w", ErrBroken, &PanicError{v, debug.Stack()}))
 		}
 	}()
-	err := s.makeRoom(group)
-	if err == nil {
-		err = s.appendGroup(group)
+	for len(group) > 0 {
+		n := frameful(group)
+		err := s.makeRoom(group[:n])
+		if err == nil {
+			err = s.appendGroup(group[:n])
+		}
+		tellAll(group[:n], err)
+		group = group[n:]
 	}
-	tell(err)
+}
+
+func tellAll(group []*entry, err error) {
+	for _, e := range group {
+		e.done.tell(err)
+	}
+}
+
+// frameful is how many of a group go into one frame, of about frameBytes: at least one. What it takes is memory, here and
+// where it is absorbed.
+func frameful(group []*entry) int {
+	size := 0
+	for i, e := range group {
+		if size += e.bytes(); i > 0 && size > frameBytes {
+			return i
+		}
+	}
+	return len(group)
 }
 
 // makeRoom absorbs where the file has become large. Only who leads appends, so that there is room then.

@@ -19,8 +19,8 @@ const (
 	// spoolAhead is how much of the file is filled with zeros at once. As with the tree (runway), a write over blocks that
 	// the file has waits for the data alone.
 	spoolAhead = 1 << 20
-	// spoolScratch is the largest memory that is kept for the next frame.
-	spoolScratch = 1 << 20
+	// frameBytes is about how large a frame becomes, which is gathered in memory.
+	frameBytes = 1 << 20
 )
 
 // A position is the end of a frame.
@@ -123,9 +123,6 @@ func (sp *spool) write(records []appended) error {
 	}
 	sp.scratch = sp.frame(sp.scratch[:0], at, records)
 	err := sp.put(sp.scratch, at.offset)
-	if cap(sp.scratch) > spoolScratch {
-		sp.scratch = nil
-	}
 	if broken.Is(broken.ForgetErrors) {
 		err = nil
 	}

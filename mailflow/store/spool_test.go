@@ -380,24 +380,56 @@ func TestH3_AppendedWhileKeysChange(t *testing.T) {
 	}
 }
 
-// What waits to be appended while its key is replaced and destroyed is sealed again.
-func TestH3_KeyChangesWhileOneWaits(t *testing.T) {
-	t.Parallel()
-	s := newStore(t)
+// stalled keeps what is appended waiting until it is let go, all of it at once.
+func stalled(t testing.TB, s *Store, waits int, appends func()) (letGo func()) {
+	t.Helper()
 	q := &s.spool.queue
 	q.mu.Lock()
 	q.leading = true // somebody who takes long
 	q.mu.Unlock()
-	ended := make(chan uint64)
-	go func() { ended <- appendOne(t, s, []byte("waited")) }()
-	for waits := 0; waits == 0; {
+	appends()
+	for n := 0; n < waits; {
 		runtime.Gosched()
 		q.mu.Lock()
-		waits = len(q.waiting)
+		n = len(q.waiting)
 		q.mu.Unlock()
 	}
+	return func() { q.lead(q.take(), s.appendAll) }
+}
+
+// However much waits, no frame is much larger than what may be gathered in memory.
+func TestAppend_BoundsFrames(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	const many = 40
+	var all sync.WaitGroup
+	letGo := stalled(t, s, many, func() {
+		for n := range many {
+			all.Go(func() { appendOne(t, s, pattern(smallBody-n)) })
+		}
+	})
+	letGo()
+	all.Wait()
+	if n := s.spool.end.frames; n < many*smallBody/frameBytes || n > many/2 {
+		t.Errorf("%d went into %d frames", many, n)
+	}
+	if n := cap(s.spool.scratch); n > 2*frameBytes {
+		t.Errorf("%d bytes are held", n)
+	}
+	must(t, s.Absorb())
+	if n := len(absorbed(t, s)); n != many {
+		t.Errorf("%d are there", n)
+	}
+}
+
+// What waits to be appended while its key is replaced and destroyed is sealed again.
+func TestH3_KeyChangesWhileOneWaits(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	ended := make(chan uint64, 1)
+	letGo := stalled(t, s, 1, func() { go func() { ended <- appendOne(t, s, []byte("waited")) }() })
 	must(t, rotateAll(s))
-	q.lead(q.take(), s.appendAll)
+	letGo()
 	id := <-ended
 	must(t, s.Absorb())
 	if got := absorbed(t, s)[id]; string(got) != "waited" {
