@@ -163,7 +163,7 @@ func (in *Intake) Receive(ctx context.Context, env Envelope, r io.Reader) error 
 	said := asked()
 	in.pace.arrived()
 	if broken.Is(broken.AnswerFirst) {
-		go func() { _ = in.keepSpooled(d, env, said) }()
+		time.AfterFunc(broken.Lazy, func() { _ = in.keepSpooled(d, env, said) })
 		return nil
 	}
 	return storeReply(in.keepSpooled(d, env, said))
