@@ -271,10 +271,24 @@ func (s *Store) write(tx *Tx) (err error) {
 	if err == nil {
 		err = tx.rows.commit()
 	}
-	if err != nil && tx.newVault == nil { // a destroyed key does not come back
-		s.keys.Store(before.alone())
+	if err != nil {
+		s.takeBack(before, tx)
 	}
 	return err
+}
+
+// takeBack publishes the keys of before a commit that failed, but for those that it destroyed: the key file has these no more.
+func (s *Store) takeBack(before *keySet, tx *Tx) {
+	keys := before.alone()
+	if tx.newVault != nil {
+		for n := range before.next {
+			if k := before.numbered(n); k != nil && tx.keys.numbered(n) == nil {
+				keys = keys.without(k)
+			}
+		}
+	}
+	s.keys.Store(keys)
+	s.settled.Store(keys)
 }
 
 func (s *Store) saveKeys(tx *Tx) error {

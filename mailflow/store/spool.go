@@ -132,6 +132,13 @@ func (s *Store) appendGroup(group []*entry) error {
 	if len(frame) == 0 {
 		return nil
 	}
+	if s.spool.file == nil {
+		if made, err := s.spool.create(); made && err != nil {
+			return s.failed(err)
+		} else if err != nil {
+			return err
+		}
+	}
 	if err := s.spool.write(frame); err != nil {
 		return s.failed(err)
 	}
@@ -150,7 +157,7 @@ func (s *Store) Appended() int {
 const absorbBytes = 1 << 20
 
 // Absorb brings all that was appended before it into the tree. Appends go on meanwhile. After ErrFull it stays where it is, and
-// the next call goes on.
+// the next call goes on. It does nothing in a store that is only read.
 func (s *Store) Absorb() error {
 	if err := s.absorb(); err != nil {
 		return fmt.Errorf("absorb what was appended: %w", err)
@@ -159,6 +166,9 @@ func (s *Store) Absorb() error {
 }
 
 func (s *Store) absorb() error {
+	if s.readOnly {
+		return nil
+	}
 	s.spool.absorbing.Lock()
 	defer s.spool.absorbing.Unlock()
 	at, end := s.spool.positions()
@@ -190,7 +200,10 @@ func (tx *Tx) absorbRecord(r appended) error {
 	p := place{r.bucket, Seq(r.id), 0}
 	number, _ := scopeOf(r.row)
 	k := tx.keys.numbered(number)
-	if k == nil {
+	switch {
+	case number >= tx.keys.next:
+		return ErrTampered
+	case k == nil:
 		return nil // shredded
 	}
 	tx.state.body = max(tx.state.body, r.id)

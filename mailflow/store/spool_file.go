@@ -40,7 +40,8 @@ type spool struct {
 
 	mu       sync.Mutex // held while a frame is written, and over what follows
 	path     string
-	file     *os.File // nil until something is appended, and in a store that is only read
+	file     *os.File // nil until something is appended
+	damage   error    // of the file of a store that is only read
 	noSync   bool
 	codes    []byte   // keys the codes of frames
 	absorbed position // what lies before it is in the tree
@@ -50,43 +51,71 @@ type spool struct {
 	scratch  []byte
 }
 
-// openSpool opens the file where there is one, and absorbs what it holds. On a full disk that stays there.
-func (s *Store) openSpool() (err error) {
+// openSpool opens the file where there is one, and absorbs what it holds. On a full disk that stays there, and in a store that is
+// only read, where Verify tells of damage.
+func (s *Store) openSpool() error {
 	sp := &s.spool
 	sp.path, sp.codes = filepath.Join(s.dir, spoolName), s.keys.Load().names
-	sp.file, err = os.OpenFile(sp.path, os.O_RDWR, 0)
+	if err := sp.open(s.readOnly); err != nil {
+		return err
+	}
+	err := s.View(sp.recover)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", sp.path, err)
+	}
+	if s.readOnly && errors.Is(err, ErrTampered) {
+		sp.damage = err
+		return nil
+	}
+	if err == nil {
+		err = s.Absorb()
+	}
+	if errors.Is(err, ErrFull) {
+		return nil
+	}
+	return err
+}
+
+// open opens the file where there is one. A kill may have come between its making and the fsync of its name.
+func (sp *spool) open(readOnly bool) error {
+	mode := os.O_RDWR
+	if readOnly {
+		mode = os.O_RDONLY
+	}
+	file, err := os.OpenFile(sp.path, mode, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		sp.file = nil
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	info, err := sp.file.Stat()
+	sp.file = file
+	info, err := file.Stat()
 	if err != nil {
 		return err
 	}
 	sp.filled = info.Size()
-	if err := s.View(sp.recover); err != nil {
-		return fmt.Errorf("%s: %w", sp.path, err)
+	if readOnly {
+		return nil
 	}
-	if err := s.Absorb(); !errors.Is(err, ErrFull) {
-		return err
-	}
-	return nil
-}
-
-// create makes the file, with the first frame that there ever is.
-func (sp *spool) create() error {
-	file, err := os.OpenFile(sp.path, os.O_RDWR|os.O_CREATE|os.O_EXCL, fileMode)
-	if err != nil {
-		return full(err)
-	}
-	sp.file = file
 	return syncDir(filepath.Dir(sp.path))
 }
 
+// create makes the file, before the first frame that there ever is. Where it cannot be made nothing is broken; where its name is
+// not on the disk, made says so.
+func (sp *spool) create() (made bool, err error) {
+	file, err := os.OpenFile(sp.path, os.O_RDWR|os.O_CREATE|os.O_EXCL, fileMode)
+	if err != nil {
+		return false, full(err)
+	}
+	sp.file = file
+	return true, syncDir(filepath.Dir(sp.path))
+}
+
+// close waits for who brings frames into the tree.
 func (sp *spool) close() error {
+	sp.absorbing.Lock()
+	defer sp.absorbing.Unlock()
 	if sp.file == nil {
 		return nil
 	}
@@ -138,11 +167,6 @@ func (sp *spool) write(records []appended) error {
 
 // put tells a full disk from a failed one, as a commit does (boltTx).
 func (sp *spool) put(frame []byte, at int64) error {
-	if sp.file == nil {
-		if err := sp.create(); err != nil {
-			return err
-		}
-	}
 	sp.fill(at + int64(len(frame)))
 	if _, err := sp.file.WriteAt(frame, at); err != nil {
 		return full(err)
@@ -168,7 +192,7 @@ func (sp *spool) fill(to int64) {
 // read gives the records of the next frames, at least one and together not much more than absorbBytes.
 func (sp *spool) read(at, end position) (all []appended, next position, err error) {
 	for next = at; next != end && next.offset-at.offset < absorbBytes; {
-		h, ok, err := sp.headerAt(next.offset)
+		h, ok, err := sp.headerAt(next.offset, end.offset)
 		if err != nil {
 			return nil, at, err
 		}
@@ -194,7 +218,7 @@ func (sp *spool) recover(tx *Tx) error {
 	}
 	sp.absorbed, sp.end = known, known
 	for at := int64(0); at < sp.filled; at += frameAlign {
-		h, ok, err := sp.headerAt(at)
+		h, ok, err := sp.headerAt(at, sp.filled)
 		if err != nil {
 			return err
 		}

@@ -73,8 +73,8 @@ func (h header) size() int64 {
 	return n + -n&(frameAlign-1)
 }
 
-// headerAt reads the header of what may be a frame.
-func (sp *spool) headerAt(at int64) (h header, ok bool, err error) {
+// headerAt reads the header of what may be a frame that ends before the end of what is looked at.
+func (sp *spool) headerAt(at, end int64) (h header, ok bool, err error) {
 	var b [frameHeader]byte
 	n, err := sp.file.ReadAt(b[:], at)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -85,7 +85,7 @@ func (sp *spool) headerAt(at int64) (h header, ok bool, err error) {
 	}
 	rest := b[len(frameMagic):]
 	h = header{binary.BigEndian.Uint64(rest), binary.BigEndian.Uint64(rest[8:]), int64(binary.BigEndian.Uint32(rest[16:])), [sha256.Size]byte(b[frameCoded:])}
-	return h, at+h.size() <= sp.filled, nil
+	return h, at+h.size() <= end, nil
 }
 
 // recordsAt reads the records of a frame: ErrTampered where they are not what its code is over.

@@ -117,3 +117,36 @@ func TestT1_OpenOnAFullDisk(t *testing.T) {
 	}
 	whole(t, after)
 }
+
+// The keys of what did not reach a full disk are given to others, also where the same commit changed the master key or destroyed
+// keys: these do not come back, and the store opens again.
+func TestT1_KeysAfterAFullDisk(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	must(t, s.Update(func(tx *Tx) error { return errors.Join(tx.NewScope("kept"), tx.NewScope("gone")) }))
+	fresh, err := newVault(filepath.Join(s.dir, keysName), testKey, scryptCost)
+	must(t, err)
+	path := filepath.Join(s.dir, dbName)
+	fds := descriptors(t, path)
+	stand(t, "/dev/full", fds)
+	newScope := &request{func(tx *Tx) error { return tx.NewScope("new") }, newAnswered()}
+	destroys := &request{func(tx *Tx) error {
+		tx.keys = tx.keys.without(tx.keys.byName("gone"))
+		tx.newVault, tx.newKeys, tx.changed = fresh, true, true
+		return nil
+	}, newAnswered()}
+	s.commitAll([]*request{newScope, destroys})
+	wantErr(t, <-newScope.done, ErrFull)
+	wantErr(t, <-destroys.done, ErrFull)
+	stand(t, path, fds)
+	for _, keys := range []*keySet{s.keys.Load(), s.settled.Load()} {
+		if keys.byName("gone") != nil || keys.byName("new") != nil || keys.byName("kept") == nil {
+			t.Error("the keys are not those of before without the one that was destroyed")
+		}
+	}
+	for _, name := range []Scope{"new", "newer"} {
+		must(t, s.Update(func(tx *Tx) error { return tx.NewScope(name) }))
+	}
+	must(t, s.Close())
+	whole(t, reopen(t, s.dir))
+}

@@ -252,6 +252,10 @@ func TestH1_DamagedFrame(t *testing.T) {
 		_, err := Open(Options{Dir: dir, Unlock: testKey})
 		wantErr(t, err, ErrTampered)
 		same(t, name, before, contents(t, dir))
+		read, err := Open(Options{Dir: dir, Unlock: testKey, ReadOnly: true})
+		must(t, err)
+		unwhole(t, read)
+		must(t, read.Close())
 	}
 }
 
@@ -301,11 +305,9 @@ func TestAppend_BoundsTheFile(t *testing.T) {
 	}
 }
 
-// A backup holds what was appended before it.
-func TestH7_BackupHoldsWhatWasAppended(t *testing.T) {
-	t.Parallel()
-	s := newStore(t)
-	id := appendOne(t, s, []byte("just came"))
+// backedUp is a store that was restored from a backup of another.
+func backedUp(t testing.TB, s *Store) (dir string) {
+	t.Helper()
 	type file struct {
 		name string
 		data []byte
@@ -318,7 +320,7 @@ func TestH7_BackupHoldsWhatWasAppended(t *testing.T) {
 		return err
 	})
 	must(t, err)
-	dir := filepath.Join(t.TempDir(), "restored")
+	dir = filepath.Join(t.TempDir(), "restored")
 	must(t, Restore(dir, testKey, func() (string, io.Reader, error) {
 		if len(files) == 0 {
 			return "", nil, io.EOF
@@ -327,8 +329,76 @@ func TestH7_BackupHoldsWhatWasAppended(t *testing.T) {
 		files = files[1:]
 		return f.name, bytes.NewReader(f.data), nil
 	}))
-	if got := absorbed(t, reopen(t, dir))[id]; string(got) != "just came" {
+	return dir
+}
+
+// A backup holds what was appended before it.
+func TestH7_BackupHoldsWhatWasAppended(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	id := appendOne(t, s, []byte("just came"))
+	if got := absorbed(t, reopen(t, backedUp(t, s)))[id]; string(got) != "just came" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// A store without the file, restored from a backup or robbed of it, has absorbed frames all the same: those of the next file are
+// not taken for them.
+func TestT2_AFileAnew(t *testing.T) {
+	t.Parallel()
+	for name, without := range map[string]func(t *testing.T, s *Store) (dir string){
+		"restored": func(t *testing.T, s *Store) string { return backedUp(t, s) },
+		"removed": func(t *testing.T, s *Store) string {
+			dir := killed(t, s)
+			must(t, os.Remove(filepath.Join(dir, spoolName)))
+			return dir
+		},
+	} {
+		s := newStore(t)
+		appendOne(t, s, []byte("before"))
+		must(t, s.Absorb())
+		again := reopen(t, without(t, s))
+		id := appendOne(t, again, []byte("after"))
+		if got := absorbed(t, reopen(t, killed(t, again))); string(got[id]) != "after" || len(got) != 2 {
+			t.Errorf("%s: %q of %d is there", name, got[id], len(got))
+		}
+	}
+}
+
+// A key that the store never had is no key that was destroyed.
+func TestH1_AppendedUnderAnUnknownKey(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	appendOne(t, s, nil)
+	old := killed(t, s)
+	must(t, s.Update(func(tx *Tx) error { return tx.NewScope("late") }))
+	d, err := s.SealBytes([]byte("x"))
+	must(t, err)
+	must(t, comers.Append(s, "late", d, "", func(b Body, _ time.Time) holder { return holder{"x", []part{{b}}} }))
+	file, err := os.ReadFile(filepath.Join(s.dir, spoolName))
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(old, spoolName), file, fileMode))
+	_, err = Open(Options{Dir: old, Unlock: testKey})
+	wantErr(t, err, ErrTampered)
+}
+
+// A file that cannot be made breaks nothing, and the next one is made.
+func TestAppend_NoFileYet(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	path := filepath.Join(s.dir, spoolName)
+	must(t, os.Mkdir(path, dirMode))
+	d, err := s.SealBytes([]byte("x"))
+	must(t, err)
+	err = comers.Append(s, "desk", d, "", func(b Body, _ time.Time) holder { return holder{"x", []part{{b}}} })
+	if err == nil || errors.Is(err, ErrBroken) || errors.Is(err, ErrFull) {
+		t.Errorf("got %v", err)
+	}
+	must(t, os.Remove(path))
+	appendOne(t, s, nil)
+	must(t, s.Absorb())
+	if n := len(absorbed(t, s)); n != 1 {
+		t.Errorf("%d are there", n)
 	}
 }
 

@@ -134,11 +134,9 @@ func (s *Store) start(u Unlock, m []migration) (err error) {
 	if err := s.loadKeys(u, m); err != nil {
 		return err
 	}
-	if !s.readOnly {
-		// Before a migration, which may change the form of what lies there.
-		if err := s.openSpool(); err != nil {
-			return err
-		}
+	// Before a migration, which may change the form of what lies there.
+	if err := s.openSpool(); err != nil {
+		return err
 	}
 	if err := s.migrate(u, m); err != nil {
 		return err

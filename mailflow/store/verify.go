@@ -33,7 +33,7 @@ const problemLimit = 100
 // Head with one that was noted elsewhere. Pages that are freed meanwhile stay in the file until it ends.
 func (s *Store) Verify(ctx context.Context) (Report, error) {
 	v := &verifier{ctx: ctx}
-	if err := s.Absorb(); err != nil {
+	if err := s.Absorb(); err != nil && !errors.Is(err, ErrFull) {
 		return v.report, fmt.Errorf("verify the store: %w", err)
 	}
 	s.holdBlobs()
@@ -42,6 +42,9 @@ func (s *Store) Verify(ctx context.Context) (Report, error) {
 		v.tx = tx
 		return v.all()
 	})
+	if s.spool.damage != nil {
+		v.problem(s.spool.damage.Error())
+	}
 	if err == nil {
 		err = s.engine.check(v.problem)
 	}
