@@ -50,6 +50,9 @@ func Parse(path string, data []byte) (*Config, error) {
 	if err := d.Decode(&c); err != nil {
 		return nil, c.explain(err)
 	}
+	if err := c.checkCase(); err != nil {
+		return nil, err
+	}
 	if c.Domain == "" {
 		return nil, c.Errorf([]string{"domain"}, "is not set: it is the public mail domain, such as \"vdp.example.org\"")
 	}
@@ -60,6 +63,24 @@ func Parse(path string, data []byte) (*Config, error) {
 		c.DeskDomain = "desk." + c.Domain
 	}
 	return &c, nil
+}
+
+// checkCase refuses a key in capitals, which the decoder would take for ours though TOML tells them apart: two keys could then
+// be one, and what is asked of a key by its name not be found. Policies alone are named by the operator.
+func (c *Config) checkCase() error {
+	var wrong []string
+	for joined := range c.doc.places {
+		path := strings.Split(joined, "\x00")
+		last := len(path) - 1
+		named := last == 1 && path[0] == "policy"
+		if path[last] != strings.ToLower(path[last]) && !named && (wrong == nil || c.Where(path...).before(c.Where(wrong...))) {
+			wrong = path
+		}
+	}
+	if wrong == nil {
+		return nil
+	}
+	return c.Errorf(wrong, "is not a key; did you mean %q?", strings.ToLower(wrong[len(wrong)-1]))
 }
 
 // checkLists refuses a single table where a list of tables belongs; the
