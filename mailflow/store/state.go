@@ -21,9 +21,15 @@ const (
 	oncePrefix    = "w/"
 )
 
-// ascends says that a bucket's keys only grow, so that its pages may be filled: nothing comes between.
+// ascends says that a bucket's keys only grow, and that what stands under one keeps its size, so that its pages may be filled:
+// nothing comes between. UIDs grow within their mailbox, which is as good once it has filled a page. What a message is known as
+// may become longer, so that its rows are not among them, but those that refer to them are.
 func ascends(bucket string) bool {
-	return bucket == bodyBucket || bucket == blobBucket || bucket == chainBucket
+	switch bucket {
+	case scopeBucket, bodyBucket, blobBucket, chainBucket, messages.versions, heads.rows, structures.rows, entries.rows:
+		return true
+	}
+	return false
 }
 
 var (
