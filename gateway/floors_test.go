@@ -28,7 +28,7 @@ var floors = map[string]int{
 
 	"mailflow/store": 10, "mailflow/courier": 10, "mailflow/journal": 10, "keyring/pgpmime": 10, "keyring/discover": 10, "templates": 10,
 
-	"mailflow/broken": 0, "mailflow/mailtest/canary": 0, "mailflow/cvd": 0, "mailflow/advisory": 0, "mailflow/message": 0, "mailflow/dns": 0, "mailflow/dkim": 0, "mailflow/calendar": 0, "mailflow/timeline": 0, "keyring": 0, "config": 0,
+	"mailflow/broken": 0, "mailflow/cores": 0, "mailflow/mailtest/canary": 0, "mailflow/cvd": 0, "mailflow/advisory": 0, "mailflow/message": 0, "mailflow/dns": 0, "mailflow/dkim": 0, "mailflow/calendar": 0, "mailflow/timeline": 0, "keyring": 0, "config": 0,
 }
 
 // inside are the libraries that only some packages may know, by prefix.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"parley/mailflow"
+	"parley/mailflow/cores"
 )
 
 // drainTime is how long sessions and commands that are under way may take
@@ -32,6 +33,7 @@ func (c serveCommand) Run(ctx context.Context, w world) (err error) {
 		return err
 	}
 	set.printWarnings(w.err)
+	cores.Spare()
 	p, err := preparePorts(set, w.asker())
 	if err != nil {
 		return err

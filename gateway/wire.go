@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"runtime"
 	"sync"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	"parley/gateway/smtpd"
 	"parley/keyring"
 	"parley/mailflow"
+	"parley/mailflow/cores"
 	"parley/mailflow/courier"
 	"parley/mailflow/cvd"
 	"parley/mailflow/queue"
@@ -147,7 +147,7 @@ type gateway struct {
 func (a *app) gateway(p *ports) (g *gateway, err error) {
 	g = &gateway{app: a, ports: p, failed: make(chan error, 1), stopping: make(chan struct{})}
 	a.ports = p
-	g.intake = &mailflow.Intake{Base: a.base, Parallel: 4 * runtime.GOMAXPROCS(0), Waiting: 12 * runtime.GOMAXPROCS(0)}
+	g.intake = &mailflow.Intake{Base: a.base, Parallel: 4 * cores.Count(), Waiting: 12 * cores.Count()}
 	if a.set.Origin {
 		g.intake.Resolver = net.DefaultResolver
 	}

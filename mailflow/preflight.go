@@ -1,12 +1,12 @@
 package mailflow
 
 import (
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"parley/mailflow/cores"
 	"parley/mailflow/cvd"
 	"parley/mailflow/store"
 )
@@ -109,7 +109,7 @@ func (s *Scheduler) preflight(id cvd.CaseID, now time.Time) (tried []*flight, wh
 		return nil, notTried, err
 	}
 	var large sync.Mutex // one after the other, since each takes some times its size in memory
-	doEach(tried, runtime.GOMAXPROCS(0), func(f *flight) error {
+	doEach(tried, cores.Count(), func(f *flight) error {
 		if f.size() > largeMail {
 			large.Lock()
 			defer large.Unlock()

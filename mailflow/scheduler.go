@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"time"
 
 	"parley/mailflow/broken"
+	"parley/mailflow/cores"
 	"parley/mailflow/store"
 )
 
@@ -116,7 +116,7 @@ func (s *Scheduler) releaseAll(ctx context.Context, batch []dueNotice, now time.
 		}
 	}
 	note(ordered, 1)
-	note(rest, runtime.GOMAXPROCS(0)*8)
+	note(rest, cores.Count()*8)
 	return failed
 }
 

@@ -2,10 +2,10 @@ package mailflow
 
 import (
 	"errors"
-	"runtime"
 	"sync"
 
 	"parley/keyring"
+	"parley/mailflow/cores"
 	"parley/mailflow/message"
 	"parley/mailflow/store"
 )
@@ -70,7 +70,7 @@ func (s *Seat) makeForms(lack []store.Message) error {
 	made := make([]*aForm, len(lack))
 	errs := make([]error, len(lack))
 	var wg sync.WaitGroup
-	room := make(chan struct{}, runtime.GOMAXPROCS(0))
+	room := make(chan struct{}, cores.Count())
 	for i, m := range lack {
 		wg.Go(func() {
 			room <- struct{}{}

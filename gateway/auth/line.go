@@ -2,8 +2,9 @@ package auth
 
 import (
 	"context"
-	"runtime"
 	"sync"
+
+	"parley/mailflow/cores"
 )
 
 // line makes tries wait: those of one address for each other, so that they
@@ -26,7 +27,7 @@ type turn struct {
 
 func newLine() *line {
 	return &line{
-		slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
+		slots: make(chan struct{}, max(1, cores.Count()/2)),
 		kept:  make(chan struct{}, 1),
 		turns: make(map[string]*turn),
 	}

@@ -1,13 +1,13 @@
 package imapd
 
 import (
-	"runtime"
 	"slices"
 	"sync"
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapserver"
 
+	"parley/mailflow/cores"
 	"parley/mailflow/store"
 )
 
@@ -104,7 +104,7 @@ func (s *session) searchDeep(q *query, at []int) ([]int, error) {
 		next++
 		return next - 1, true
 	}
-	for range min(runtime.GOMAXPROCS(0), len(chunks)) {
+	for range min(cores.Count(), len(chunks)) {
 		wg.Go(func() {
 			for i, ok := take(); ok; i, ok = take() {
 				got, err := s.searchChunk(q, chunks[i])
