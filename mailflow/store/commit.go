@@ -277,9 +277,13 @@ func (s *Store) write(tx *Tx) (err error) {
 	return err
 }
 
-// takeBack publishes the keys of before a commit that failed, but for those that it destroyed: the key file has these no more.
+// takeBack publishes the keys of before a commit that failed, but for those that it destroyed, and the spare ones where it wrote the
+// key file, which may have these no more: the next new scope writes it again.
 func (s *Store) takeBack(before *keySet, tx *Tx) {
 	keys := before.alone()
+	if tx.newKeys {
+		keys.spare = nil
+	}
 	if tx.newVault != nil {
 		for n := range before.next {
 			if k := before.numbered(n); k != nil && tx.keys.numbered(n) == nil {
