@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"runtime/debug"
 	"time"
 )
@@ -174,6 +175,9 @@ func (s *Store) absorb() error {
 	at, end := s.spool.positions()
 	for at != end {
 		records, next, err := s.spool.read(at, end)
+		if errors.Is(err, fs.ErrClosed) {
+			return ErrClosed
+		}
 		if err != nil {
 			return s.failed(err)
 		}

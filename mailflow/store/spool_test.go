@@ -562,3 +562,20 @@ func FuzzAppended(f *testing.F) {
 		}
 	})
 }
+
+// A store that was closed is no broken one, whoever comes late to absorb.
+func TestAbsorb_AfterClose(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	appendOne(t, s, nil)
+	must(t, s.Close())
+	wantErr(t, s.Absorb(), ErrClosed)
+	select {
+	case <-s.Broken():
+		t.Error("it is broken")
+	default:
+	}
+	if n := len(absorbed(t, reopen(t, s.dir))); n != 1 {
+		t.Errorf("%d are there", n)
+	}
+}
