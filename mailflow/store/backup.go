@@ -33,6 +33,9 @@ func (s *Store) Backup(ctx context.Context, put Put) (Snapshot, error) {
 	if err := s.Absorb(); err != nil {
 		return snap, fmt.Errorf("back up the store: %w", err)
 	}
+	if s.spool.damage != nil {
+		return snap, fmt.Errorf("back up the store: %w", s.spool.damage)
+	}
 	if n := s.Appended(); n > 0 && s.readOnly {
 		return snap, fmt.Errorf("back up the store: %d records were appended that only a start brings in", n)
 	}

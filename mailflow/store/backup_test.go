@@ -238,3 +238,23 @@ func TestRaiseValidity(t *testing.T) {
 		return err
 	}))
 }
+
+// A backup of a store that is only read does not pass over what was appended and is damaged.
+func TestH7_NoBackupOfADamagedSpool(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	for n := range 3 {
+		appendOne(t, s, pattern(n))
+	}
+	dir := killed(t, s)
+	path := filepath.Join(dir, spoolName)
+	file, err := os.ReadFile(path)
+	must(t, err)
+	file[frameHeader+9] ^= 1
+	must(t, os.WriteFile(path, file, fileMode))
+	read, err := Open(Options{Dir: dir, Unlock: testKey, ReadOnly: true})
+	must(t, err)
+	_, err = read.Backup(context.Background(), func(string, int64, func(io.Writer) error) error { return nil })
+	wantErr(t, err, ErrTampered)
+	must(t, read.Close())
+}
